@@ -1,0 +1,80 @@
+# What every target is built with, and bothy_room(): one library per room of the source tree.
+include_guard(GLOBAL)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  message(FATAL_ERROR "bothy needs Linux: it is built on KVM and namespaces")
+endif()
+# vmm/arch/<this>/ holds same-named files for each architecture; the build chooses, the code never asks.
+set(BOTHY_ARCH "${CMAKE_SYSTEM_PROCESSOR}")
+if(NOT BOTHY_ARCH STREQUAL "x86_64")
+  message(FATAL_ERROR "bothy runs on x86_64; this is ${BOTHY_ARCH}")
+endif()
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CCACHE}")
+endif()
+
+# One static executable starts faster and touches less memory than one that the loader puts together: nothing to look
+# up, and of a library only what is used.
+if(BOTHY_STATIC)
+  set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
+  set(BOTHY_FMT fmt::fmt-header-only)  # Debian has no static libfmt
+else()
+  set(BOTHY_FMT fmt::fmt)
+endif()
+
+find_package(Threads REQUIRED)
+find_package(Boost 1.81 REQUIRED)
+find_package(fmt 9 REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+add_library(bothy_options INTERFACE)
+target_include_directories(bothy_options INTERFACE "${CMAKE_SOURCE_DIR}")
+target_compile_options(bothy_options INTERFACE
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
+  -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong)
+# GCC 12 finds these in std::vector's and std::string's own code once it has inlined it (GCC bugs 105329, 105651).
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
+  target_compile_options(bothy_options INTERFACE
+    -Wno-stringop-overread -Wno-stringop-overflow -Wno-restrict)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_definitions(bothy_options INTERFACE _FORTIFY_SOURCE=2)
+  target_compile_options(bothy_options INTERFACE -ffunction-sections -fdata-sections)
+  target_link_options(bothy_options INTERFACE -Wl,--gc-sections -Wl,-z,relro,-z,now)
+endif()
+if(BOTHY_SANITIZE)
+  list(JOIN BOTHY_SANITIZE "," sanitizers)
+  target_compile_options(bothy_options INTERFACE
+    -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(bothy_options INTERFACE -fsanitize=${sanitizers})
+  # GCC's own documentation: sanitizers make this warning fire on code that is right (std::regex, std::function).
+  target_compile_options(bothy_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
+  # Asio's hand-rolled fences are invisible to TSan, which then reports what they order.
+  target_compile_definitions(bothy_options INTERFACE BOOST_ASIO_DISABLE_STD_FENCED_BLOCK)
+endif()
+# Boost.Asio header-only but compiled once per user is slow and big: no exceptions cross a room, no Boost.System lib.
+target_compile_definitions(bothy_options INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS BOOST_ERROR_CODE_HEADER_ONLY)
+
+# bothy_room(name SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
+# makes the library bothy_<name>, alias bothy::<name>.
+function(bothy_room name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  if(ARG_SOURCES)
+    add_library(bothy_${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(bothy_${name} PUBLIC bothy_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  else()
+    add_library(bothy_${name} INTERFACE)
+    target_link_libraries(bothy_${name} INTERFACE bothy_options ${ARG_DEPENDS})
+  endif()
+  add_library(bothy::${name} ALIAS bothy_${name})
+endfunction()

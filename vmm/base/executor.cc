@@ -1,0 +1,37 @@
+#include "vmm/base/executor.h"
+
+#include <pthread.h>
+
+#include <chrono>
+#include <system_error>
+#include <utility>
+
+#include "vmm/base/signals.h"
+
+namespace bothy {
+
+Result<void> Executor::start() {
+  BOTHY_TRY(install_wake_handler());
+  try {
+    thread_ = std::thread([this] {
+      block_signals_in_worker();
+      ::pthread_setname_np(::pthread_self(), name_.c_str());
+      context_.run();
+    });
+  } catch (const std::system_error& error) {
+    return errno_error("can't start the " + name_ + " thread", error.code().value());
+  }
+  return success();
+}
+
+void Executor::stop() noexcept {
+  if (!thread_.joinable()) {
+    return;
+  }
+  context_.stop();
+  // The handler may sit in a blocking write to a terminal that nobody reads.
+  ::pthread_kill(thread_.native_handle(), wake_signal());
+  thread_.join();
+}
+
+}  // namespace bothy

@@ -1,0 +1,57 @@
+// Log lines of the monitor, to stderr. Results go to stdout and never through here.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+namespace bothy {
+
+enum class LogLevel { kError, kWarning, kInfo, kDebug };
+
+// Lines above this level are dropped. kWarning unless set. Any thread.
+void set_log_level(LogLevel level) noexcept;
+[[nodiscard]] bool log_enabled(LogLevel level) noexcept;
+
+// Writes "bothy: <line>\n" in one write(2), so lines of several threads never mix.
+void log_line(LogLevel level, std::string_view line) noexcept;
+
+template <class... Args>
+void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
+  if (log_enabled(level)) {
+    log_line(level, fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+// A budget for lines that a guest can provoke: at most `burst` at once and then one a second, so a
+// hostile guest can't fill a disk with log. Any thread.
+class LogLimiter {
+ public:
+  explicit LogLimiter(std::uint32_t burst = 10) noexcept : burst_(burst) {}
+
+  // True when the line may be written.
+  [[nodiscard]] bool allow() noexcept;
+  // How many lines were held back since the start.
+  [[nodiscard]] std::uint64_t dropped() const noexcept {
+    return dropped_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  const std::uint32_t burst_;
+  std::atomic<std::uint32_t> used_{0};
+  std::atomic<std::int64_t> last_second_{0};
+  std::atomic<std::uint64_t> dropped_{0};
+};
+
+// The line is the guest's doing: a warning, rate-limited.
+template <class... Args>
+void log_guest(LogLimiter& limiter, fmt::format_string<Args...> format, Args&&... args) {
+  if (log_enabled(LogLevel::kWarning) && limiter.allow()) {
+    log_line(LogLevel::kWarning, fmt::format(format, std::forward<Args>(args)...));
+  }
+}
+
+}  // namespace bothy
