@@ -1,0 +1,76 @@
+#include "vmm/memory/guest_memory.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <array>
+#include <limits>
+
+#include "tests/support/catch.h"
+
+namespace bothy {
+namespace {
+
+constexpr std::uint64_t kMiB = 1ULL << 20U;
+constexpr std::uint64_t kHigh = 4096 * kMiB;
+
+GuestMemory two_regions(MemoryBacking backing) {
+  const std::array ranges{MemoryRange{0, 2 * kMiB}, MemoryRange{kHigh, kMiB}};
+  auto memory = GuestMemory::create(ranges, backing);
+  REQUIRE(memory.has_value());
+  return std::move(memory).value();
+}
+
+}  // namespace
+
+TEST_CASE("Guest memory checks the start and the length of every access") {
+  auto memory = two_regions(MemoryBacking::kAnonymous);
+  CHECK(memory.size() == 3 * kMiB);
+  CHECK(memory.end() == kHigh + kMiB);
+
+  CHECK(memory.contains(0, 2 * kMiB));
+  CHECK_FALSE(memory.contains(0, 2 * kMiB + 1));
+  CHECK(memory.contains(2 * kMiB - 1, 1));
+  CHECK_FALSE(memory.contains(2 * kMiB - 1, 2));
+  CHECK_FALSE(memory.contains(2 * kMiB, 0));
+  CHECK_FALSE(memory.contains(2 * kMiB, 1));
+  CHECK_FALSE(memory.contains(kHigh - 1, 2));
+  CHECK(memory.contains(kHigh + kMiB - 8, 8));
+  CHECK_FALSE(memory.contains(kHigh + kMiB - 8, 9));
+  // A length that would wrap the address around.
+  CHECK_FALSE(memory.contains(kHigh, std::numeric_limits<std::uint64_t>::max()));
+  CHECK_FALSE(memory.contains(4096, std::numeric_limits<std::uint64_t>::max() - 4095));
+  CHECK_FALSE(memory.contains(std::numeric_limits<std::uint64_t>::max(), 1));
+}
+
+TEST_CASE("Guest memory reads back what was written, and refuses the rest") {
+  auto memory = two_regions(MemoryBacking::kAnonymous);
+  CHECK(memory.write<std::uint64_t>(kHigh + 16, 0x1122334455667788ULL));
+  CHECK(memory.read<std::uint64_t>(kHigh + 16) == 0x1122334455667788ULL);
+  CHECK(memory.read<std::uint8_t>(kHigh + 16) == 0x88);
+  CHECK_FALSE(memory.write<std::uint64_t>(2 * kMiB - 4, 1));
+  CHECK_FALSE(memory.read<std::uint64_t>(2 * kMiB - 4).has_value());
+  // A refused write changes nothing.
+  CHECK(memory.read<std::uint32_t>(2 * kMiB - 4) == 0U);
+}
+
+TEST_CASE("Shared guest memory is one sealed file that a peer sees") {
+  auto memory = two_regions(MemoryBacking::kShared);
+  REQUIRE(memory.fd() >= 0);
+  REQUIRE(memory.write<std::uint32_t>(kHigh + 4, 0xfeedU));
+
+  std::uint32_t seen = 0;
+  const auto offset = static_cast<off_t>(memory.regions()[1].file_offset + 4);
+  REQUIRE(::pread(memory.fd(), &seen, sizeof(seen), offset) == sizeof(seen));
+  CHECK(seen == 0xfeedU);
+  CHECK(::ftruncate(memory.fd(), 0) != 0);
+}
+
+TEST_CASE("More memory than an address space has is an error, not a crash") {
+  const std::array ranges{MemoryRange{0, 1ULL << 60U}};
+  auto memory = GuestMemory::create(ranges, MemoryBacking::kAnonymous);
+  REQUIRE(memory.has_error());
+  CHECK(memory.error().code == ErrorCode::kExhausted);
+}
+
+}  // namespace bothy

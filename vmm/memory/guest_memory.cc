@@ -1,0 +1,78 @@
+#include "vmm/memory/guest_memory.h"
+
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cassert>
+
+namespace bothy {
+namespace {
+
+constexpr std::uint64_t kPageSize = 4096;
+
+[[maybe_unused]] bool well_formed(std::span<const MemoryRange> ranges) {
+  GuestAddress previous_end = 0;
+  for (const MemoryRange& range : ranges) {
+    if (range.size == 0 || range.start < previous_end || range.start % kPageSize != 0 ||
+        range.size % kPageSize != 0 || range.end() < range.start) {
+      return false;
+    }
+    previous_end = range.end();
+  }
+  return !ranges.empty();
+}
+
+Result<UniqueFd> create_memfd(std::uint64_t size, bool huge) {
+  const unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING | (huge ? MFD_HUGETLB | MFD_HUGE_2MB : 0U);
+  UniqueFd fd(::memfd_create("bothy-guest-memory", flags));
+  if (!fd) {
+    return errno_error("can't create a memory file for the guest's memory");
+  }
+  if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+    return errno_error(fmt::format("can't size the guest's memory file to {} MiB", size >> 20U));
+  }
+  // A peer that the descriptor is passed to can't shrink memory from under the running guest.
+  if (::fcntl(fd.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
+    return errno_error("can't seal the guest's memory file");
+  }
+  return fd;
+}
+
+}  // namespace
+
+Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
+                                        MemoryBacking backing) {
+  assert(well_formed(ranges));
+  std::uint64_t total = 0;
+  for (const MemoryRange& range : ranges) {
+    total += range.size;
+  }
+
+  UniqueFd fd;
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  if (backing != MemoryBacking::kAnonymous) {
+    BOTHY_TRY(fd, create_memfd(total, backing == MemoryBacking::kSharedHuge));
+    flags = MAP_SHARED;
+  }
+
+  std::vector<Region> regions;
+  std::uint64_t offset = 0;
+  for (const MemoryRange& range : ranges) {
+    // NORESERVE: a guest seldom touches all of its memory, and many guests share a host.
+    auto mapping = Mapping::map(static_cast<std::size_t>(range.size), PROT_READ | PROT_WRITE,
+                                flags | MAP_NORESERVE, fd.get(), static_cast<long>(offset),
+                                fmt::format("can't map {} MiB of guest memory", total >> 20U));
+    if (!mapping) {
+      return std::move(mapping).error();
+    }
+    // Guest memory has no business in a core dump of the monitor.
+    ::madvise(mapping.value().data(), mapping.value().size(), MADV_DONTDUMP);
+    regions.push_back(Region{range, std::move(mapping).value(), offset});
+    offset += range.size;
+  }
+  return GuestMemory(std::move(regions), std::move(fd), total);
+}
+
+}  // namespace bothy
