@@ -1,0 +1,87 @@
+#include "vmm/boot/image_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+
+namespace bothy::boot {
+namespace {
+
+std::string_view file_type(mode_t mode) noexcept {
+  switch (mode & S_IFMT) {
+    case S_IFDIR:
+      return "a directory";
+    case S_IFIFO:
+      return "a FIFO";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFCHR:
+    case S_IFBLK:
+      return "a device";
+    default:
+      return "something else";
+  }
+}
+
+}  // namespace
+
+Result<ImageFile> ImageFile::open(const std::string& path, std::string_view role) {
+  std::string name = fmt::format("{} {}", role, path);
+  // A path cut short at a NUL would open another file than the one named.
+  if (path.empty() || path.find('\0') != std::string::npos) {
+    return make_error(ErrorCode::kInvalid, "the {}'s path is not a file name", role);
+  }
+  // O_NONBLOCK: opening a FIFO must not wait for its writer. It changes nothing for a regular file.
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!fd) {
+    return errno_error(fmt::format("can't open {}", name));
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return errno_error(fmt::format("can't look at {}", name));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kBadImage, "{} is {}; give a regular file", name,
+                      file_type(status.st_mode));
+  }
+  if (status.st_size <= 0) {
+    return make_error(ErrorCode::kBadImage, "{} is empty; build or download it again", name);
+  }
+  return ImageFile(std::move(fd), std::move(name), static_cast<std::uint64_t>(status.st_size));
+}
+
+Result<void> ImageFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  if (offset > size_ || to.size() > size_ - offset) {
+    return make_error(ErrorCode::kBadImage,
+                      "{} is truncated: it has {} bytes and should go on to {}; get it again",
+                      name_, size_, offset + to.size());
+  }
+  while (!to.empty()) {
+    const auto count = ::pread(fd_.get(), to.data(), to.size(), static_cast<off_t>(offset));
+    if (count < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return errno_error(fmt::format("can't read {}", name_));
+    }
+    if (count == 0) {
+      return make_error(ErrorCode::kBadImage,
+                        "{} became shorter while it was read; wait until it is written", name_);
+    }
+    to = to.subspan(static_cast<std::size_t>(count));
+    offset += static_cast<std::uint64_t>(count);
+  }
+  return success();
+}
+
+Result<std::vector<std::byte>> ImageFile::head(std::size_t size) const {
+  std::vector<std::byte> bytes(
+      static_cast<std::size_t>(std::min(static_cast<std::uint64_t>(size), size_)));
+  BOTHY_TRY(read(0, bytes));
+  return bytes;
+}
+
+}  // namespace bothy::boot
