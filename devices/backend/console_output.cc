@@ -1,0 +1,222 @@
+#include "devices/backend/console_output.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <climits>
+#include <cstring>
+#include <utility>
+
+namespace bothy {
+namespace {
+
+// poll's promise of room is for this much: a larger write could block on a pipe that is nearly
+// full.
+constexpr std::size_t kPieceSize = PIPE_BUF;
+
+// epoll refuses regular files, and needs to: they are always ready.
+bool can_be_polled(int fd) noexcept {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
+         !S_ISBLK(status.st_mode);
+}
+
+// /dev/null and its like: character devices that epoll refuses as it does files.
+bool accepts_epoll(boost::asio::posix::stream_descriptor& descriptor, int fd) {
+  boost::system::error_code error;
+  descriptor.assign(fd, error);
+  return !error;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<ConsoleOutput>> ConsoleOutput::create(boost::asio::io_context& executor,
+                                                             int fd,
+                                                             std::function<void(int)> on_broken) {
+  UniqueFd copy(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
+  if (!copy) {
+    return errno_error("can't keep the console's output open");
+  }
+  const bool pollable = can_be_polled(copy.get());
+  return std::unique_ptr<ConsoleOutput>(
+      new ConsoleOutput(executor, std::move(copy), pollable, std::move(on_broken)));
+}
+
+ConsoleOutput::ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, bool pollable,
+                             std::function<void(int)> on_broken)
+    : executor_(executor),
+      pollable_(pollable),
+      descriptor_(executor),
+      on_broken_(std::move(on_broken)),
+      ring_(kCapacity) {
+  if (pollable_ && accepts_epoll(descriptor_, fd.get())) {
+    (void)fd.release();  // the descriptor object owns it now
+  } else {
+    plain_fd_ = std::move(fd);
+  }
+}
+
+ConsoleOutput::~ConsoleOutput() {
+  release_writers();
+}
+
+void ConsoleOutput::write(std::span<const std::byte> bytes) noexcept {
+  std::unique_lock lock(mutex_);
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  tail_ += text;
+  if (tail_.size() > 2 * kTailCapacity) {
+    tail_.erase(0, tail_.size() - kTailCapacity);
+  }
+  while (!bytes.empty() && !broken_) {
+    room_.wait(lock, [this] { return used_ < kCapacity || released_ || broken_; });
+    const std::size_t count = std::min(bytes.size(), kCapacity - used_);
+    if (count == 0) {
+      return;  // released: what doesn't fit is dropped
+    }
+    append(bytes.first(count));
+    bytes = bytes.subspan(count);
+    schedule_drain();
+  }
+}
+
+void ConsoleOutput::append(std::span<const std::byte> bytes) noexcept {
+  const std::size_t end = (start_ + used_) % kCapacity;
+  const std::size_t first = std::min(bytes.size(), kCapacity - end);
+  std::memcpy(ring_.data() + end, bytes.data(), first);
+  std::memcpy(ring_.data(), bytes.data() + first, bytes.size() - first);
+  used_ += bytes.size();
+}
+
+void ConsoleOutput::schedule_drain() {
+  if (!draining_) {
+    draining_ = true;
+    boost::asio::post(executor_, [this] { drain(); });
+  }
+}
+
+void ConsoleOutput::drain() {
+  if (!descriptor_.is_open()) {
+    while (write_piece()) {
+    }
+    return;
+  }
+  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
+                         [this](const boost::system::error_code& error) {
+                           if (!error && write_piece()) {
+                             drain();
+                           }
+                         });
+}
+
+bool ConsoleOutput::write_piece() {
+  std::array<std::byte, kPieceSize> piece;
+  std::size_t size = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    size = std::min({used_, kCapacity - start_, piece.size()});
+    if (size == 0 || broken_) {
+      draining_ = false;
+      return false;
+    }
+    std::memcpy(piece.data(), ring_.data() + start_, size);
+  }
+  // Outside the lock: a terminal may take its time, and the guest goes on meanwhile.
+  const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
+  const auto written = ::write(fd, piece.data(), size);
+  if (written < 0) {
+    if (errno == EINTR || errno == EAGAIN) {
+      return !executor_.stopped();
+    }
+    break_off(errno);
+    return false;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    start_ = (start_ + static_cast<std::size_t>(written)) % kCapacity;
+    used_ -= static_cast<std::size_t>(written);
+  }
+  room_.notify_all();
+  return true;
+}
+
+void ConsoleOutput::break_off(int error_number) {
+  {
+    const std::lock_guard lock(mutex_);
+    broken_ = true;
+    draining_ = false;
+    used_ = 0;
+  }
+  room_.notify_all();
+  if (on_broken_) {
+    std::exchange(on_broken_, nullptr)(error_number);
+  }
+}
+
+void ConsoleOutput::release_writers() noexcept {
+  {
+    const std::lock_guard lock(mutex_);
+    released_ = true;
+  }
+  room_.notify_all();
+}
+
+void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexcept {
+  const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
+  while (used_ > 0 && !broken_) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
+    pollfd ready{fd, POLLOUT, 0};
+    const int result = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (result == 0 || (result < 0 && errno != EINTR)) {
+      return;
+    }
+    if (result < 0) {
+      continue;
+    }
+    const std::size_t size = std::min({used_, kCapacity - start_, kPieceSize});
+    const auto written = ::write(fd, ring_.data() + start_, size);
+    if (written < 0 && errno != EINTR && errno != EAGAIN) {
+      return;
+    }
+    if (written > 0) {
+      start_ = (start_ + static_cast<std::size_t>(written)) % kCapacity;
+      used_ -= static_cast<std::size_t>(written);
+    }
+  }
+}
+
+std::string ConsoleOutput::tail(std::size_t lines) const {
+  const std::lock_guard lock(mutex_);
+  return printable_tail(tail_, lines);
+}
+
+std::string printable_tail(std::string_view text, std::size_t lines) {
+  std::string clean;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\x1b' && i + 1 < text.size() && text[i + 1] == '[') {
+      // A control sequence ends with a byte from '@' to '~' (ECMA-48, 5.4).
+      i += 2;
+      while (i < text.size() && (text[i] < '@' || text[i] > '~')) {
+        ++i;
+      }
+    } else if (c == '\n' || c == '\t' || (c >= ' ' && c != '\x7f')) {
+      clean += c;
+    }
+  }
+  while (clean.ends_with('\n')) {
+    clean.pop_back();
+  }
+  std::size_t start = clean.size();
+  for (std::size_t i = 0; i < lines && start != std::string::npos && start > 0; ++i) {
+    start = clean.rfind('\n', start - 1);
+  }
+  return start == std::string::npos || start == 0 ? clean : clean.substr(start + 1);
+}
+
+}  // namespace bothy

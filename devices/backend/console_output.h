@@ -1,0 +1,83 @@
+// ConsoleOutput: what a guest prints, on its way to a file descriptor of the host.
+#pragma once
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <condition_variable>
+#include <cstddef>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "devices/character.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy {
+
+// A bounded ring between the vCPU threads that write() and the executor that drains it. A write
+// appends and wakes the executor once per burst, so that a character costs no system call. When the
+// ring is full write() waits: a stalled reader slows the guest down and loses nothing.
+//
+// The descriptor is shared with whoever started us, so it never becomes non-blocking: it is written
+// to when poll says so, a pipe's worth of atomic write at a time.
+class ConsoleOutput final : public CharacterSink {
+ public:
+  static constexpr std::size_t kCapacity = 64 * 1024;
+  static constexpr std::size_t kTailCapacity = 8 * 1024;
+
+  // Writes to a duplicate of `fd`. `on_broken` is called once, on the executor, when nobody reads
+  // any more (EPIPE, EIO of a terminal that hung up, a full disk): what comes after that is
+  // dropped.
+  [[nodiscard]] static Result<std::unique_ptr<ConsoleOutput>> create(
+      boost::asio::io_context& executor, int fd, std::function<void(int error_number)> on_broken);
+  ~ConsoleOutput() override;
+
+  // Any thread but the executor's.
+  void write(std::span<const std::byte> bytes) noexcept override;
+
+  // Ends waiting: every write() from now on returns at once, dropping what doesn't fit. Any thread.
+  void release_writers() noexcept;
+  // Writes what is left, waiting for a slow reader until `deadline`. Only once the executor has
+  // stopped.
+  void flush(std::chrono::steady_clock::time_point deadline) noexcept;
+
+  // The last `lines` lines that the guest printed, without escape sequences or other control
+  // characters. Any thread.
+  [[nodiscard]] std::string tail(std::size_t lines) const;
+
+ private:
+  ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, bool pollable,
+                std::function<void(int)> on_broken);
+
+  void append(std::span<const std::byte> bytes) noexcept;
+  void schedule_drain();
+  void drain();
+  // Writes one piece; false when the descriptor is broken.
+  bool write_piece();
+  void break_off(int error_number);
+
+  boost::asio::io_context& executor_;
+  const bool pollable_;  // a regular file isn't, and is always ready
+  boost::asio::posix::stream_descriptor descriptor_;
+  UniqueFd plain_fd_;  // where not pollable
+  std::function<void(int)> on_broken_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable room_;
+  std::vector<std::byte> ring_;  // kCapacity bytes, circular
+  std::size_t start_ = 0;
+  std::size_t used_ = 0;
+  std::string tail_;
+  bool draining_ = false;
+  bool released_ = false;
+  bool broken_ = false;
+};
+
+// Text for a report: the last `lines` lines of `text` without escape sequences and other control
+// characters.
+[[nodiscard]] std::string printable_tail(std::string_view text, std::size_t lines);
+
+}  // namespace bothy

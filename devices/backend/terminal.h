@@ -1,0 +1,33 @@
+// RawTerminal: an interactive terminal handed to the guest, and given back on every way out.
+#pragma once
+
+#include <optional>
+
+#include "vmm/base/result.h"
+
+namespace bothy {
+
+// While one exists the terminal sends every key as it is and echoes nothing. Restores the terminal
+// in its destructor, and when the process dies of a signal like SIGSEGV or abort(). At most one
+// exists at a time.
+class RawTerminal {
+ public:
+  // Nothing when `fd` is no terminal, or belongs to another foreground job, which we must not
+  // disturb.
+  [[nodiscard]] static std::optional<RawTerminal> enter(int fd);
+  RawTerminal(RawTerminal&& other) noexcept;
+  RawTerminal& operator=(RawTerminal&& other) noexcept;
+  RawTerminal(const RawTerminal&) = delete;
+  RawTerminal& operator=(const RawTerminal&) = delete;
+  ~RawTerminal();
+
+  // After a stop and SIGCONT: the shell may have changed the modes meanwhile.
+  void reapply() const noexcept;
+
+ private:
+  explicit RawTerminal(int fd) noexcept : fd_(fd) {}
+
+  int fd_;  // not owned: a standard descriptor; -1 once moved from
+};
+
+}  // namespace bothy

@@ -1,0 +1,42 @@
+// Where a console device's bytes go to and come from: a serial port and a virtio console alike.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <span>
+
+namespace bothy {
+
+// Takes what the guest sends.
+class CharacterSink {
+ public:
+  CharacterSink() = default;
+  CharacterSink(const CharacterSink&) = delete;
+  CharacterSink& operator=(const CharacterSink&) = delete;
+  virtual ~CharacterSink() = default;
+
+  // Takes all of `bytes`, waiting where it must: so a stalled host slows the guest down. Called on
+  // vCPU threads, several at once. A device holds no lock around it that receive() wants too.
+  virtual void write(std::span<const std::byte> bytes) noexcept = 0;
+};
+
+// A device that hands bytes to the guest.
+class CharacterReceiver {
+ public:
+  CharacterReceiver() = default;
+  CharacterReceiver(const CharacterReceiver&) = delete;
+  CharacterReceiver& operator=(const CharacterReceiver&) = delete;
+  virtual ~CharacterReceiver() = default;
+
+  // Takes from the front of `bytes` what there is room for and returns how much that was. The
+  // caller keeps the rest and offers it again when the room hook is called. Any thread; never waits
+  // for the guest.
+  [[nodiscard]] virtual std::size_t receive(std::span<const std::byte> bytes) noexcept = 0;
+
+  // `hook` is called, on any thread and under the device's lock, once for each receive() that left
+  // bytes over, when it is worth another try: it may post a task and nothing more. An empty one
+  // removes it; then no call of the former is under way any longer.
+  virtual void set_room_hook(std::function<void()> hook) noexcept = 0;
+};
+
+}  // namespace bothy

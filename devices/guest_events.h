@@ -1,0 +1,27 @@
+// GuestEvents: how a device tells the machine that the guest asked for something that ends or marks
+// its run.
+#pragma once
+
+namespace bothy {
+
+enum class GuestEvent {
+  kPowerOff,     // ACPI S5
+  kReset,        // a reset register, or the i8042's pulse
+  kPanicked,     // pvpanic: the guest's kernel has panicked
+  kCrashLoaded,  // pvpanic: it has panicked, and a crash kernel of its own takes over
+  kBootMarker,   // the guest's init wrote to the boot-marker port
+};
+
+// Called on a vCPU thread, from inside a port access: must return at once and may not wait for any
+// thread.
+class GuestEvents {
+ public:
+  GuestEvents() = default;
+  GuestEvents(const GuestEvents&) = delete;
+  GuestEvents& operator=(const GuestEvents&) = delete;
+  virtual ~GuestEvents() = default;
+
+  virtual void on_guest_event(GuestEvent event) noexcept = 0;
+};
+
+}  // namespace bothy

@@ -1,0 +1,44 @@
+// I8042: of a PC's keyboard controller, what resets the machine and what ends a driver's probing
+// quickly.
+#pragma once
+
+#include <mutex>
+#include <optional>
+
+#include "devices/bus.h"
+#include "devices/guest_events.h"
+
+namespace bothy {
+
+// What of an I8042 outlives an access.
+struct I8042State {
+  std::uint8_t command_byte = 0x74;     // both interfaces disabled, translation, self-test passed
+  std::optional<std::uint8_t> command;  // one that waits for its parameter
+  std::optional<std::uint8_t> output;   // what the guest has still to fetch
+};
+
+// Data at offset 0, command and status at 4: ports 0x60 and 0x64 of a PC. What lies between is not
+// its. No keyboard and no mouse is attached, and no interrupt is wired. The input buffer is never
+// full, and every command that has an answer gives it at once, so nobody waits.
+class I8042 final : public BusHandler {
+ public:
+  static constexpr std::uint64_t kPorts = 5;
+
+  explicit I8042(GuestEvents& events) noexcept : events_(events) {}
+
+  void read(std::uint64_t offset, std::span<std::byte> data) noexcept override;
+  void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
+
+  [[nodiscard]] I8042State save() const noexcept;
+  void restore(const I8042State& state) noexcept;
+
+ private:
+  [[nodiscard]] bool write_command(std::uint8_t command) noexcept;
+  [[nodiscard]] bool write_data(std::uint8_t value) noexcept;
+
+  GuestEvents& events_;
+  mutable std::mutex mutex_;
+  I8042State state_;
+};
+
+}  // namespace bothy

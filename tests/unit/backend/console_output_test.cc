@@ -1,0 +1,142 @@
+#include "devices/backend/console_output.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <thread>
+
+#include "tests/support/catch.h"
+#include "vmm/base/executor.h"
+
+namespace bothy {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct Pipe {
+  UniqueFd reader;
+  UniqueFd writer;
+
+  Pipe() {
+    std::array<int, 2> fds{};
+    REQUIRE(::pipe2(fds.data(), O_CLOEXEC) == 0);
+    reader.reset(fds[0]);
+    writer.reset(fds[1]);
+  }
+};
+
+std::string read_all(int fd) {
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (;;) {
+    const auto size = ::read(fd, buffer.data(), buffer.size());
+    if (size <= 0) {
+      return text;
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  }
+}
+
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+}  // namespace
+
+TEST_CASE("What several threads print arrives whole, however slow the reader") {
+  std::signal(SIGPIPE, SIG_IGN);
+  Pipe pipe;
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), pipe.writer.get(), {}).value();
+  pipe.writer.reset();
+
+  // Twice what the ring and the pipe hold together: the writers must wait for the reader.
+  constexpr std::size_t kEach = 128 * 1024;
+  std::vector<std::thread> writers;
+  for (const char letter : {'a', 'b'}) {
+    writers.emplace_back([&output, letter] {
+      const std::string piece(1024, letter);
+      for (std::size_t i = 0; i < kEach / piece.size(); ++i) {
+        output->write(bytes(piece));
+      }
+    });
+  }
+  std::string text;
+  std::thread reader([&] { text = read_all(pipe.reader.get()); });
+  for (std::thread& writer : writers) {
+    writer.join();
+  }
+  executor.stop();
+  output->flush(std::chrono::steady_clock::now() + 5s);
+  output.reset();
+  reader.join();
+  CHECK(std::count(text.begin(), text.end(), 'a') == kEach);
+  CHECK(std::count(text.begin(), text.end(), 'b') == kEach);
+}
+
+TEST_CASE("A stalled reader holds the writer until it is released") {
+  Pipe pipe;
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), pipe.writer.get(), {}).value();
+  std::atomic<bool> returned{false};
+  std::thread writer([&] {
+    output->write(bytes(std::string(512 * 1024, 'x')));
+    returned = true;
+  });
+  std::this_thread::sleep_for(20ms);
+  CHECK_FALSE(returned);
+  output->release_writers();
+  writer.join();
+  CHECK(returned);
+  executor.stop();
+}
+
+TEST_CASE("A reader that goes away is reported once, and writing goes on") {
+  std::signal(SIGPIPE, SIG_IGN);
+  Pipe pipe;
+  std::atomic<int> reports{0};
+  std::atomic<int> reason{0};
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), pipe.writer.get(), [&](int error_number) {
+                  reason = error_number;
+                  ++reports;
+                }).value();
+  pipe.reader.reset();
+  for (int i = 0; i < 100; ++i) {
+    output->write(bytes(std::string(4096, 'x')));
+  }
+  for (int i = 0; i < 500 && reports == 0; ++i) {
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(reports == 1);
+  CHECK(reason == EPIPE);
+  executor.stop();
+}
+
+TEST_CASE("A regular file, which can't be polled, gets everything too") {
+  UniqueFd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  REQUIRE(file);
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), file.get(), {}).value();
+  output->write(bytes(std::string(200 * 1024, 'y')));
+  executor.stop();
+  output->flush(std::chrono::steady_clock::now() + 5s);
+  CHECK(::lseek(file.get(), 0, SEEK_END) == 200 * 1024);
+}
+
+TEST_CASE("The tail is the last lines, in printable characters") {
+  CHECK(printable_tail("one\r\n\x1b[31mtwo\x1b[0m\r\nthree\x07\n\n", 2) == "two\nthree");
+  CHECK(printable_tail("one", 5) == "one");
+  CHECK(printable_tail("", 5).empty());
+  CHECK(printable_tail("a\nb\nc", 1) == "c");
+}
+
+}  // namespace bothy
