@@ -1,0 +1,45 @@
+#include "vmm/kvm/probe.h"
+
+#include <chrono>
+
+#include "tests/support/catch.h"
+
+namespace bothy {
+
+TEST_CASE("The probe finds KVM's interface complete where it opens it") {
+  const auto interface = probe_kvm_interface();
+  REQUIRE(interface.has_value());
+  CHECK(interface.value().api_version == 12);
+  CHECK(interface.value().missing.empty());
+  CHECK(interface.value().max_vcpus > 0);
+}
+
+TEST_CASE("The probe says what isn't KVM") {
+  const auto absent = probe_kvm_interface("/nonexistent/kvm");
+  REQUIRE(absent.has_error());
+  CHECK(absent.error().code == ErrorCode::kNotFound);
+  const auto other = probe_kvm_interface("/dev/null");
+  REQUIRE(other.has_error());
+  CHECK(other.error().code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("The probe runs a guest, and comes back soon") {
+  const auto kvm = Kvm::open();
+  REQUIRE(kvm.has_value());
+  const auto start = std::chrono::steady_clock::now();
+  const auto execution = probe_guest_execution(kvm.value());
+  const auto elapsed = std::chrono::steady_clock::now() - start;
+  REQUIRE(execution.has_value());
+  // Any KVM gets this far, emulating or not; how far decides what it is.
+  CHECK(execution.value().instructions_per_second > 1000);
+  CHECK(elapsed < std::chrono::seconds(5));
+}
+
+TEST_CASE("A guest counts as emulated when it is slow or can't use vector registers") {
+  CHECK(is_emulated({1'700'000, false}));
+  CHECK(is_emulated({1'700'000, true}));
+  CHECK(is_emulated({3'000'000'000, false}));
+  CHECK_FALSE(is_emulated({50'000'000, true}));
+}
+
+}  // namespace bothy

@@ -1,0 +1,44 @@
+// What this host's KVM is worth: for `bothy doctor`, and for saying why a boot failed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmm/base/result.h"
+#include "vmm/kvm/kvm.h"
+
+namespace bothy {
+
+// What /dev/kvm says about itself.
+struct KvmInterface {
+  int api_version = 0;
+  std::vector<std::string_view> missing;  // of required_capabilities()
+  int max_vcpus = 0;
+};
+
+// Fails as opening the file fails, or when it isn't KVM's.
+[[nodiscard]] Result<KvmInterface> probe_kvm_interface(const char* path = "/dev/kvm");
+
+// What happened to a small guest.
+struct GuestExecution {
+  std::uint64_t instructions_per_second = 0;
+  bool vector_instructions = false;  // false: KVM gave up on one
+};
+
+// Slower guests than this are emulated, one instruction after the other: an emulator inside KVM
+// does one to two million a second, while hardware does billions, and a thousand times less than
+// that remains when it is itself emulated by QEMU or shared with many others.
+inline constexpr std::uint64_t kEmulatedBelow = 10'000'000;
+
+[[nodiscard]] constexpr bool is_emulated(const GuestExecution& execution) noexcept {
+  return !execution.vector_instructions || execution.instructions_per_second < kEmulatedBelow;
+}
+
+// Runs a guest for some 50 ms, three times that on a slow host. Starts threads and waits for them:
+// a KVM that doesn't let go of a vCPU keeps this from returning, so a caller that can't have that
+// runs it in a process of its own.
+[[nodiscard]] Result<GuestExecution> probe_guest_execution(const Kvm& kvm);
+
+}  // namespace bothy

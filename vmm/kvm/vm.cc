@@ -1,0 +1,113 @@
+#include "vmm/kvm/vm.h"
+
+#include <sys/ioctl.h>
+
+#include <cerrno>
+
+#include "vmm/arch/x86_64/layout.h"
+
+namespace bothy {
+namespace {
+
+// KVM answers EINTR when a signal arrives at a bad moment of set-up; nothing has happened then.
+template <class Argument>
+int retrying_ioctl(int fd, unsigned long request, Argument argument) noexcept {
+  int result = 0;
+  do {
+    result = ::ioctl(fd, request, argument);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
+}  // namespace
+
+Result<Vm> Vm::create(const Kvm& kvm, const GuestMemory& memory) {
+  UniqueFd fd(retrying_ioctl(kvm.fd(), KVM_CREATE_VM, 0UL));
+  if (!fd) {
+    return errno_error("KVM can't create a virtual machine");
+  }
+  Vm vm(std::move(fd));
+  // Memory before the interrupt controllers: afterwards KVM waits for an SRCU grace period of
+  // theirs, milliseconds.
+  BOTHY_TRY(vm.map_memory(memory));
+  if (retrying_ioctl(vm.fd_.get(), KVM_SET_TSS_ADDR, layout::kKvmTss) < 0) {
+    return errno_error("KVM refuses the address of its TSS");
+  }
+  std::uint64_t identity_map = layout::kKvmIdentityMap;
+  if (kvm.check(KVM_CAP_SET_IDENTITY_MAP_ADDR) > 0 &&
+      retrying_ioctl(vm.fd_.get(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0) {
+    return errno_error("KVM refuses the address of its identity map");
+  }
+  BOTHY_TRY(vm.create_interrupt_controllers());
+  return vm;
+}
+
+Result<void> Vm::create_interrupt_controllers() {
+  if (retrying_ioctl(fd_.get(), KVM_CREATE_IRQCHIP, 0UL) < 0) {
+    return errno_error("KVM can't create the interrupt controllers");
+  }
+  kvm_pit_config pit{};
+  pit.flags = KVM_PIT_SPEAKER_DUMMY;  // port 0x61 is part of the timer's calibration
+  if (retrying_ioctl(fd_.get(), KVM_CREATE_PIT2, &pit) < 0) {
+    return errno_error("KVM can't create the i8254 timer");
+  }
+  return success();
+}
+
+Result<void> Vm::map_memory(const GuestMemory& memory) {
+  std::uint32_t slot = 0;
+  for (const GuestMemory::Region& region : memory.regions()) {
+    kvm_userspace_memory_region slot_region{};
+    slot_region.slot = slot++;
+    slot_region.guest_phys_addr = region.range.start;
+    slot_region.memory_size = region.range.size;
+    slot_region.userspace_addr = reinterpret_cast<std::uintptr_t>(region.mapping.data());
+    if (retrying_ioctl(fd_.get(), KVM_SET_USER_MEMORY_REGION, &slot_region) < 0) {
+      return errno_error(fmt::format("KVM refuses {} MiB of guest memory at {:#x}",
+                                     region.range.size >> 20U, region.range.start));
+    }
+  }
+  return success();
+}
+
+Result<void> Vm::bind_irq(const EventFd& event, std::uint32_t gsi) {
+  kvm_irqfd irqfd{};
+  irqfd.fd = static_cast<std::uint32_t>(event.fd());
+  irqfd.gsi = gsi;
+  if (retrying_ioctl(fd_.get(), KVM_IRQFD, &irqfd) < 0) {
+    return errno_error(fmt::format("KVM can't bind interrupt line {}", gsi));
+  }
+  return success();
+}
+
+Result<void> Vm::bind_pio_doorbell(const EventFd& event, std::uint16_t port, std::uint32_t length) {
+  return bind_doorbell(event, port, length, KVM_IOEVENTFD_FLAG_PIO);
+}
+
+Result<void> Vm::bind_mmio_doorbell(const EventFd& event, GuestAddress address,
+                                    std::uint32_t length) {
+  return bind_doorbell(event, address, length, 0);
+}
+
+Result<void> Vm::bind_doorbell(const EventFd& event, std::uint64_t address, std::uint32_t length,
+                               std::uint32_t flags) {
+  kvm_ioeventfd doorbell{};
+  doorbell.fd = event.fd();
+  doorbell.addr = address;
+  doorbell.len = length;
+  doorbell.flags = flags;
+  if (retrying_ioctl(fd_.get(), KVM_IOEVENTFD, &doorbell) < 0) {
+    return errno_error(fmt::format("KVM can't bind a doorbell at {:#x}", address));
+  }
+  return success();
+}
+
+Result<UniqueFd> Vm::create_vcpu(std::uint32_t index) const {
+  UniqueFd fd(retrying_ioctl(fd_.get(), KVM_CREATE_VCPU, static_cast<unsigned long>(index)));
+  if (!fd) {
+    return errno_error(fmt::format("KVM can't create vCPU {}", index));
+  }
+  return fd;
+}
+
+}  // namespace bothy

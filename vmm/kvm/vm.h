@@ -1,0 +1,47 @@
+// Vm: one virtual machine of KVM: memory slots, interrupt lines, doorbells.
+#pragma once
+
+#include <cstdint>
+
+#include "vmm/base/event_fd.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace bothy {
+
+// Move-only. Does not own the guest memory that it maps: the memory outlives the Vm. Functions may
+// be called from any thread; each is one ioctl.
+class Vm {
+ public:
+  // Creates the machine with all of `memory` for its RAM, one slot per region, with its in-kernel
+  // interrupt controllers (8259 pair, I/O APIC, and a local APIC for every vCPU) and the i8254
+  // timer, which kernels without kvmclock calibrate their TSC by.
+  [[nodiscard]] static Result<Vm> create(const Kvm& kvm, const GuestMemory& memory);
+
+  // A signal on `event` becomes an edge on `gsi` (KVM_IRQFD).
+  [[nodiscard]] Result<void> bind_irq(const EventFd& event, std::uint32_t gsi);
+
+  // A write of `length` bytes (0: any) at the address signals `event` and doesn't leave the kernel
+  // (KVM_IOEVENTFD).
+  [[nodiscard]] Result<void> bind_pio_doorbell(const EventFd& event, std::uint16_t port,
+                                               std::uint32_t length);
+  [[nodiscard]] Result<void> bind_mmio_doorbell(const EventFd& event, GuestAddress address,
+                                                std::uint32_t length);
+
+  // The fd of a new vCPU (KVM_CREATE_VCPU).
+  [[nodiscard]] Result<UniqueFd> create_vcpu(std::uint32_t index) const;
+
+ private:
+  explicit Vm(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+
+  [[nodiscard]] Result<void> map_memory(const GuestMemory& memory);
+  [[nodiscard]] Result<void> create_interrupt_controllers();
+  [[nodiscard]] Result<void> bind_doorbell(const EventFd& event, std::uint64_t address,
+                                           std::uint32_t length, std::uint32_t flags);
+
+  UniqueFd fd_;
+};
+
+}  // namespace bothy

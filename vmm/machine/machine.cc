@@ -1,0 +1,281 @@
+#include "vmm/machine/machine.h"
+
+#include <utility>
+
+#include "vmm/arch/x86_64/acpi.h"
+#include "vmm/arch/x86_64/cpu_report.h"
+#include "vmm/arch/x86_64/cpu_state.h"
+#include "vmm/arch/x86_64/layout.h"
+#include "vmm/boot/boot.h"
+#include "vmm/machine/memory_layout.h"
+#include "vmm/machine/platform_devices.h"
+
+namespace bothy {
+
+namespace {
+
+// What a guest gets when its user says nothing else, and why.
+boot::CommandLine make_command_line(const MachineConfig& config) {
+  boot::CommandLine line;
+  if (config.serial) {
+    line.add_default("console=ttyS0");
+  }
+  // A panic ends the guest at once, and leaves the mark that tells it from a reboot
+  // (layout::kWarmBootFlag).
+  line.add_default("panic=-1");
+  line.add_default("reboot=panic_warm");
+  line.add_user(config.cmdline);
+  return line;
+}
+
+arch::CpuEntry cpu_entry(const boot::BootEntry& loaded) {
+  arch::CpuEntry entry;
+  entry.rip = loaded.entry;
+  if (loaded.protocol == boot::EntryProtocol::kPvh) {
+    entry.rbx = loaded.boot_info;
+  } else {
+    entry.rsi = loaded.boot_info;
+  }
+  entry.mode = loaded.protocol == boot::EntryProtocol::kLinux64 ? arch::EntryMode::kLong64
+                                                                : arch::EntryMode::kProtected32;
+  return entry;
+}
+
+kvm_sregs long_mode_sregs(kvm_sregs sregs) {
+  return arch::boot_system_registers(sregs, arch::EntryMode::kLong64);
+}
+
+kvm_sregs protected_mode_sregs(kvm_sregs sregs) {
+  return arch::boot_system_registers(sregs, arch::EntryMode::kProtected32);
+}
+
+}  // namespace
+
+std::string_view to_string(MachineEndReason reason) noexcept {
+  switch (reason) {
+    case MachineEndReason::kPowerOff:
+      return "power-off";
+    case MachineEndReason::kReset:
+      return "reset";
+    case MachineEndReason::kPanicked:
+      return "panic";
+    case MachineEndReason::kTripleFault:
+      return "triple-fault";
+    case MachineEndReason::kFailed:
+      return "failed";
+  }
+  return "unknown";
+}
+
+Machine::Machine(MachineListener& listener) noexcept : listener_(listener) {}
+
+Machine::~Machine() {
+  stop();
+}
+
+Result<std::unique_ptr<Machine>> Machine::build(const MachineConfig& config,
+                                                MachineListener& listener,
+                                                CharacterSink& serial_sink) {
+  BOTHY_TRY(validate(config));
+  auto machine = std::unique_ptr<Machine>(new Machine(listener));
+  BOTHY_TRY(machine->assemble(config, serial_sink));
+  return machine;
+}
+
+Result<void> Machine::start() {
+  phase_ = Phase::kRunning;
+  for (const auto& vcpu : vcpus_) {
+    BOTHY_TRY(vcpu->start());
+  }
+  return success();
+}
+
+void Machine::stop() noexcept {
+  // All at once and then wait, so that stopping takes as long as the slowest vCPU and not the sum
+  // of them.
+  for (const auto& vcpu : vcpus_) {
+    vcpu->stop();
+  }
+  for (const auto& vcpu : vcpus_) {
+    vcpu->join();
+  }
+  if (phase_ == Phase::kRunning) {
+    phase_ = Phase::kStopped;
+  }
+}
+
+CharacterReceiver* Machine::serial_receiver() noexcept {
+  return devices_->serial_receiver();
+}
+
+ExitCounts Machine::exit_counts() const noexcept {
+  ExitCounts sum;
+  for (const auto& vcpu : vcpus_) {
+    sum += vcpu->exit_counts();
+  }
+  return sum;
+}
+
+std::optional<std::chrono::steady_clock::time_point> Machine::first_run() const noexcept {
+  if (phase_ == Phase::kBuilt) {
+    return std::nullopt;
+  }
+  return vcpus_.front()->first_run();
+}
+
+std::string Machine::describe_vcpu(std::uint32_t index) const {
+  const Vcpu& vcpu = *vcpus_.at(index);
+  const auto regs = vcpu.registers();
+  const auto sregs = vcpu.system_registers();
+  if (!regs || !sregs) {
+    return fmt::format("vCPU {}: KVM doesn't give its registers", index);
+  }
+  if (arch::is_reset_state(regs.value(), sregs.value())) {
+    return fmt::format(
+        "vCPU {}: in its reset state; this processor keeps nothing else after a shutdown", index);
+  }
+  return fmt::format("vCPU {}{}:\n{}", index, vcpu.is_halted() ? " (halted)" : "",
+                     arch::describe_cpu(regs.value(), sregs.value(), *memory_));
+}
+
+std::string Machine::describe_vcpus() const {
+  std::string text;
+  for (const auto& vcpu : vcpus_) {
+    text += (text.empty() ? "" : "\n") + describe_vcpu(vcpu->index());
+  }
+  return text;
+}
+
+Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& serial_sink) {
+  BOTHY_TRY(const Kvm kvm, Kvm::open());
+  const auto most = static_cast<std::uint32_t>(kvm.check(KVM_CAP_MAX_VCPUS));
+  if (config.vcpus > most) {
+    return make_error(ErrorCode::kUnsupported, "this host's KVM gives a guest at most {} vCPUs",
+                      most);
+  }
+
+  BOTHY_TRY(const auto supported, kvm.supported_cpuid());
+  const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
+  const unsigned bits = arch::physical_address_bits(supported);
+  if (ranges.back().end() > 1ULL << bits) {
+    return make_error(ErrorCode::kInvalid,
+                      "--memory of {} GiB is more than this host's processor can address ({} bits)",
+                      config.memory / layout::kGiB, bits);
+  }
+  BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
+  memory_.emplace(std::move(memory));
+  BOTHY_TRY(Vm vm, Vm::create(kvm, *memory_));
+  vm_.emplace(std::move(vm));
+
+  BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, serial_sink));
+  BOTHY_TRY(const arch::CpuEntry entry, load_guest(config));
+  return create_vcpus(kvm, supported, entry, config.vcpus);
+}
+
+Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
+  AcpiConfig acpi;
+  acpi.vcpus = config.vcpus;
+  acpi.serial = config.serial;
+  BOTHY_TRY(const GuestAddress rsdp, write_acpi_tables(acpi, *memory_));
+
+  boot::BootRequest request;
+  request.kernel = config.kernel;
+  request.initrds = config.initrds;
+  request.command_line = make_command_line(config);
+  request.options.unpack = config.unpack_kernel;
+  request.rsdp = rsdp;
+  BOTHY_TRY(boot::BootEntry loaded, boot::load(request, *memory_));
+  kernel_ = std::move(loaded.description);
+  command_line_ = std::move(loaded.command_line);
+  const arch::CpuEntry entry = cpu_entry(loaded);
+  BOTHY_TRY(arch::write_boot_tables(*memory_, entry.mode));
+  return entry;
+}
+
+Result<void> Machine::create_vcpus(const Kvm& kvm, std::span<const kvm_cpuid_entry2> supported,
+                                   const arch::CpuEntry& entry, std::uint32_t count) {
+  const bool tsc_deadline = kvm.check(KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    BOTHY_TRY(auto vcpu, Vcpu::create(kvm, *vm_, i, *this));
+    VcpuSetup setup;
+    setup.cpuid = arch::guest_cpuid(supported, {i, count, tsc_deadline});
+    setup.msrs = arch::initial_msrs();
+    setup.boot_processor = i == 0;
+    setup.regs = arch::boot_registers(entry);
+    setup.make_sregs =
+        entry.mode == arch::EntryMode::kLong64 ? long_mode_sregs : protected_mode_sregs;
+    BOTHY_TRY(vcpu->set_up(setup));
+    vcpus_.push_back(std::move(vcpu));
+  }
+  return success();
+}
+
+void Machine::end(MachineEnd end) noexcept {
+  if (!ended_.exchange(true)) {
+    listener_.on_machine_end(std::move(end));
+  }
+}
+
+bool Machine::reset_follows_panic() const noexcept {
+  return panicked_.load() ||
+         memory_->read<std::uint16_t>(layout::kWarmBootFlag) == layout::kWarmBootMagic;
+}
+
+// What nobody answers reads as ones and takes any write, as on a PC.
+void Machine::on_port_read(std::uint16_t port, std::span<std::byte> data) noexcept {
+  (void)ports_.read(port, data);
+}
+
+void Machine::on_port_write(std::uint16_t port, std::span<const std::byte> data) noexcept {
+  (void)ports_.write(port, data);
+}
+
+void Machine::on_mmio_read(std::uint64_t address, std::span<std::byte> data) noexcept {
+  (void)mmio_.read(address, data);
+}
+
+void Machine::on_mmio_write(std::uint64_t address, std::span<const std::byte> data) noexcept {
+  (void)mmio_.write(address, data);
+}
+
+void Machine::on_vcpu_end(std::uint32_t index, VcpuEnd vcpu_end, std::string reason) noexcept {
+  switch (vcpu_end) {
+    case VcpuEnd::kStopped:
+      return;
+    case VcpuEnd::kTripleFault:
+      return end({MachineEndReason::kTripleFault, index, {}});
+    case VcpuEnd::kPowerOff:
+      return on_guest_event(GuestEvent::kPowerOff);
+    case VcpuEnd::kReset:
+      return on_guest_event(GuestEvent::kReset);
+    case VcpuEnd::kCrash:
+      return end({MachineEndReason::kPanicked, index, {}});
+    case VcpuEnd::kFailed:
+      return end({MachineEndReason::kFailed, index, std::move(reason)});
+  }
+}
+
+void Machine::on_guest_event(GuestEvent event) noexcept {
+  switch (event) {
+    case GuestEvent::kPowerOff:
+      return end(
+          {panicked_.load() ? MachineEndReason::kPanicked : MachineEndReason::kPowerOff, 0, {}});
+    case GuestEvent::kReset:
+      return end(
+          {reset_follows_panic() ? MachineEndReason::kPanicked : MachineEndReason::kReset, 0, {}});
+    case GuestEvent::kPanicked:
+      if (!panicked_.exchange(true)) {
+        listener_.on_panic();
+      }
+      return;
+    case GuestEvent::kCrashLoaded:
+      return;  // the guest's own crash kernel deals with it, and will reset
+    case GuestEvent::kBootMarker:
+      if (!marked_.exchange(true)) {
+        listener_.on_boot_marker();
+      }
+      return;
+  }
+}
+
+}  // namespace bothy

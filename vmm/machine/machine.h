@@ -1,0 +1,134 @@
+// Machine: one virtual machine put together: memory, vCPUs, devices, the kernel in its place.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "devices/bus.h"
+#include "devices/character.h"
+#include "devices/guest_events.h"
+#include "vmm/arch/x86_64/cpu_state.h"
+#include "vmm/base/result.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/machine/machine_config.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace bothy {
+
+class PlatformDevices;
+
+// Why a machine's run ended.
+enum class MachineEndReason {
+  kPowerOff,
+  kReset,
+  kPanicked,
+  kTripleFault,
+  kFailed,  // KVM couldn't go on with a vCPU
+};
+
+[[nodiscard]] std::string_view to_string(MachineEndReason reason) noexcept;
+
+struct MachineEnd {
+  MachineEndReason reason = MachineEndReason::kPowerOff;
+  std::uint32_t vcpu = 0;  // the one that ended it; 0 where it makes no difference
+  std::string detail;      // for kFailed: what KVM said
+};
+
+// Told on vCPU threads; must return at once and may not call the machine: it posts to another
+// thread.
+class MachineListener {
+ public:
+  MachineListener() = default;
+  MachineListener(const MachineListener&) = delete;
+  MachineListener& operator=(const MachineListener&) = delete;
+  virtual ~MachineListener() = default;
+
+  // Once. The other vCPUs still run: stop() is the owner's answer.
+  virtual void on_machine_end(MachineEnd end) noexcept = 0;
+  // The guest's kernel has panicked (pvpanic). on_machine_end() follows when it resets or powers
+  // off after that, as kPanicked, and never when it has been told to hang (panic=0).
+  virtual void on_panic() noexcept = 0;
+  // The first write of the boot marker.
+  virtual void on_boot_marker() noexcept = 0;
+};
+
+//   build() -> [built] -- start() --> [running] -- stop() --> [stopped] -- destructor
+//
+// Parts are destroyed in the reverse order of building. All functions are the owner's, from one
+// thread.
+class Machine final : private VcpuHandler, private GuestEvents {
+ public:
+  // The listener, and the sink that the serial port writes to, outlive the machine.
+  [[nodiscard]] static Result<std::unique_ptr<Machine>> build(const MachineConfig& config,
+                                                              MachineListener& listener,
+                                                              CharacterSink& serial_sink);
+  ~Machine() override;
+
+  [[nodiscard]] Result<void> start();
+  // Stops and joins every vCPU. Harmless when it has been called before.
+  void stop() noexcept;
+
+  // The serial port's receiving side; null without one. It may be used from any thread.
+  [[nodiscard]] CharacterReceiver* serial_receiver() noexcept;
+
+  // What was booted and how, in words; and the command line that the kernel got.
+  [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }
+  [[nodiscard]] const std::string& command_line() const noexcept { return command_line_; }
+
+  // Below: only once stopped.
+  [[nodiscard]] ExitCounts exit_counts() const noexcept;
+  // When the boot processor first entered the guest; nothing when it never did.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> first_run() const noexcept;
+  // What one vCPU was doing, or all of them, in lines.
+  [[nodiscard]] std::string describe_vcpu(std::uint32_t index) const;
+  [[nodiscard]] std::string describe_vcpus() const;
+
+ private:
+  enum class Phase { kBuilt, kRunning, kStopped };
+
+  explicit Machine(MachineListener& listener) noexcept;
+
+  [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& serial_sink);
+  // ACPI tables, kernel, initrd and boot tables into guest memory.
+  [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config);
+  [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm,
+                                          std::span<const kvm_cpuid_entry2> supported,
+                                          const arch::CpuEntry& entry, std::uint32_t count);
+  void end(MachineEnd end) noexcept;
+  // True when a reset that comes now is the end of a panic.
+  [[nodiscard]] bool reset_follows_panic() const noexcept;
+
+  void on_port_read(std::uint16_t port, std::span<std::byte> data) noexcept override;
+  void on_port_write(std::uint16_t port, std::span<const std::byte> data) noexcept override;
+  void on_mmio_read(std::uint64_t address, std::span<std::byte> data) noexcept override;
+  void on_mmio_write(std::uint64_t address, std::span<const std::byte> data) noexcept override;
+  void on_vcpu_end(std::uint32_t index, VcpuEnd end, std::string reason) noexcept override;
+  void on_guest_event(GuestEvent event) noexcept override;
+
+  MachineListener& listener_;
+  Phase phase_ = Phase::kBuilt;
+  std::atomic<bool> ended_{false};
+  std::atomic<bool> panicked_{false};
+  std::atomic<bool> marked_{false};
+
+  std::string kernel_;
+  std::string command_line_;
+
+  // In the order of building; what is below uses what is above.
+  std::optional<GuestMemory> memory_;
+  std::optional<Vm> vm_;
+  std::unique_ptr<PlatformDevices> devices_;
+  Bus ports_;
+  Bus mmio_;
+  std::vector<std::unique_ptr<Vcpu>> vcpus_;
+};
+
+}  // namespace bothy

@@ -1,0 +1,30 @@
+// MachineConfig: what a user can choose about a machine, as a plain struct.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "vmm/base/result.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace bothy {
+
+struct MachineConfig {
+  std::string kernel;                // path
+  std::vector<std::string> initrds;  // paths, concatenated in this order
+  std::string cmdline;               // the user's; it wins over the defaults
+  bool unpack_kernel = true;  // boot a compressed kernel's payload directly where that can be done
+
+  std::uint32_t vcpus = 1;               // 1 to layout::kMaxVcpus
+  std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
+  MemoryBacking backing = MemoryBacking::kAnonymous;
+
+  bool serial = true;  // a 16550 at COM1, and the guest's console on it
+};
+
+// Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when
+// it's loaded.
+[[nodiscard]] Result<void> validate(const MachineConfig& config);
+
+}  // namespace bothy
