@@ -1,0 +1,116 @@
+#include "cli/boot_command.h"
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/boot_options.h"
+#include "cli/boot_session.h"
+#include "cli/units.h"
+
+namespace bothy {
+namespace {
+
+// CLI11 reports a validator's text as the error of its flag.
+template <class T>
+CLI::Validator checked_by(Result<T> (*parse)(std::string_view), const std::string& type_name) {
+  return {[parse](std::string& text) {
+            const auto parsed = parse(text);
+            return parsed ? std::string() : parsed.error().context;
+          },
+          type_name};
+}
+
+struct BootFlags {
+  BootOptions options;
+  std::string memory = "512M";
+  std::string timeout;
+  std::string console = "serial";
+  std::string backing = "anonymous";
+  std::string on_reboot = "exit";
+  std::string payload = "unpack";
+};
+
+MemoryBacking backing_from(const std::string& name) {
+  if (name == "shared") {
+    return MemoryBacking::kShared;
+  }
+  return name == "hugepages" ? MemoryBacking::kSharedHuge : MemoryBacking::kAnonymous;
+}
+
+// The validators have seen to it that every text parses.
+BootOptions resolve(const BootFlags& flags) {
+  BootOptions options = flags.options;
+  options.machine.memory = parse_size(flags.memory).value();
+  options.machine.backing = backing_from(flags.backing);
+  options.machine.serial = flags.console == "serial";
+  options.machine.unpack_kernel = flags.payload == "unpack";
+  options.restart_on_reboot = flags.on_reboot == "restart";
+  if (!flags.timeout.empty()) {
+    options.timeout = parse_duration(flags.timeout).value();
+  }
+  return options;
+}
+
+void add_flags(CLI::App& boot, BootFlags& flags) {
+  // As everywhere else: of a flag that is given twice, the last one counts.
+  boot.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  MachineConfig& machine = flags.options.machine;
+  boot.add_option("--kernel", machine.kernel, "Kernel: ELF vmlinux, bzImage, or either compressed")
+      ->type_name("FILE")
+      ->required();
+  boot.add_option("--initrd", machine.initrds, "Initial RAM disk; several are concatenated")
+      ->type_name("FILE")
+      ->expected(1)
+      ->take_all();
+  boot.add_option("--cmdline", machine.cmdline,
+                  "Kernel command line; what it says wins over bothy's defaults")
+      ->type_name("STR");
+  boot.add_option("--cpus", machine.vcpus, "Number of vCPUs")
+      ->type_name("N")
+      ->capture_default_str();
+  boot.add_option("--memory", flags.memory, "RAM, with K, M or G")
+      ->check(checked_by(parse_size, "SIZE"))
+      ->capture_default_str();
+  boot.add_option("--memory-backing", flags.backing,
+                  "What RAM is made of on the host: anonymous, shared (a memfd) or hugepages")
+      ->check(CLI::IsMember({"anonymous", "shared", "hugepages"}))
+      ->type_name("KIND")
+      ->capture_default_str();
+  boot.add_option("--console", flags.console, "The guest's console: serial or off")
+      ->check(CLI::IsMember({"serial", "off"}))
+      ->type_name("KIND")
+      ->capture_default_str();
+  boot.add_option("--kernel-payload", flags.payload,
+                  "A bzImage's payload: unpack it here and boot it directly, or keep it to the "
+                  "guest's own decompressor")
+      ->check(CLI::IsMember({"unpack", "keep"}))
+      ->type_name("HOW")
+      ->capture_default_str();
+  boot.add_option("--timeout", flags.timeout, "End the guest after this long, with status 124")
+      ->check(checked_by(parse_duration, "DURATION"));
+  boot.add_option("--on-reboot", flags.on_reboot, "When the guest reboots: exit or restart")
+      ->check(CLI::IsMember({"exit", "restart"}))
+      ->type_name("ACTION")
+      ->capture_default_str();
+  boot.add_flag("--boot-timer", flags.options.boot_timer,
+                "Say how long it took until the guest's init wrote the boot marker");
+  boot.add_flag("--json", flags.options.json,
+                "Print one JSON object about the run on stdout; the console goes to stderr");
+}
+
+}  // namespace
+
+void add_boot_command(CLI::App& app, int& status) {
+  CLI::App* boot = app.add_subcommand("boot", "Boot a kernel in a bare microVM");
+  auto flags = std::make_shared<BootFlags>();
+  add_flags(*boot, *flags);
+  boot->footer(
+      "On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows more keys.\n"
+      "Exit status: 0 power-off or reboot, 120 panic, 121 triple fault, 122 vCPU failure, 124 "
+      "timeout,\n"
+      "125 bothy's own failure, 126 unusable kernel or initrd, 127 not found, 128+N ended by "
+      "signal N.");
+  boot->callback([flags, &status] { status = run_boot(resolve(*flags)); });
+}
+
+}  // namespace bothy

@@ -1,0 +1,19 @@
+// What `bothy boot` was asked to do.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "vmm/machine/machine_config.h"
+
+namespace bothy {
+
+struct BootOptions {
+  MachineConfig machine;
+  std::optional<std::chrono::milliseconds> timeout;
+  bool restart_on_reboot = false;
+  bool boot_timer = false;
+  bool json = false;
+};
+
+}  // namespace bothy

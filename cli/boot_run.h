@@ -1,0 +1,67 @@
+// BootRun: one guest, with its console and everything that can end it.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "cli/boot_options.h"
+#include "cli/boot_outcome.h"
+#include "devices/backend/console_input.h"
+#include "devices/backend/console_output.h"
+#include "devices/backend/terminal.h"
+#include "vmm/base/executor.h"
+#include "vmm/machine/machine.h"
+
+namespace bothy {
+
+// The main thread is the control executor; the console has an executor of its own, so that a
+// stalled terminal never keeps a signal or the timeout from being served. Used once, from the main
+// thread.
+class BootRun final : private MachineListener {
+ public:
+  // `deadline` is that of --timeout, which counts over all restarts.
+  BootRun(const BootOptions& options,
+          std::optional<std::chrono::steady_clock::time_point> deadline);
+  ~BootRun() override;
+
+  // Builds the machine, runs it to its end and takes it down again. An error is one of building it.
+  [[nodiscard]] Result<BootOutcome> run();
+
+ private:
+  [[nodiscard]] Result<void> build();
+  [[nodiscard]] Result<void> attach_input();
+  void watch_signals();
+  void watch_deadline();
+  // The first outcome counts. Control thread only.
+  void finish(BootOutcome outcome);
+  void tear_down() noexcept;
+  void collect(BootOutcome& outcome) const;
+
+  void on_machine_end(MachineEnd end) noexcept override;
+  void on_panic() noexcept override;
+  void on_boot_marker() noexcept override;
+
+  const BootOptions& options_;
+  const std::optional<std::chrono::steady_clock::time_point> deadline_;
+  std::optional<BootOutcome> outcome_;
+  std::atomic<std::chrono::steady_clock::rep> marked_at_{0};  // 0: not yet
+
+  // In the order of building.
+  boost::asio::io_context control_{1};
+  boost::asio::signal_set signals_{control_};
+  boost::asio::signal_set continued_{control_};
+  boost::asio::steady_timer timeout_{control_};
+  boost::asio::steady_timer panic_grace_{control_};
+  Executor console_{"console"};
+  std::unique_ptr<ConsoleOutput> output_;
+  std::unique_ptr<Machine> machine_;
+  std::optional<RawTerminal> terminal_;
+  std::unique_ptr<ConsoleInput> input_;
+};
+
+}  // namespace bothy

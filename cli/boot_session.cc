@@ -1,0 +1,57 @@
+#include "cli/boot_session.h"
+
+#include <unistd.h>
+
+#include "cli/boot_run.h"
+#include "cli/exit_status.h"
+#include "vmm/base/log.h"
+
+namespace bothy {
+namespace {
+
+bool restarts(const BootOptions& options, const BootOutcome& outcome) {
+  return options.restart_on_reboot && outcome.kind == BootOutcome::Kind::kGuestEnded &&
+         outcome.end.reason == MachineEndReason::kReset;
+}
+
+void write_result(const std::string& line) {
+  const std::string text = line + "\n";
+  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+}
+
+int report(const BootOptions& options, const BootOutcome& outcome) {
+  const auto text =
+      describe_outcome(outcome, options.timeout.value_or(std::chrono::milliseconds{}));
+  if (!text.empty()) {
+    log_line(LogLevel::kError, text);
+  }
+  if (options.boot_timer) {
+    log_line(LogLevel::kError, describe_boot_timer(outcome));
+  }
+  if (options.json) {
+    write_result(to_json(outcome));
+  }
+  return exit_status_of(outcome);
+}
+
+}  // namespace
+
+int run_boot(const BootOptions& options) {
+  std::optional<std::chrono::steady_clock::time_point> deadline;
+  if (options.timeout) {
+    deadline = std::chrono::steady_clock::now() + *options.timeout;
+  }
+  for (;;) {
+    BootRun run(options, deadline);
+    const auto outcome = run.run();
+    if (!outcome) {
+      log_line(LogLevel::kError, outcome.error().context);
+      return exit_status::from_error(outcome.error().code);
+    }
+    if (!restarts(options, outcome.value())) {
+      return report(options, outcome.value());
+    }
+  }
+}
+
+}  // namespace bothy

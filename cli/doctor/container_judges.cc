@@ -1,0 +1,177 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "cli/doctor/container_probes.h"
+#include "cli/doctor/host.h"
+
+namespace bothy::doctor {
+namespace {
+
+// What --cpus, --memory and the limit on processes are made of.
+constexpr std::array<std::string_view, 3> kNeededControllers{"cpu", "memory", "pids"};
+
+Finding container(std::string_view id, Status status, std::string found, std::string_view meaning,
+                  std::string_view remedy = {}) {
+  return {std::string(id),  Group::kContainers,   status,
+          std::move(found), std::string(meaning), std::string(remedy)};
+}
+
+bool contains(const std::vector<std::string>& list, std::string_view item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+}  // namespace
+
+Finding judge_user_namespaces(NamespaceStep failed_at, int error) {
+  constexpr std::string_view id = "user-namespaces";
+  constexpr std::string_view without = "only root can run containers";
+  switch (failed_at) {
+    case NamespaceStep::kDone:
+      return container(id, Status::kOk, "one can be made and used",
+                       "containers run without root's help");
+    case NamespaceStep::kCreate:
+      return container(
+          id, Status::kFail, fmt::format("none can be made: {}", errno_text(error)), without,
+          error == ENOSPC ? "sudo sysctl user.max_user_namespaces=15000"
+                          : "sudo sysctl kernel.unprivileged_userns_clone=1 (Debian), or allow "
+                            "unshare in the seccomp filter that this runs under");
+    case NamespaceStep::kMap:
+    case NamespaceStep::kUse:
+      return container(id, Status::kFail,
+                       fmt::format("one can be made and not used: {}", errno_text(error)), without,
+                       "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or "
+                       "give bothy an AppArmor profile that says userns");
+    case NamespaceStep::kUnknown:
+      break;
+  }
+  return container(id, Status::kWarn, "the test didn't finish", without,
+                   "see the kernel's log: sudo dmesg");
+}
+
+CgroupFacts parse_cgroup_mounts(std::string_view mounts) {
+  CgroupFacts facts;
+  for (const std::string_view line : lines(mounts)) {
+    const auto fields = words(line);
+    if (fields.size() < 4) {
+      continue;
+    }
+    if (fields[2] == "cgroup2" && facts.v2_mount.empty()) {
+      facts.v2_mount = fields[1];
+    }
+    if (fields[2] == "cgroup") {
+      // A hierarchy is mounted at a directory of its controllers' names: cpu,cpuacct.
+      const std::string_view directory = fields[1].substr(fields[1].rfind('/') + 1);
+      for (std::size_t start = 0; start <= directory.size();) {
+        const auto end = std::min(directory.find(',', start), directory.size());
+        facts.v1_controllers.emplace_back(directory.substr(start, end - start));
+        start = end + 1;
+      }
+    }
+  }
+  return facts;
+}
+
+std::string own_cgroup(std::string_view self_cgroup) {
+  for (const std::string_view line : lines(self_cgroup)) {
+    if (line.starts_with("0::")) {
+      return std::string(line.substr(3));
+    }
+  }
+  return {};
+}
+
+Finding judge_cgroups(const CgroupFacts& facts) {
+  constexpr std::string_view unlimited =
+      "containers run without limits on CPU, memory and processes";
+  if (facts.v2_mount.empty()) {
+    return container("cgroups", Status::kWarn,
+                     facts.v1_controllers.empty() ? "none are mounted" : "version 1 only",
+                     unlimited, "boot with systemd.unified_cgroup_hierarchy=1");
+  }
+  std::vector<std::string_view> missing;
+  bool in_v1 = false;
+  for (const std::string_view controller : kNeededControllers) {
+    if (!contains(facts.v2_controllers, controller)) {
+      missing.push_back(controller);
+      in_v1 = in_v1 || contains(facts.v1_controllers, controller);
+    }
+  }
+  if (in_v1) {
+    return container(
+        "cgroups", Status::kWarn,
+        fmt::format("versions 1 and 2 mixed; {} in version 1", fmt::join(missing, ", ")), unlimited,
+        "boot with systemd.unified_cgroup_hierarchy=1");
+  }
+  if (!missing.empty()) {
+    return container("cgroups", Status::kWarn,
+                     fmt::format("version 2 without {}", fmt::join(missing, ", ")), unlimited,
+                     "let systemd hand them to your user: Delegate=yes in user@.service");
+  }
+  if (!facts.writable) {
+    return container("cgroups", Status::kWarn,
+                     "version 2, and this user's cgroup belongs to somebody else", unlimited,
+                     "start bothy in a cgroup of your own: systemd-run --user --scope -p "
+                     "Delegate=yes bothy ...");
+  }
+  return container("cgroups", Status::kOk,
+                   fmt::format("version 2 with {}", fmt::join(facts.v2_controllers, ", ")),
+                   "containers can be limited");
+}
+
+Finding judge_landlock(long abi) {
+  if (abi > 0) {
+    return container("landlock", Status::kOk, fmt::format("version {}", abi),
+                     "a program can be kept to a few directories");
+  }
+  return container(
+      "landlock", Status::kWarn,
+      abi == -EOPNOTSUPP ? "in the kernel, and off" : errno_text(static_cast<int>(-abi)),
+      "bothy's processes aren't kept to the files that they need",
+      abi == -EOPNOTSUPP ? "boot with landlock in lsm=, see /sys/kernel/security/lsm"
+                         : "use a kernel with CONFIG_SECURITY_LANDLOCK (5.13)");
+}
+
+Finding judge_seccomp(int error) {
+  if (error == 0) {
+    return container("seccomp", Status::kOk, "filters work",
+                     "system calls can be kept from untrusted programs");
+  }
+  return container("seccomp", Status::kFail, errno_text(error),
+                   "system calls can't be kept from untrusted programs",
+                   "use a kernel with CONFIG_SECCOMP_FILTER");
+}
+
+FilesystemState find_filesystem(std::string_view name, std::string_view filesystems,
+                                std::string_view modules) {
+  for (const std::string_view line : lines(filesystems)) {
+    const auto fields = words(line);
+    if (!fields.empty() && fields.back() == name) {
+      return FilesystemState::kThere;
+    }
+  }
+  // modules.dep has "kernel/fs/erofs/erofs.ko.xz: what it needs".
+  return modules.find(fmt::format("/{}.ko", name)) == std::string_view::npos
+             ? FilesystemState::kAbsent
+             : FilesystemState::kLoadable;
+}
+
+Finding judge_filesystem(std::string_view name, FilesystemState state, std::string_view without) {
+  switch (state) {
+    case FilesystemState::kThere:
+      return container(name, Status::kOk, "the kernel has it", "images can be mounted with it");
+    case FilesystemState::kLoadable:
+      return container(name, Status::kInfo, "a module that isn't loaded",
+                       "root's first mount loads it; other users can't",
+                       fmt::format("sudo modprobe {}", name));
+    case FilesystemState::kAbsent:
+      break;
+  }
+  return container(
+      name, Status::kWarn, "the kernel doesn't have it", without,
+      fmt::format("use a kernel with CONFIG_{}_FS", name == "overlay" ? "OVERLAY" : "EROFS"));
+}
+
+}  // namespace bothy::doctor

@@ -1,0 +1,44 @@
+// How probes look at the host: files, programs, and experiments that may go wrong.
+#pragma once
+
+#include <chrono>
+#include <concepts>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bothy::doctor {
+
+// The content of a small text file (of /proc, /sys or /etc) without trailing white space; empty
+// when it can't be read.
+[[nodiscard]] std::string read_file(const std::string& path);
+
+// The errno value of opening `path` for reading and writing; 0 when it opens.
+[[nodiscard]] int open_error(const char* path) noexcept;
+
+// Where `program` is: the first of the directories of `path_variable` (as $PATH) and then of
+// `other_directories` that has it as an executable file.
+[[nodiscard]] std::optional<std::string> find_program(
+    std::string_view program, std::string_view path_variable,
+    const std::vector<std::string_view>& other_directories);
+
+// What `body` returns, run in a process of its own; nothing when that died or took longer than
+// `limit`: the process is then killed, and not waited for if even that doesn't help.
+[[nodiscard]] std::optional<std::string> run_in_child(std::chrono::milliseconds limit,
+                                                      const std::function<std::string()>& body);
+
+// strerror(3), safely from any thread.
+[[nodiscard]] std::string errno_text(int error_number);
+
+// The words of `text`, separated by white space. They lie within it, so it may not be a temporary.
+[[nodiscard]] std::vector<std::string_view> words(std::string_view text);
+std::vector<std::string_view> words(std::same_as<std::string> auto&& text) = delete;
+// The lines of `text`, likewise.
+[[nodiscard]] std::vector<std::string_view> lines(std::string_view text);
+std::vector<std::string_view> lines(std::same_as<std::string> auto&& text) = delete;
+// The number that `text` begins with, after white space; 0 when it doesn't.
+[[nodiscard]] unsigned long long to_number(std::string_view text) noexcept;
+
+}  // namespace bothy::doctor

@@ -1,0 +1,17 @@
+// How the findings are shown: to a person, and to a program.
+#pragma once
+
+#include <string>
+
+#include "cli/doctor/finding.h"
+
+namespace bothy::doctor {
+
+// Grouped and aligned, with a verdict as the last line.
+[[nodiscard]] std::string format_text(const Findings& findings, bool colour);
+
+// {"microvms": bool, "findings": [{"id", "group", "status", "found", "meaning", "remedy"}]}, and a
+// newline.
+[[nodiscard]] std::string format_json(const Findings& findings);
+
+}  // namespace bothy::doctor

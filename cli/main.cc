@@ -1,0 +1,59 @@
+// bothy: one program, a subcommand for each thing it does.
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "cli/boot_command.h"
+#include "cli/doctor_command.h"
+#include "cli/exit_status.h"
+#include "cli/process_clock.h"
+#include "vmm/base/log.h"
+
+namespace {
+
+// A file that we open must never land on 0, 1 or 2 and get somebody's console output.
+void occupy_standard_descriptors() noexcept {
+  int fd = 0;
+  do {
+    fd = ::open("/dev/null", O_RDWR);  // NOLINT: it stays open on purpose, unless it is above 2
+  } while (fd >= 0 && fd <= STDERR_FILENO);
+  if (fd > STDERR_FILENO) {
+    ::close(fd);
+  }
+}
+
+int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == 0) {
+    return app.exit(error);  // --help, --version
+  }
+  bothy::log(bothy::LogLevel::kError, "{} (bothy {} --help says more)", error.what(),
+             app.get_subcommands().empty() ? std::string() : app.get_subcommands()[0]->get_name());
+  return bothy::exit_status::kOwnFailure;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bothy::note_process_start();
+  occupy_standard_descriptors();
+  // A reader of our output that goes away shows as EPIPE where we write.
+  std::signal(SIGPIPE, SIG_IGN);
+
+  CLI::App app{"bothy: run a kernel or an image as a microVM"};
+  app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
+  app.require_subcommand(1);
+  int status = bothy::exit_status::kSuccess;
+  bothy::add_boot_command(app, status);
+  bothy::add_doctor_command(app, status);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return report_parse_result(app, error);
+  } catch (const std::exception& error) {
+    bothy::log(bothy::LogLevel::kError, "{}", error.what());
+    return bothy::exit_status::kOwnFailure;
+  }
+  return status;
+}
