@@ -1,0 +1,157 @@
+# Makes what every rig machine starts from, once: a kernel that needs no unpacking, and an initrd with the modules that
+# it can't start without; and once for each size of machine, the state of one that is up and waits for its job, from
+# which the next ones go on. Sourced by scripts/rig, after scripts/lib.sh.
+# shellcheck shell=bash
+
+# In the order in which they load: each after those that it needs.
+rig_tree_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console
+  netfs fscache 9pnet 9pnet_virtio 9p overlay)
+rig_machine_modules=(irqbypass kvm ccp kvm-amd dummy)
+
+# Sets rig_ready (the directory of all that follows), rig_supervise (the program that runs QEMU) and rig_modules (the
+# unpacked module tree).
+rig_prepare() {
+  local package here=$BOTHY_ROOT/scripts/rig.d key tool
+  PATH=$PATH:/usr/sbin:/sbin
+  for tool in qemu-system-x86_64 gcc cpio depmod strip xz flock; do
+    have "$tool" || fail "$tool is missing: run scripts/setup"
+  done
+  package=$(debian_kernel_package linux-image-amd64) || fail "there is no kernel for the machine"
+  rig_modules=$(echo "$package"/lib/modules/*)
+  # A kept state goes on only in the QEMU that it was made with, at the same rate of the time-stamp counter.
+  key=$(
+    {
+      cat "$here"/*.* "$here"/init/*
+      echo "$package"
+      stat -Lc '%s %Y' "$(command -v qemu-system-x86_64)" "$(command -v gcc)"
+      grep -m 1 '^model name' /proc/cpuinfo || true
+    } | sha256sum | cut -c 1-16
+  )
+  rig_ready=$BOTHY_CACHE/rig/$key
+  rig_supervise=$rig_ready/supervise
+  [ -d "$rig_ready" ] || rig_build "$package" "$here"
+  touch "$rig_ready"
+}
+
+rig_build() {
+  local package=$1 here=$2 store=${rig_ready%/*} work
+  mkdir -p "$store"
+  {
+    flock 9
+    [ ! -d "$rig_ready" ] || return 0
+    say "preparing the rig's kernel and initrd"
+    # What belonged to older versions, or to one that was interrupted.
+    find "$store" -mindepth 1 -maxdepth 1 -type d -mtime +3 -exec rm -rf {} +
+    work=$(mktemp -d "$store/.build.XXXXXX")
+    if ! (rig_unpack_kernel "$package"/boot/vmlinuz-* >"$work/vmlinux" &&
+      depmod -b "$package" "${rig_modules##*/}" && rig_make_initrd "$work" "$here" &&
+      gcc -std=gnu11 -O2 -Wall -Wextra -o "$work/supervise" "$here/supervise.c"); then
+      rm -rf "$work"
+      fail "the rig can't be prepared"
+    fi
+    rm -rf "$work/tree"
+    chmod 755 "$work"
+    mv -T "$work" "$rig_ready"
+  } 9>"$store/lock"
+}
+
+# Sets rig_machine, QEMU's command for a machine of a size, but for what its devices connect to.
+rig_machine() { # CPUS MEMORY
+  # shellcheck disable=SC2054
+  rig_machine=(
+    qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$1" -m "$2"
+    -nodefaults -no-user-config -display none -no-reboot
+    -kernel "$rig_ready/vmlinux" -initrd "$rig_ready/initrd"
+    -append "console=ttyS0 earlyprintk=ttyS0 loglevel=4 panic=-1 tsc=reliable tsc_early_khz=@TSC@ no_timer_check\
+ random.trust_cpu=on mitigations=off cryptomgr.notests"
+    -device virtio-serial-pci,max_ports=2 -device virtserialport,chardev=port,nr=1
+    -device virtio-9p-pci,fsdev=host,mount_tag=host
+    -device virtio-9p-pci,fsdev=out,mount_tag=out
+  )
+}
+
+# Sets rig_kept, what makes QEMU go on from the kept state of a machine of this size; it is made first when there is none.
+rig_keep() { # CPUS MEMORY
+  local state=$rig_ready/state.$1.$2
+  rig_kept=()
+  if [ ! -e "$state" ]; then
+    {
+      flock 9
+      [ -e "$state" ] || rig_make_state "$1" "$2" "$state" || warn "no machine can be kept; every start will be slow"
+    } 9>"$rig_ready/lock"
+  fi
+  if [ -s "$state" ]; then
+    touch -c "$state"
+    # QEMU inherits the descriptor, so the file may go meanwhile.
+    exec {rig_state}<"$state"
+    rig_kept=(-incoming "fd:$rig_state")
+  fi
+}
+
+rig_make_state() { # CPUS MEMORY STATE
+  local work status=1 qemu='' tries=0
+  say "starting a machine with $1 CPUs and $2 MiB, whose state is kept for the next starts"
+  work=$(mktemp -d "$rig_ready/.state.XXXXXX")
+  # shellcheck disable=SC2064
+  trap "kill \"\$qemu\" 2>/dev/null; rm -rf '$work'" EXIT
+  mkfifo "$work/monitor"
+  rig_machine "$1" "$2"
+  # shellcheck disable=SC2054
+  (cd "$work" && exec timeout -k 1 300 "$rig_supervise" --tsc "${rig_machine[@]}" -serial file:console -monitor stdio \
+    -chardev null,id=port -fsdev local,id=host,path=.,security_model=none,readonly=on \
+    -fsdev local,id=out,path=.,security_model=none) <"$work/monitor" >"$work/log" 2>&1 9>&- &
+  qemu=$!
+  exec 8>"$work/monitor"
+  until grep -q 'rig: ready' "$work/console" 2>/dev/null; do
+    kill -0 "$qemu" 2>/dev/null || break
+    sleep 0.1
+    tries=$((tries + 1))
+  done
+  # What the kernel still does on its own after its start is then done.
+  sleep 2
+  trap '' PIPE
+  printf 'migrate_set_parameter max-bandwidth 16G\nmigrate "exec:cat >state"\nquit\n' >&8 || true
+  exec 8>&-
+  trap - PIPE
+  if wait "$qemu" && [ -s "$work/state" ]; then
+    # Memory is what a state is large by: only the sizes used last are kept.
+    find "$rig_ready" -maxdepth 1 -name 'state.*' -printf '%T@ %p\n' | sort -rn | tail -n +6 | cut -d ' ' -f 2- |
+      xargs -r -d '\n' rm -f
+    mv "$work/state" "$3" && status=0
+  else
+    cat "$work/log" "$work/console" >&2 || true
+  fi
+  qemu=''
+  cp "$work/log" /tmp/exp/log; cp "$work/console" /tmp/exp/cons;   rm -rf "$work"
+  trap - EXIT
+  return "$status"
+}
+
+# A bzImage's payload, found by the boot protocol's header (Documentation/x86/boot.rst: setup_sects, payload_offset,
+# payload_length). Unpacking it here once saves the emulated CPU from doing so at every start. The payload's last four
+# bytes are its unpacked length, not xz's.
+rig_unpack_kernel() {
+  local sectors offset length
+  sectors=$(od -An -tu1 -j0x1f1 -N1 "$1")
+  offset=$(od -An -tu4 -j0x248 -N4 "$1")
+  length=$(od -An -tu4 -j0x24c -N4 "$1")
+  # head may close the pipe before tail is done.
+  { tail -c +$(((sectors + 1) * 512 + offset + 1)) "$1" || true; } | head -c $((length - 4)) | xz -dc
+}
+
+rig_make_initrd() {
+  local work=$1 here=$2 tree=$1/tree module file
+  mkdir -p "$tree/modules"
+  gcc -std=gnu11 -O2 -Wall -Wextra -static -o "$tree/init" "$here"/init/*.c || return
+  for module in "${rig_tree_modules[@]}" "${rig_machine_modules[@]}"; do
+    file=$(find "$rig_modules" -name "$module.ko" | head -n 1)
+    [ -n "$file" ] || { warn "the kernel has no module $module" && return 1; }
+    # Stripping takes the signature off, too, which would take long to check;
+    # so would its type information.
+    strip --strip-unneeded -R .BTF -o "$tree/modules/$module.ko" "$file" || return
+  done
+  printf '%s\n' "${rig_tree_modules[@]}" >"$tree/modules/tree.list"
+  printf '%s\n' "${rig_machine_modules[@]}" >"$tree/modules/machine.list"
+  cp "$rig_modules/modules.devname" "$tree/modules/"
+  (cd "$tree" && find . | sort | cpio --quiet --reproducible -R 0:0 -o -H newc) >"$work/initrd"
+}
