@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# What bad input gets: one clear line, a distinct status, nothing left over. Needs a /dev/kvm of any kind.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+
+boot() { "$bothy" boot "$@"; }
+
+: >"$work/empty"
+echo 'I am a text file, and no kernel at all' >"$work/text"
+head -c 4096 "$kernels/vmlinux" >"$work/truncated"
+head -c 65536 "$kernels/bzImage" >"$work/truncated-bz"
+cp "$work/truncated" "$work/arm" && printf '\267\000' | dd of="$work/arm" bs=1 seek=18 conv=notrunc status=none
+mkfifo "$work/fifo"
+
+run 127 'a missing kernel' --err 'nothere' -- boot --kernel "$work/nothere"
+run 126 'an empty kernel' --err 'empty' -- boot --kernel "$work/empty"
+run 126 'a text file as kernel' --err 'text' -- boot --kernel "$work/text"
+run 126 'a truncated ELF' --err "$work/truncated" -- boot --kernel "$work/truncated"
+run 126 'a truncated bzImage' --err "$work/truncated-bz" -- boot --kernel "$work/truncated-bz"
+run 126 'an ELF for another machine' --err 'x86-64' -- boot --kernel "$work/arm"
+run 126 'a directory as kernel' --err "$work" -- boot --kernel "$work"
+run 126 'a FIFO as kernel' --err 'fifo' -- timeout 10 "$bothy" boot --kernel "$work/fifo"
+run 127 'a missing initrd' --err 'nothere' -- boot --kernel "$kernels/vmlinux" --initrd "$work/nothere"
+run 126 'an empty initrd' --err 'empty' -- boot --kernel "$kernels/vmlinux" --initrd "$work/empty"
+truncate -s 200M "$work/huge"
+run 125 'an initrd that does not fit' --err '--memory' -- \
+  boot --kernel "$kernels/vmlinux" --initrd "$work/huge" --memory 128M
+run 125 'a command line that is too long' --err 'too long' -- \
+  boot --kernel "$kernels/vmlinux" --cmdline "$(printf 'x%.0s' $(seq 3000))"
+run 125 'no vCPU' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus 0
+run 125 'too many vCPUs' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus 65
+run 125 'a number of vCPUs that is none' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus many
+run 125 'too little memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 512
+run 125 'memory that the kernel does not fit in' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 16M
+run 125 'absurd memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 4000000T
+run 125 'no size at all' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory lots
+run 125 'an unknown flag' --err 'colour' -- boot --kernel "$kernels/vmlinux" --colour
+run 125 'no kernel named' --err '--kernel' -- boot
+run 125 'no subcommand' --err 'subcommand' -- "$bothy"
+if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then
+  chmod 600 /dev/kvm
+  chmod 711 "$work"
+  run 125 'no permission for /dev/kvm' --err 'permission' -- \
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$bothy" boot --kernel "$kernels/vmlinux"
+fi
+finish

@@ -1,0 +1,75 @@
+#!/usr/bin/env bash
+# Real Linux guests through the command line. Needs a /dev/kvm that runs Linux, 2 CPUs and 4 GiB: the rig has them.
+# Usage: boot.sh CLOUD-VMLINUZ GENERIC-VMLINUZ
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+
+cloud=$1 generic=$2
+# The file tree may be remote: what is booted many times is read once.
+cp "$bothy" "$kernels/vmlinux" "$kernels/bzImage" "$kernels/testinit.cpio" "$work"
+cp "$cloud" "$work/cloud" && cp "$generic" "$work/generic"
+bothy=$work/bothy
+
+# guest KERNEL CMDLINE [FLAG]...
+guest() {
+  local kernel=$1 words=$2
+  shift 2
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/testinit.cpio" --cmdline "quiet $words" --timeout 150s "$@"
+}
+
+for kernel in vmlinux cloud generic; do
+  run 0 "$kernel: 1 vCPU, 96 MiB" --out 'testinit: hello' --out 'testinit: cpus=1' -- guest $kernel '' --memory 96M
+  run 0 "$kernel: 2 vCPUs, 512 MiB" --out 'testinit: cpus=2' --out 'kvm-clock' -- guest $kernel '' --cpus 2
+  run 0 "$kernel: 8 vCPUs, 5 GiB" --out 'testinit: cpus=8' --out 'testinit: memory_kib=5' -- \
+    guest $kernel '' --cpus 8 --memory 5G
+  run 120 "$kernel: a panic" --err 'panicked' --err 'Kernel panic' -- guest $kernel 'testinit.action=panic'
+  run 0 "$kernel: a reboot" -- guest $kernel 'testinit.action=reboot'
+done
+run 0 'vmlinux: 64 MiB' --out 'testinit: hello' -- guest vmlinux '' --memory 64M
+run 0 'bzImage through its own entry' --out 'testinit: hello' -- guest bzImage '' --kernel-payload keep
+run 0 'bzImage, unpacked here' --out 'testinit: hello' -- guest bzImage ''
+run 0 'shared memory' --out 'testinit: hello' -- guest vmlinux '' --memory-backing shared
+run 0 'two initrds in a row' --out 'testinit: hello' -- guest vmlinux '' --initrd "$work/testinit.cpio"
+run 0 'the boot timer' --err 'from process start' -- guest vmlinux '' --boot-timer
+run 0 'no console' --out '"end":"power-off"' -- guest vmlinux '' --console off --json
+run 0 'JSON on stdout, console on stderr' --out '"status":0' --err 'testinit: hello' -- guest vmlinux '' --json
+run 121 'a triple fault' --err 'triple-faulted' -- guest vmlinux 'testinit.action=triple-fault'
+run 120 'no init' --err 'likely remedy' -- guest vmlinux 'rdinit=/nothere'
+run 124 'a guest that hangs' --err 'still running' --err 'its init had started' -- \
+  guest vmlinux 'testinit.action=hang' --timeout 20s
+run 124 'a guest that spins on two vCPUs' --err 'vCPU 1' -- \
+  guest vmlinux 'testinit.action=spin' --cpus 2 --timeout 20s
+run 0 'a guest that floods its console' --out 'testinit: flood done' -- guest vmlinux 'testinit.action=serial-flood'
+
+# Input: a pipe feeds the guest, which echoes it.
+status=0
+{ echo one && echo two && echo quit; } | guest vmlinux 'testinit.action=echo' >"$work/out" 2>"$work/err" || status=$?
+if [ $status -eq 0 ] && grep -q 'echo one' "$work/out" && grep -q 'echo two' "$work/out"; then
+  pass 'input from a pipe'
+else
+  fail 'input from a pipe' "status $status"
+fi
+
+# signalled SIGNAL STATUS: the signal ends bothy and leaves nothing.
+signalled() {
+  local status=0
+  guest vmlinux 'testinit.action=hang' >"$work/out" 2>"$work/err" &
+  local pid=$!
+  # guest() runs in a subshell of ours: the monitor is its child.
+  sleep 3
+  pkill "-$1" -x bothy || true
+  wait $pid || status=$?
+  if [ $status -eq "$2" ] && ! pgrep -x bothy >/dev/null; then pass "SIG$1"; else fail "SIG$1" "status $status"; fi
+}
+signalled TERM 143
+signalled HUP 129
+
+status=0
+guest vmlinux 'testinit.action=serial-flood' 2>"$work/err" | head -c 2000 >"$work/out" || status=${PIPESTATUS[0]}
+if [ "$status" -eq 141 ]; then pass 'a reader that goes away'; else fail 'a reader that goes away' "status $status"; fi
+
+status=0
+guest vmlinux '' <&- >"$work/out" 2>"$work/err" || status=$?
+if [ $status -eq 0 ]; then pass 'stdin closed'; else fail 'stdin closed' "status $status"; fi
+finish
