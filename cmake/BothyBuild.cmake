@@ -59,7 +59,7 @@ if(BOTHY_SANITIZE)
   # GCC's own documentation: sanitizers make this warning fire on code that is right (std::regex, std::function).
   target_compile_options(bothy_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
   # Asio's hand-rolled fences are invisible to TSan, which then reports what they order.
-  target_compile_definitions(bothy_options INTERFACE BOOST_ASIO_DISABLE_STD_FENCED_BLOCK)
+  target_compile_definitions(bothy_options INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
 endif()
 # Boost.Asio header-only but compiled once per user is slow and big: no exceptions cross a room, no Boost.System lib.
 target_compile_definitions(bothy_options INTERFACE
