@@ -122,7 +122,7 @@ rig_make_state() { # CPUS MEMORY STATE
     cat "$work/log" "$work/console" >&2 || true
   fi
   qemu=''
-  cp "$work/log" /tmp/exp/log; cp "$work/console" /tmp/exp/cons;   rm -rf "$work"
+  rm -rf "$work"
   trap - EXIT
   return "$status"
 }
