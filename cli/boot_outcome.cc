@@ -90,13 +90,13 @@ std::string describe_outcome(const BootOutcome& outcome, std::chrono::millisecon
   return {};
 }
 
-std::string describe_boot_timer(const BootOutcome& outcome) {
-  if (!outcome.start_to_marker || !outcome.first_run_to_marker) {
+std::string describe_boot_timer(const BootTimes& times) {
+  if (!times.start_to_marker || !times.first_run_to_marker) {
     return "boot timer: the guest never wrote the boot marker";
   }
   return fmt::format("boot timer: {} from process start, {} from the first KVM_RUN",
-                     format_duration(*outcome.start_to_marker),
-                     format_duration(*outcome.first_run_to_marker));
+                     format_duration(*times.start_to_marker),
+                     format_duration(*times.first_run_to_marker));
 }
 
 std::string to_json(const BootOutcome& outcome) {
@@ -111,9 +111,9 @@ std::string to_json(const BootOutcome& outcome) {
   }
   object["kernel"] = outcome.kernel;
   object["cmdline"] = outcome.command_line;
-  add_milliseconds(object, "start_to_first_run_ms", outcome.start_to_first_run);
-  add_milliseconds(object, "start_to_marker_ms", outcome.start_to_marker);
-  add_milliseconds(object, "first_run_to_marker_ms", outcome.first_run_to_marker);
+  add_milliseconds(object, "start_to_first_run_ms", outcome.times.start_to_first_run);
+  add_milliseconds(object, "start_to_marker_ms", outcome.times.start_to_marker);
+  add_milliseconds(object, "first_run_to_marker_ms", outcome.times.first_run_to_marker);
   object["exits"] = {
       {"total", outcome.exits.total()},
       {"port_reads", outcome.exits.port_reads},

@@ -10,6 +10,13 @@
 
 namespace bothy {
 
+// What is known of when things happened; nothing of what never did.
+struct BootTimes {
+  std::optional<std::chrono::nanoseconds> start_to_first_run;
+  std::optional<std::chrono::nanoseconds> start_to_marker;
+  std::optional<std::chrono::nanoseconds> first_run_to_marker;
+};
+
 struct BootOutcome {
   enum class Kind {
     kGuestEnded,    // by its own doing: `end`
@@ -29,9 +36,7 @@ struct BootOutcome {
   ExitCounts exits;
   std::string kernel;
   std::string command_line;
-  std::optional<std::chrono::nanoseconds> start_to_first_run;
-  std::optional<std::chrono::nanoseconds> start_to_marker;
-  std::optional<std::chrono::nanoseconds> first_run_to_marker;
+  BootTimes times;
 };
 
 [[nodiscard]] int exit_status_of(const BootOutcome& outcome) noexcept;
@@ -40,7 +45,7 @@ struct BootOutcome {
 [[nodiscard]] std::string describe_outcome(const BootOutcome& outcome,
                                            std::chrono::milliseconds timeout);
 // The line that --boot-timer prints.
-[[nodiscard]] std::string describe_boot_timer(const BootOutcome& outcome);
+[[nodiscard]] std::string describe_boot_timer(const BootTimes& times);
 // One JSON object, without a newline. docs/boot.md documents its members.
 [[nodiscard]] std::string to_json(const BootOutcome& outcome);
 

@@ -55,6 +55,9 @@ Result<BootOutcome> BootRun::run() {
   }
   control_.run();
   tear_down();
+  if (options_.boot_timer) {
+    tell_boot_times();
+  }
   collect(*outcome_);
   return std::move(*outcome_);
 }
@@ -161,16 +164,29 @@ void BootRun::collect(BootOutcome& outcome) const {
   outcome.facts.vcpus = outcome.kind == BootOutcome::Kind::kGuestEnded
                             ? machine_->describe_vcpu(outcome.end.vcpu)
                             : machine_->describe_vcpus();
+  outcome.times = boot_times();
+  outcome.facts.marked = outcome.times.start_to_marker.has_value();
+}
+
+void BootRun::tell_boot_times() {
+  if (!std::exchange(boot_times_told_, true)) {
+    log_line(LogLevel::kError, describe_boot_timer(boot_times()));
+  }
+}
+
+BootTimes BootRun::boot_times() const {
+  BootTimes times;
   const auto first_run = machine_->first_run();
-  if (first_run) {
-    outcome.start_to_first_run = *first_run - process_start();
+  if (!first_run) {
+    return times;
   }
+  times.start_to_first_run = *first_run - process_start();
   const Clock::time_point marked{Clock::duration(marked_at_.load())};
-  outcome.facts.marked = marked != Clock::time_point{};
-  if (outcome.facts.marked && first_run) {
-    outcome.start_to_marker = marked - process_start();
-    outcome.first_run_to_marker = marked - *first_run;
+  if (marked != Clock::time_point{}) {
+    times.start_to_marker = marked - process_start();
+    times.first_run_to_marker = marked - *first_run;
   }
+  return times;
 }
 
 void BootRun::on_machine_end(MachineEnd end) noexcept {
@@ -194,6 +210,10 @@ void BootRun::on_panic() noexcept {
 
 void BootRun::on_boot_marker() noexcept {
   marked_at_.store(Clock::now().time_since_epoch().count());
+  if (options_.boot_timer) {
+    // At once: a guest that hangs later has still told.
+    boost::asio::post(control_, [this] { tell_boot_times(); });
+  }
 }
 
 }  // namespace bothy

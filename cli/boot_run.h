@@ -41,6 +41,8 @@ class BootRun final : private MachineListener {
   void finish(BootOutcome outcome);
   void tear_down() noexcept;
   void collect(BootOutcome& outcome) const;
+  void tell_boot_times();
+  [[nodiscard]] BootTimes boot_times() const;
 
   void on_machine_end(MachineEnd end) noexcept override;
   void on_panic() noexcept override;
@@ -49,6 +51,7 @@ class BootRun final : private MachineListener {
   const BootOptions& options_;
   const std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::optional<BootOutcome> outcome_;
+  bool boot_times_told_ = false;
   std::atomic<std::chrono::steady_clock::rep> marked_at_{0};  // 0: not yet
 
   // In the order of building.

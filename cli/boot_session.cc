@@ -25,9 +25,6 @@ int report(const BootOptions& options, const BootOutcome& outcome) {
   if (!text.empty()) {
     log_line(LogLevel::kError, text);
   }
-  if (options.boot_timer) {
-    log_line(LogLevel::kError, describe_boot_timer(outcome));
-  }
   if (options.json) {
     write_result(to_json(outcome));
   }

@@ -257,10 +257,11 @@ void Serial::write_interrupt_enable(std::uint8_t value) noexcept {
 
 void Serial::write_fifo_control(std::uint8_t value) noexcept {
   const Sources before = asserted();
-  // Turning the FIFOs on or off clears them, and nothing else counts while they are off
-  // (datasheet, 8.6).
+  // Turning the FIFOs off clears them, and nothing else counts while they are off (datasheet, 8.6).
+  // Turning them on would, too; but Linux does so after it has enabled the receive interrupt, and
+  // the byte that came in between is the first one that a user typed.
   const bool enable = (value & kFifoEnable) != 0;
-  if (enable != fifo_enabled() || (enable && (value & kFifoResetReceiver) != 0)) {
+  if ((!enable && fifo_enabled()) || (enable && (value & kFifoResetReceiver) != 0)) {
     state_.received_count = 0;
   }
   state_.fifo_control = enable ? value & kFifoKept : 0;

@@ -137,6 +137,20 @@ TEST_CASE("Input waits for a driver that asks for it, whatever probing does befo
   CHECK(rig.in(kRbr) == 'l');
 }
 
+TEST_CASE("Input that came before the FIFOs were turned on stays") {
+  // Linux enables the receive interrupt, and then the FIFOs.
+  SerialRig rig;
+  rig.out(kIer, 5);
+  CHECK(rig.serial.receive(bytes("ls\n")) == 1);
+  rig.out(kFcr, 1);
+  rig.out(kFcr, 0x81);
+  CHECK(rig.serial.receive(bytes("s\n")) == 2);
+  CHECK(rig.in(kRbr) == 'l');
+  CHECK(rig.in(kRbr) == 's');
+  rig.out(kFcr, 3);  // but a driver that resets the receiver means it
+  CHECK(rig.in(kLsr) == 0x60);
+}
+
 TEST_CASE("OUT2 gates the interrupt and loses none") {
   SerialRig rig;
   rig.out(kFcr, 1);
