@@ -8,6 +8,7 @@
 
 #include "cli/process_clock.h"
 #include "vmm/base/log.h"
+#include "vmm/base/resident.h"
 
 namespace bothy {
 namespace {
@@ -53,6 +54,7 @@ Result<BootOutcome> BootRun::run() {
     tear_down();
     return std::move(started).error();
   }
+  release_program_pages();
   control_.run();
   tear_down();
   if (options_.boot_timer) {

@@ -6,7 +6,8 @@
 
 namespace bothy {
 
-Result<void> Bus::add(std::uint64_t base, std::uint64_t size, BusHandler& handler) {
+Result<void> Bus::add(std::uint64_t base, std::uint64_t size, BusHandler& handler,
+                      std::uint64_t offset) {
   if (size == 0) {
     return make_error(ErrorCode::kInvalid, "a device's range at {:#x} is empty", base);
   }
@@ -23,7 +24,7 @@ Result<void> Bus::add(std::uint64_t base, std::uint64_t size, BusHandler& handle
                       "a device's range at {:#x} of {:#x} bytes overlaps the one at {:#x}", base,
                       size, hits_next ? next->base : std::prev(next)->base);
   }
-  ranges_.insert(next, Range{base, size, &handler});
+  ranges_.insert(next, Range{base, size, &handler, offset});
   return success();
 }
 
@@ -33,7 +34,7 @@ bool Bus::read(std::uint64_t address, std::span<std::byte> data) const noexcept 
   if (range == nullptr) {
     return false;
   }
-  range->handler->read(address - range->base, data);
+  range->handler->read(range->offset + (address - range->base), data);
   return true;
 }
 
@@ -42,7 +43,7 @@ bool Bus::write(std::uint64_t address, std::span<const std::byte> data) const no
   if (range == nullptr) {
     return false;
   }
-  range->handler->write(address - range->base, data);
+  range->handler->write(range->offset + (address - range->base), data);
   return true;
 }
 

@@ -20,8 +20,8 @@ class BusHandler {
   BusHandler& operator=(const BusHandler&) = delete;
   virtual ~BusHandler() = default;
 
-  // `offset` is relative to the handler's range. `data` comes filled with 0xff, which is what an
-  // absent register reads as; fill in what is there.
+  // `offset` is that of Bus::add() plus how far into the range the access begins. `data` comes
+  // filled with 0xff, which is what an absent register reads as; fill in what is there.
   virtual void read(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
   virtual void write(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
 };
@@ -30,8 +30,10 @@ class BusHandler {
 // lock. Handlers are not owned and outlive the bus.
 class Bus {
  public:
-  // Fails with kInvalid when [base, base + size) is empty, wraps, or overlaps another range.
-  [[nodiscard]] Result<void> add(std::uint64_t base, std::uint64_t size, BusHandler& handler);
+  // Fails with kInvalid when [base, base + size) is empty, wraps, or overlaps another range. `base`
+  // is the handler's `offset`: one whose registers lie apart has several ranges.
+  [[nodiscard]] Result<void> add(std::uint64_t base, std::uint64_t size, BusHandler& handler,
+                                 std::uint64_t offset = 0);
 
   // Reads as all ones where nothing answers, or where the access crosses the end of a range.
   // The return value says whether a handler answered.
@@ -43,6 +45,7 @@ class Bus {
     std::uint64_t base;
     std::uint64_t size;
     BusHandler* handler;
+    std::uint64_t offset;
   };
 
   [[nodiscard]] const Range* find(std::uint64_t address, std::size_t length) const noexcept;

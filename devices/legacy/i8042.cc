@@ -5,8 +5,6 @@
 namespace bothy {
 namespace {
 
-enum Port : std::uint64_t { kData = 0, kCommand = 4 };
-
 // Status
 constexpr std::uint8_t kOutputFull = 0x01;
 constexpr std::uint8_t kSystemFlag = 0x04;  // as the command byte has it

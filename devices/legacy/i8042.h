@@ -17,12 +17,13 @@ struct I8042State {
   std::optional<std::uint8_t> output;   // what the guest has still to fetch
 };
 
-// Data at offset 0, command and status at 4: ports 0x60 and 0x64 of a PC. What lies between is not
-// its. No keyboard and no mouse is attached, and no interrupt is wired. The input buffer is never
-// full, and every command that has an answer gives it at once, so nobody waits.
+// Ports 0x60 and 0x64 of a PC; what lies between is not its. No keyboard and no mouse is attached,
+// and no interrupt is wired. The input buffer is never full, and every command that has an answer
+// gives it at once, so nobody waits.
 class I8042 final : public BusHandler {
  public:
-  static constexpr std::uint64_t kPorts = 5;
+  // Offsets: data; and command, which reads as status.
+  enum Port : std::uint64_t { kData = 0, kCommand = 1 };
 
   explicit I8042(GuestEvents& events) noexcept : events_(events) {}
 

@@ -59,7 +59,7 @@ rig_build() {
 rig_machine() { # CPUS MEMORY
   # shellcheck disable=SC2054
   rig_machine=(
-    qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max -smp "$1" -m "$2"
+    qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,pku=off -smp "$1" -m "$2"
     -nodefaults -no-user-config -display none -no-reboot
     -kernel "$rig_ready/vmlinux" -initrd "$rig_ready/initrd"
     -append "console=ttyS0 earlyprintk=ttyS0 loglevel=4 panic=-1 tsc=reliable tsc_early_khz=@TSC@ no_timer_check\

@@ -71,7 +71,7 @@ class Machine {
   Machine() {
     check(bus_.add(kBases[0], Serial::kPorts, serial_).has_value());
     check(bus_.add(kBases[1], Rtc::kPorts, rtc_).has_value());
-    check(bus_.add(kBases[2], I8042::kPorts, i8042_).has_value());
+    check(bus_.add(kBases[2], 2, i8042_).has_value());
     check(bus_.add(kBases[3], Pvpanic::kPorts, pvpanic_).has_value());
     check(bus_.add(kBases[4], AcpiPower::kPorts, power_).has_value());
     check(bus_.add(kBases[5], BootMarker::kPorts, marker_).has_value());

@@ -58,13 +58,14 @@ Guest::Guest(std::span<const std::byte> payload, std::uint32_t vcpus, Mode mode)
     VcpuSetup setup;
     setup.cpuid = arch::guest_cpuid(supported, {i, vcpus, false});
     setup.msrs = arch::initial_msrs();
-    setup.boot_processor = i == 0;
-    setup.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
-    setup.regs.rsp = kPayloadAddress - 16;
-    setup.make_sregs = mode == Mode::kReal ? real_mode : protected_mode;
     must(vcpu->set_up(setup));
     vcpus_.push_back(std::move(vcpu));
   }
+  VcpuEntry entry;
+  entry.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
+  entry.regs.rsp = kPayloadAddress - 16;
+  entry.make_sregs = mode == Mode::kReal ? real_mode : protected_mode;
+  must(vcpus_.front()->set_entry(entry));
 }
 
 Guest::~Guest() {

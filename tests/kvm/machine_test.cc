@@ -75,10 +75,8 @@ BOTHY_PAYLOAD(kernel_marker_and_words, R"(
 BOTHY_PAYLOAD(kernel_abuse, R"(
   xor %edx, %edx
 next_port:
-  cmp $0x61, %dx
-  jb not_spared
   cmp $0x64, %dx
-  jbe spared
+  je spared
   cmp $0x505, %dx
   jb near_pvpanic
   je spared

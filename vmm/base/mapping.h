@@ -23,6 +23,11 @@ class Mapping {
   [[nodiscard]] static Result<Mapping> map(std::size_t size, int protection, int flags, int fd,
                                            long offset, const std::string& what);
 
+  // The same at an address that is a multiple of `alignment`, a power of two of at least a page.
+  [[nodiscard]] static Result<Mapping> map_aligned(std::size_t size, std::size_t alignment,
+                                                   int protection, int flags, int fd, long offset,
+                                                   const std::string& what);
+
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
   [[nodiscard]] std::span<std::byte> bytes() const noexcept { return {data_, size_}; }

@@ -53,12 +53,39 @@ Result<ImageFile> ImageFile::open(const std::string& path, std::string_view role
   return ImageFile(std::move(fd), std::move(name), static_cast<std::uint64_t>(status.st_size));
 }
 
-Result<void> ImageFile::read(std::uint64_t offset, std::span<std::byte> to) const {
-  if (offset > size_ || to.size() > size_ - offset) {
+Result<void> ImageFile::check_range(std::uint64_t offset, std::uint64_t size) const {
+  if (offset > size_ || size > size_ - offset) {
     return make_error(ErrorCode::kBadImage,
                       "{} is truncated: it has {} bytes and should go on to {}; get it again",
-                      name_, size_, offset + to.size());
+                      name_, size_, offset + size);
   }
+  return success();
+}
+
+Result<void> ImageFile::read_over_zeros(std::uint64_t offset, std::span<std::byte> to) const {
+  BOTHY_TRY(check_range(offset, to.size()));
+  while (!to.empty()) {
+    const off_t end = static_cast<off_t>(offset + to.size());
+    const off_t data = ::lseek(fd_.get(), static_cast<off_t>(offset), SEEK_DATA);
+    if (data < 0 && errno != ENXIO) {
+      return read(offset, to);  // a file system that knows no holes
+    }
+    if (data < 0 || data >= end) {
+      return success();
+    }
+    const off_t next_hole = ::lseek(fd_.get(), data, SEEK_HOLE);
+    const off_t stop = next_hole > data ? std::min(next_hole, end) : end;
+    const auto start = static_cast<std::uint64_t>(data);
+    const auto length = static_cast<std::size_t>(stop - data);
+    BOTHY_TRY(read(start, to.subspan(static_cast<std::size_t>(start - offset), length)));
+    to = to.subspan(static_cast<std::size_t>(start - offset) + length);
+    offset = start + length;
+  }
+  return success();
+}
+
+Result<void> ImageFile::read(std::uint64_t offset, std::span<std::byte> to) const {
+  BOTHY_TRY(check_range(offset, to.size()));
   while (!to.empty()) {
     const auto count = ::pread(fd_.get(), to.data(), to.size(), static_cast<off_t>(offset));
     if (count < 0) {

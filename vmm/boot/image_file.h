@@ -27,10 +27,15 @@ class ImageFile {
 
   // Fills `to` from `offset`, straight from the page cache; all of it or an error.
   [[nodiscard]] Result<void> read(std::uint64_t offset, std::span<std::byte> to) const;
+  // The same, of memory that is all zeros: what the file has holes for is not touched. A kernel's
+  // sections lie megabytes apart.
+  [[nodiscard]] Result<void> read_over_zeros(std::uint64_t offset, std::span<std::byte> to) const;
   // The file's first bytes: `size` of them, or fewer when the file is shorter.
   [[nodiscard]] Result<std::vector<std::byte>> head(std::size_t size) const;
 
  private:
+  [[nodiscard]] Result<void> check_range(std::uint64_t offset, std::uint64_t size) const;
+
   ImageFile(UniqueFd fd, std::string name, std::uint64_t size) noexcept
       : fd_(std::move(fd)), name_(std::move(name)), size_(size) {}
 

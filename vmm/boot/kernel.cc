@@ -75,7 +75,7 @@ Result<LoadedKernel> load_elf(const ImageFile& file, Bytes head, GuestMemory& me
   BOTHY_TRY(const ElfPlan plan, plan_elf(file.name(), header, segments, file.size(), memory));
   advise_huge_pages(memory, {plan.start, plan.end - plan.start});
   for (const ElfPiece& piece : plan.pieces) {
-    BOTHY_TRY(file.read(piece.offset, piece.to));
+    BOTHY_TRY(file.read_over_zeros(piece.offset, piece.to));
   }
   BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan, plain_header()));
   kernel.description = fmt::format("ELF kernel, booted through {}", protocol_name(kernel.protocol));

@@ -16,7 +16,6 @@ constexpr std::array kRequired{
     RequiredCapability{KVM_CAP_USER_MEMORY, "KVM_CAP_USER_MEMORY"},
     RequiredCapability{KVM_CAP_IRQFD, "KVM_CAP_IRQFD"},
     RequiredCapability{KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
-    RequiredCapability{KVM_CAP_PIT2, "KVM_CAP_PIT2"},
     RequiredCapability{KVM_CAP_EXT_CPUID, "KVM_CAP_EXT_CPUID"},
     RequiredCapability{KVM_CAP_SET_TSS_ADDR, "KVM_CAP_SET_TSS_ADDR"},
     RequiredCapability{KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},

@@ -88,12 +88,13 @@ Result<void> ProbeGuest::set_up(const Kvm& kvm, std::span<const std::uint8_t> pa
   VcpuSetup setup;
   setup.cpuid = arch::guest_cpuid(cpuid, {0, 1, false});
   setup.msrs = arch::initial_msrs();
-  setup.boot_processor = true;
-  setup.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
-  setup.make_sregs = [](kvm_sregs sregs) {
+  BOTHY_TRY(vcpu_->set_up(setup));
+  VcpuEntry entry;
+  entry.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
+  entry.make_sregs = [](kvm_sregs sregs) {
     return arch::boot_system_registers(sregs, arch::EntryMode::kProtected32);
   };
-  return vcpu_->set_up(setup);
+  return vcpu_->set_entry(entry);
 }
 
 Result<bool> ProbeGuest::start() {

@@ -44,14 +44,14 @@ Result<std::unique_ptr<Vcpu>> Vcpu::create(const Kvm& kvm, const Vm& vm, std::ui
   return std::unique_ptr<Vcpu>(new Vcpu(index, std::move(fd), std::move(mapping), handler));
 }
 
-Result<void> Vcpu::set_up(const VcpuSetup& setup) {
-  const auto failed = [this](const char* what) {
-    return errno_error(fmt::format("KVM refuses the {} of vCPU {}", what, index_));
-  };
+Error Vcpu::refused(const char* what) const {
+  return errno_error(fmt::format("KVM refuses the {} of vCPU {}", what, index_));
+}
 
+Result<void> Vcpu::set_up(const VcpuSetup& setup) {
   KvmList<kvm_cpuid_entry2> cpuid{std::span<const kvm_cpuid_entry2>(setup.cpuid)};
   if (::ioctl(fd_.get(), kSetCpuid2, cpuid.data()) < 0) {
-    return failed("CPUID");
+    return refused("CPUID");
   }
 
   for (const kvm_msr_entry& entry : setup.msrs) {
@@ -59,38 +59,38 @@ Result<void> Vcpu::set_up(const VcpuSetup& setup) {
     // and must not keep the others from being set.
     KvmList<kvm_msr_entry> one{std::span<const kvm_msr_entry>(&entry, 1)};
     if (::ioctl(fd_.get(), kSetMsrs, one.data()) < 0) {
-      return failed("MSRs");
+      return refused("MSRs");
     }
   }
 
   const kvm_fpu fpu = arch::initial_fpu();
   if (::ioctl(fd_.get(), KVM_SET_FPU, &fpu) < 0) {
-    return failed("FPU state");
+    return refused("FPU state");
   }
   kvm_lapic_state lapic{};
   if (::ioctl(fd_.get(), KVM_GET_LAPIC, &lapic) < 0) {
-    return failed("local APIC");
+    return refused("local APIC");
   }
   arch::set_initial_lapic(lapic);
   if (::ioctl(fd_.get(), KVM_SET_LAPIC, &lapic) < 0) {
-    return failed("local APIC");
+    return refused("local APIC");
   }
+  return success();
+}
 
-  if (!setup.boot_processor) {
-    return success();
-  }
+Result<void> Vcpu::set_entry(const VcpuEntry& entry) {
   kvm_sregs sregs{};
   if (::ioctl(fd_.get(), KVM_GET_SREGS, &sregs) < 0) {
-    return failed("system registers");
+    return refused("system registers");
   }
-  if (setup.make_sregs != nullptr) {
-    sregs = setup.make_sregs(sregs);
+  if (entry.make_sregs != nullptr) {
+    sregs = entry.make_sregs(sregs);
   }
   if (::ioctl(fd_.get(), KVM_SET_SREGS, &sregs) < 0) {
-    return failed("system registers");
+    return refused("system registers");
   }
-  if (::ioctl(fd_.get(), KVM_SET_REGS, &setup.regs) < 0) {
-    return failed("registers");
+  if (::ioctl(fd_.get(), KVM_SET_REGS, &entry.regs) < 0) {
+    return refused("registers");
   }
   return success();
 }

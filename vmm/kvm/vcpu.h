@@ -69,12 +69,14 @@ struct ExitCounts {
   ExitCounts& operator+=(const ExitCounts& other_counts) noexcept;
 };
 
-// What KVM is told before the vCPU's first instruction.
+// What KVM is told of every vCPU before its first instruction.
 struct VcpuSetup {
   std::vector<kvm_cpuid_entry2> cpuid;
   std::vector<kvm_msr_entry> msrs;
-  // Only for the boot processor; the others wait in their local APICs for INIT and SIPI.
-  bool boot_processor = false;
+};
+
+// Where the boot processor starts; the others wait in their local APICs for INIT and SIPI.
+struct VcpuEntry {
   kvm_regs regs{};
   // Changes the system registers from what they are after reset.
   kvm_sregs (*make_sregs)(kvm_sregs reset_state) = nullptr;
@@ -102,7 +104,9 @@ class Vcpu {
   Vcpu& operator=(const Vcpu&) = delete;
   ~Vcpu();
 
+  // Both before start(), set_up() first.
   [[nodiscard]] Result<void> set_up(const VcpuSetup& setup);
+  [[nodiscard]] Result<void> set_entry(const VcpuEntry& entry);
 
   [[nodiscard]] Result<void> start();
   // Returns once the vCPU is outside KVM_RUN with no half-done port or MMIO access, or has ended.
@@ -127,6 +131,8 @@ class Vcpu {
   }
 
  private:
+  // The error for what KVM has just refused.
+  [[nodiscard]] Error refused(const char* what) const;
   enum class Request { kRun, kPause, kStop };
 
   Vcpu(std::uint32_t index, UniqueFd fd, Mapping run_mapping, VcpuHandler& handler) noexcept;

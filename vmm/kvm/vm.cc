@@ -46,11 +46,6 @@ Result<void> Vm::create_interrupt_controllers() {
   if (retrying_ioctl(fd_.get(), KVM_CREATE_IRQCHIP, 0UL) < 0) {
     return errno_error("KVM can't create the interrupt controllers");
   }
-  kvm_pit_config pit{};
-  pit.flags = KVM_PIT_SPEAKER_DUMMY;  // port 0x61 is part of the timer's calibration
-  if (retrying_ioctl(fd_.get(), KVM_CREATE_PIT2, &pit) < 0) {
-    return errno_error("KVM can't create the i8254 timer");
-  }
   return success();
 }
 

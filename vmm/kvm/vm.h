@@ -16,8 +16,7 @@ namespace bothy {
 class Vm {
  public:
   // Creates the machine with all of `memory` for its RAM, one slot per region, with its in-kernel
-  // interrupt controllers (8259 pair, I/O APIC, and a local APIC for every vCPU) and the i8254
-  // timer, which kernels without kvmclock calibrate their TSC by.
+  // interrupt controllers: 8259 pair, I/O APIC, and a local APIC for every vCPU.
   [[nodiscard]] static Result<Vm> create(const Kvm& kvm, const GuestMemory& memory);
 
   // A signal on `event` becomes an edge on `gsi` (KVM_IRQFD).

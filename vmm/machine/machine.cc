@@ -6,6 +6,7 @@
 #include "vmm/arch/x86_64/cpu_report.h"
 #include "vmm/arch/x86_64/cpu_state.h"
 #include "vmm/arch/x86_64/layout.h"
+#include "vmm/base/worker.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/memory_layout.h"
 #include "vmm/machine/platform_devices.h"
@@ -147,6 +148,12 @@ std::string Machine::describe_vcpus() const {
 }
 
 Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& serial_sink) {
+  const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
+  BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
+  memory_.emplace(std::move(memory));
+  // Copying the kernel takes most of the time until a guest runs: KVM is set up meanwhile.
+  auto loading = in_worker([this, &config] { return load_guest(config); });
+
   BOTHY_TRY(const Kvm kvm, Kvm::open());
   const auto most = static_cast<std::uint32_t>(kvm.check(KVM_CAP_MAX_VCPUS));
   if (config.vcpus > most) {
@@ -155,21 +162,22 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& seria
   }
 
   BOTHY_TRY(const auto supported, kvm.supported_cpuid());
-  const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
   const unsigned bits = arch::physical_address_bits(supported);
   if (ranges.back().end() > 1ULL << bits) {
     return make_error(ErrorCode::kInvalid,
                       "--memory of {} GiB is more than this host's processor can address ({} bits)",
                       config.memory / layout::kGiB, bits);
   }
-  BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
-  memory_.emplace(std::move(memory));
   BOTHY_TRY(Vm vm, Vm::create(kvm, *memory_));
   vm_.emplace(std::move(vm));
 
   BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, serial_sink));
-  BOTHY_TRY(const arch::CpuEntry entry, load_guest(config));
-  return create_vcpus(kvm, supported, entry, config.vcpus);
+  BOTHY_TRY(create_vcpus(kvm, supported, config.vcpus));
+  BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
+  VcpuEntry entry;
+  entry.regs = arch::boot_registers(cpu);
+  entry.make_sregs = cpu.mode == arch::EntryMode::kLong64 ? long_mode_sregs : protected_mode_sregs;
+  return vcpus_.front()->set_entry(entry);
 }
 
 Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
@@ -193,17 +201,13 @@ Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
 }
 
 Result<void> Machine::create_vcpus(const Kvm& kvm, std::span<const kvm_cpuid_entry2> supported,
-                                   const arch::CpuEntry& entry, std::uint32_t count) {
+                                   std::uint32_t count) {
   const bool tsc_deadline = kvm.check(KVM_CAP_TSC_DEADLINE_TIMER) > 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     BOTHY_TRY(auto vcpu, Vcpu::create(kvm, *vm_, i, *this));
     VcpuSetup setup;
     setup.cpuid = arch::guest_cpuid(supported, {i, count, tsc_deadline});
     setup.msrs = arch::initial_msrs();
-    setup.boot_processor = i == 0;
-    setup.regs = arch::boot_registers(entry);
-    setup.make_sregs =
-        entry.mode == arch::EntryMode::kLong64 ? long_mode_sregs : protected_mode_sregs;
     BOTHY_TRY(vcpu->set_up(setup));
     vcpus_.push_back(std::move(vcpu));
   }

@@ -101,7 +101,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config);
   [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm,
                                           std::span<const kvm_cpuid_entry2> supported,
-                                          const arch::CpuEntry& entry, std::uint32_t count);
+                                          std::uint32_t count);
   void end(MachineEnd end) noexcept;
   // True when a reset that comes now is the end of a panic.
   [[nodiscard]] bool reset_follows_panic() const noexcept;

@@ -6,6 +6,7 @@
 #include "devices/legacy/acpi_power.h"
 #include "devices/legacy/boot_marker.h"
 #include "devices/legacy/i8042.h"
+#include "devices/legacy/pit.h"
 #include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
@@ -25,7 +26,10 @@ class X86Devices final : public PlatformDevices {
 
   [[nodiscard]] Result<void> attach(Bus& ports) {
     BOTHY_TRY(ports.add(layout::kPortAcpiSleepControl, AcpiPower::kPorts, power_));
-    BOTHY_TRY(ports.add(layout::kPortI8042, I8042::kPorts, i8042_));
+    BOTHY_TRY(ports.add(layout::kPortI8042Data, 1, i8042_, I8042::kData));
+    BOTHY_TRY(ports.add(layout::kPortI8042Command, 1, i8042_, I8042::kCommand));
+    BOTHY_TRY(ports.add(layout::kPortPit, Pit::kPorts, pit_));
+    BOTHY_TRY(ports.add(layout::kPortPitControl, 1, pit_, Pit::kControl));
     BOTHY_TRY(ports.add(layout::kPortRtc, Rtc::kPorts, rtc_));
     BOTHY_TRY(ports.add(layout::kPortPvpanic, Pvpanic::kPorts, pvpanic_));
     BOTHY_TRY(ports.add(kBootMarkerPort, BootMarker::kPorts, marker_));
@@ -47,6 +51,7 @@ class X86Devices final : public PlatformDevices {
  private:
   AcpiPower power_;
   I8042 i8042_;
+  Pit pit_;
   Rtc rtc_;
   Pvpanic pvpanic_;
   BootMarker marker_;

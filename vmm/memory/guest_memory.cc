@@ -11,6 +11,7 @@ namespace bothy {
 namespace {
 
 constexpr std::uint64_t kPageSize = 4096;
+constexpr std::size_t kHugePageSize = 2ULL << 20U;
 
 [[maybe_unused]] bool well_formed(std::span<const MemoryRange> ranges) {
   GuestAddress previous_end = 0;
@@ -61,9 +62,13 @@ Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
   std::uint64_t offset = 0;
   for (const MemoryRange& range : ranges) {
     // NORESERVE: a guest seldom touches all of its memory, and many guests share a host.
-    auto mapping = Mapping::map(static_cast<std::size_t>(range.size), PROT_READ | PROT_WRITE,
-                                flags | MAP_NORESERVE, fd.get(), static_cast<long>(offset),
-                                fmt::format("can't map {} MiB of guest memory", total >> 20U));
+    // Aligned: KVM maps a huge page of ours as one of the guest's only where both begin alike, and
+    // kernels before 6.7 don't see to that themselves.
+    assert(range.start % kHugePageSize == 0);
+    auto mapping = Mapping::map_aligned(
+        static_cast<std::size_t>(range.size), kHugePageSize, PROT_READ | PROT_WRITE,
+        flags | MAP_NORESERVE, fd.get(), static_cast<long>(offset),
+        fmt::format("can't map {} MiB of guest memory", total >> 20U));
     if (!mapping) {
       return std::move(mapping).error();
     }

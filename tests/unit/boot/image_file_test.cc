@@ -1,6 +1,8 @@
 #include "vmm/boot/image_file.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -77,6 +79,39 @@ TEST_CASE("Reads are checked against the size that the file had when it was open
   REQUIRE(cut.has_error());
   CHECK(cut.error().code == ErrorCode::kBadImage);
   CHECK(cut.error().context.find("became shorter") != std::string::npos);
+}
+
+TEST_CASE("Holes of a file are left out, and everything else is read") {
+  constexpr std::size_t kBlock = 64 * 1024;
+  const TestDirectory directory;
+  const std::string path = directory.path() / "sparse";
+  const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  REQUIRE(::ftruncate(fd.get(), 8 * kBlock) == 0);
+  const std::vector<std::byte> written(kBlock, std::byte{0x5a});
+  for (const std::size_t block : {1U, 2U, 5U}) {
+    const auto at = static_cast<off_t>(block * kBlock);
+    REQUIRE(::pwrite(fd.get(), written.data(), kBlock, at) == static_cast<ssize_t>(kBlock));
+  }
+  const auto file = ImageFile::open(path, "kernel");
+  REQUIRE(file.has_value());
+
+  // What isn't touched shows, since it isn't zero here.
+  std::vector<std::byte> memory(6 * kBlock, std::byte{0xee});
+  REQUIRE(file.value().read_over_zeros(kBlock / 2, memory).has_value());
+  std::vector<std::byte> all(8 * kBlock);
+  REQUIRE(file.value().read(0, all).has_value());
+  for (std::size_t i = 0; i < memory.size(); ++i) {
+    const std::byte expected = all[i + kBlock / 2];
+    const bool untouched = memory[i] == std::byte{0xee} && expected == std::byte{0};
+    if (memory[i] != expected && !untouched) {
+      FAIL("byte " << i);
+    }
+  }
+  const std::vector<std::byte> before(kBlock, std::byte{0xee});
+  std::vector<std::byte> hole(kBlock, std::byte{0xee});
+  REQUIRE(file.value().read_over_zeros(6 * kBlock, hole).has_value());
+  CHECK((hole == before || hole == std::vector<std::byte>(kBlock)));
+  CHECK(!file.value().read_over_zeros(7 * kBlock, memory).has_value());
 }
 
 }  // namespace bothy::boot

@@ -73,4 +73,16 @@ TEST_CASE("More memory than an address space has is an error, not a crash") {
   CHECK(memory.error().code == ErrorCode::kExhausted);
 }
 
+TEST_CASE("Huge pages of the host lie as huge pages of the guest") {
+  for (const MemoryBacking backing : {MemoryBacking::kAnonymous, MemoryBacking::kShared}) {
+    const std::array ranges{MemoryRange{0, 5 * kMiB + 4096}, MemoryRange{kHigh, kMiB}};
+    const auto memory = GuestMemory::create(ranges, backing);
+    REQUIRE(memory.has_value());
+    for (const GuestMemory::Region& region : memory.value().regions()) {
+      CHECK(reinterpret_cast<std::uintptr_t>(region.mapping.data()) % (2 * kMiB) == 0);
+      CHECK(region.mapping.size() == region.range.size);
+    }
+  }
+}
+
 }  // namespace bothy

@@ -55,8 +55,11 @@ inline constexpr GuestAddress kKvmTss = 0xfffbd000;
 
 // --- Ports
 // ----------------------------------------------------------------------------------------------
-inline constexpr std::uint16_t kPortI8042 = 0x60;  // data; command and status at +4
-inline constexpr std::uint16_t kPortRtc = 0x70;    // index; data at +1
+inline constexpr std::uint16_t kPortPit = 0x40;
+inline constexpr std::uint16_t kPortI8042Data = 0x60;
+inline constexpr std::uint16_t kPortPitControl = 0x61;
+inline constexpr std::uint16_t kPortI8042Command = 0x64;
+inline constexpr std::uint16_t kPortRtc = 0x70;  // index; data at +1
 inline constexpr std::uint16_t kPortSerial = 0x3f8;
 inline constexpr std::uint16_t kPortPvpanic = 0x505;
 // ACPI's hardware-reduced registers (ACPI 6.5, 4.8.3.7): sleep control, sleep status, reset.
