@@ -118,8 +118,9 @@ void Pit::read_back(std::uint8_t command) {
       latch(counter, count(counter));
     }
     if ((command & 0x10U) == 0 && !counter.status_latched) {
-      counter.status = static_cast<std::uint8_t>((output(counter) ? 0x80U : 0U) |
-                                                 (counter.access << 4U) | (counter.mode << 1U));
+      counter.status =
+          static_cast<std::uint8_t>((output(counter) ? 0x80U : 0U) |
+                                    unsigned{counter.access} << 4U | unsigned{counter.mode} << 1U);
       counter.status_latched = true;
     }
   }

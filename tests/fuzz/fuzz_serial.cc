@@ -11,6 +11,7 @@
 #include "devices/legacy/acpi_power.h"
 #include "devices/legacy/boot_marker.h"
 #include "devices/legacy/i8042.h"
+#include "devices/legacy/pit.h"
 #include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
@@ -22,7 +23,7 @@ namespace {
 
 using namespace bothy;
 
-constexpr std::array<std::uint16_t, 6> kBases{0x3f8, 0x70, 0x60, 0x505, 0x600, 0x3f0};
+constexpr std::array<std::uint16_t, 7> kBases{0x3f8, 0x70, 0x60, 0x505, 0x600, 0x3f0, 0x40};
 constexpr std::uint64_t kIdentification = 0x3fa;
 constexpr std::uint64_t kLineStatus = 0x3fd;
 constexpr std::uint64_t kControllerStatus = 0x64;
@@ -71,7 +72,10 @@ class Machine {
   Machine() {
     check(bus_.add(kBases[0], Serial::kPorts, serial_).has_value());
     check(bus_.add(kBases[1], Rtc::kPorts, rtc_).has_value());
-    check(bus_.add(kBases[2], 2, i8042_).has_value());
+    check(bus_.add(kBases[2], 1, i8042_, I8042::kData).has_value());
+    check(bus_.add(kBases[2] + 1, 1, pit_, Pit::kControl).has_value());
+    check(bus_.add(kControllerStatus, 1, i8042_, I8042::kCommand).has_value());
+    check(bus_.add(kBases[6], Pit::kPorts, pit_).has_value());
     check(bus_.add(kBases[3], Pvpanic::kPorts, pvpanic_).has_value());
     check(bus_.add(kBases[4], AcpiPower::kPorts, power_).has_value());
     check(bus_.add(kBases[5], BootMarker::kPorts, marker_).has_value());
@@ -161,6 +165,7 @@ class Machine {
   Serial serial_{interrupt_, sink_};
   Serial probe_{probe_interrupt_, sink_};
   Rtc rtc_{[this] { return now_; }};
+  Pit pit_{[this] { return Pit::Time(now_.time_since_epoch()); }};
   I8042 i8042_{events_};
   Pvpanic pvpanic_{events_};
   AcpiPower power_{{.s5_sleep_type = 5, .reset_value = 1}, events_};

@@ -26,6 +26,8 @@ for kernel in vmlinux cloud generic; do
   run 120 "$kernel: a panic" --err 'panicked' --err 'Kernel panic' -- guest $kernel 'testinit.action=panic'
   run 0 "$kernel: a reboot" -- guest $kernel 'testinit.action=reboot'
 done
+run 0 'generic: without ACPI' --out 'testinit: hello' -- guest generic 'acpi=off testinit.action=reboot reboot=k' --memory 128M
+run 0 'vmlinux: without kvmclock' --out 'testinit: hello' -- guest vmlinux 'no-kvmclock'
 run 0 'vmlinux: 64 MiB' --out 'testinit: hello' -- guest vmlinux '' --memory 64M
 run 0 'bzImage through its own entry' --out 'testinit: hello' -- guest bzImage '' --kernel-payload keep
 run 0 'bzImage, unpacked here' --out 'testinit: hello' -- guest bzImage ''
