@@ -56,10 +56,13 @@ rig_build() {
 }
 
 # Sets rig_machine, QEMU's command for a machine of a size, but for what its devices connect to.
-rig_machine() { # CPUS MEMORY
+rig_machine() { # CPUS MEMORY ICOUNT
+  local accelerator=(-accel "tcg,thread=multi")
+  # Two nanoseconds an instruction, and none while every CPU waits.
+  [ -z "$3" ] || accelerator=(-accel "tcg,thread=single" -icount "shift=1,sleep=off")
   # shellcheck disable=SC2054
   rig_machine=(
-    qemu-system-x86_64 -accel tcg,thread=multi -machine q35 -cpu max,pku=off -smp "$1" -m "$2"
+    qemu-system-x86_64 "${accelerator[@]}" -machine q35 -cpu max,pku=off -smp "$1" -m "$2"
     -nodefaults -no-user-config -display none -no-reboot
     -kernel "$rig_ready/vmlinux" -initrd "$rig_ready/initrd"
     -append "console=ttyS0 earlyprintk=ttyS0 loglevel=4 panic=-1 tsc=reliable tsc_early_khz=@TSC@ no_timer_check\
@@ -71,13 +74,13 @@ rig_machine() { # CPUS MEMORY
 }
 
 # Sets rig_kept, what makes QEMU go on from the kept state of a machine of this size; it is made first when there is none.
-rig_keep() { # CPUS MEMORY
-  local state=$rig_ready/state.$1.$2
+rig_keep() { # CPUS MEMORY ICOUNT
+  local state=$rig_ready/state.$1.$2$3
   rig_kept=()
   if [ ! -e "$state" ]; then
     {
       flock 9
-      [ -e "$state" ] || rig_make_state "$1" "$2" "$state" || warn "no machine can be kept; every start will be slow"
+      [ -e "$state" ] || rig_make_state "$1" "$2" "$3" "$state" || warn "no machine can be kept; every start will be slow"
     } 9>"$rig_ready/lock"
   fi
   if [ -s "$state" ]; then
@@ -88,14 +91,14 @@ rig_keep() { # CPUS MEMORY
   fi
 }
 
-rig_make_state() { # CPUS MEMORY STATE
+rig_make_state() { # CPUS MEMORY ICOUNT STATE
   local work status=1 qemu='' tries=0
   say "starting a machine with $1 CPUs and $2 MiB, whose state is kept for the next starts"
   work=$(mktemp -d "$rig_ready/.state.XXXXXX")
   # shellcheck disable=SC2064
   trap "kill \"\$qemu\" 2>/dev/null; rm -rf '$work'" EXIT
   mkfifo "$work/monitor"
-  rig_machine "$1" "$2"
+  rig_machine "$1" "$2" "$3"
   # shellcheck disable=SC2054
   (cd "$work" && exec timeout -k 1 300 "$rig_supervise" --tsc "${rig_machine[@]}" -serial file:console -monitor stdio \
     -chardev null,id=port -fsdev local,id=host,path=.,security_model=none,readonly=on \
@@ -117,7 +120,7 @@ rig_make_state() { # CPUS MEMORY STATE
     # Memory is what a state is large by: only the sizes used last are kept.
     find "$rig_ready" -maxdepth 1 -name 'state.*' -printf '%T@ %p\n' | sort -rn | tail -n +6 | cut -d ' ' -f 2- |
       xargs -r -d '\n' rm -f
-    mv "$work/state" "$3" && status=0
+    mv "$work/state" "$4" && status=0
   else
     cat "$work/log" "$work/console" >&2 || true
   fi
