@@ -34,6 +34,8 @@ run 125 'a number of vCPUs that is none' --err '--cpus' -- boot --kernel "$kerne
 run 125 'too little memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 512
 run 125 'memory that the kernel does not fit in' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 16M
 run 125 'absurd memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 4000000T
+run 125 'huge pages that the host does not have' --err 'nr_hugepages' -- \
+  boot --kernel "$kernels/vmlinux" --memory 512G --memory-backing hugepages
 run 125 'no size at all' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory lots
 run 125 'an unknown flag' --err 'colour' -- boot --kernel "$kernels/vmlinux" --colour
 run 125 'no kernel named' --err '--kernel' -- boot

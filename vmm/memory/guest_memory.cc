@@ -41,6 +41,17 @@ Result<UniqueFd> create_memfd(std::uint64_t size, bool huge) {
   return fd;
 }
 
+// What could not be done, for an error.
+std::string describe(std::uint64_t total, MemoryBacking backing) {
+  if (backing == MemoryBacking::kSharedHuge) {
+    return fmt::format(
+        "can't map {} MiB of guest memory in huge pages: the pool must have {} free ones of 2 MiB "
+        "(/proc/sys/vm/nr_hugepages)",
+        total >> 20U, (total + kHugePageSize - 1) / kHugePageSize);
+  }
+  return fmt::format("can't map {} MiB of guest memory", total >> 20U);
+}
+
 }  // namespace
 
 Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
@@ -52,23 +63,23 @@ Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
   }
 
   UniqueFd fd;
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  // NORESERVE: a guest seldom touches all of its memory, and many guests share a host.
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   if (backing != MemoryBacking::kAnonymous) {
     BOTHY_TRY(fd, create_memfd(total, backing == MemoryBacking::kSharedHuge));
-    flags = MAP_SHARED;
+    // But a huge page that the pool lacks at the first touch would kill the monitor.
+    flags = MAP_SHARED | (backing == MemoryBacking::kSharedHuge ? 0 : MAP_NORESERVE);
   }
 
   std::vector<Region> regions;
   std::uint64_t offset = 0;
   for (const MemoryRange& range : ranges) {
-    // NORESERVE: a guest seldom touches all of its memory, and many guests share a host.
     // Aligned: KVM maps a huge page of ours as one of the guest's only where both begin alike, and
     // kernels before 6.7 don't see to that themselves.
     assert(range.start % kHugePageSize == 0);
-    auto mapping = Mapping::map_aligned(
-        static_cast<std::size_t>(range.size), kHugePageSize, PROT_READ | PROT_WRITE,
-        flags | MAP_NORESERVE, fd.get(), static_cast<long>(offset),
-        fmt::format("can't map {} MiB of guest memory", total >> 20U));
+    auto mapping = Mapping::map_aligned(static_cast<std::size_t>(range.size), kHugePageSize,
+                                        PROT_READ | PROT_WRITE, flags, fd.get(),
+                                        static_cast<long>(offset), describe(total, backing));
     if (!mapping) {
       return std::move(mapping).error();
     }

@@ -73,6 +73,13 @@ TEST_CASE("More memory than an address space has is an error, not a crash") {
   CHECK(memory.error().code == ErrorCode::kExhausted);
 }
 
+TEST_CASE("Huge pages that the host's pool lacks are refused, not found missing later") {
+  const std::array ranges{MemoryRange{0, 1ULL << 40U}};
+  const auto memory = GuestMemory::create(ranges, MemoryBacking::kSharedHuge);
+  REQUIRE(memory.has_error());
+  CHECK(memory.error().context.find("nr_hugepages") != std::string::npos);
+}
+
 TEST_CASE("Huge pages of the host lie as huge pages of the guest") {
   for (const MemoryBacking backing : {MemoryBacking::kAnonymous, MemoryBacking::kShared}) {
     const std::array ranges{MemoryRange{0, 5 * kMiB + 4096}, MemoryRange{kHigh, kMiB}};
