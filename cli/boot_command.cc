@@ -80,6 +80,7 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
       ->check(CLI::IsMember({"serial", "off"}))
       ->type_name("KIND")
       ->capture_default_str();
+  boot.add_flag("--rng", machine.rng, "A virtio entropy device, fed by the host's kernel");
   boot.add_option("--kernel-payload", flags.payload,
                   "A bzImage's payload: unpack it here and boot it directly, or keep it to the "
                   "guest's own decompressor")

@@ -80,6 +80,10 @@ void print_facts(Text command_line, __kernel_timespec started) {
   char buffer[128];
   const unsigned long cpus = online_cpus();
   Line().add("testinit: cpus=").add(cpus).print();
+  Line()
+      .add("testinit: hwrng=")
+      .add(read_file("/sys/class/misc/hw_random/rng_current", buffer).trimmed())
+      .print();
   Line().add("testinit: memory_kib=").add(memory_kib()).print();
   Line()
       .add("testinit: clocksource=")

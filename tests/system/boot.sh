@@ -34,6 +34,7 @@ run 0 'bzImage, unpacked here' --out 'testinit: hello' -- guest bzImage ''
 run 0 'shared memory' --out 'testinit: hello' -- guest vmlinux '' --memory-backing shared
 run 0 'two initrds in a row' --out 'testinit: hello' -- guest vmlinux '' --initrd "$work/testinit.cpio"
 run 0 'the boot timer' --err 'from process start' -- guest vmlinux '' --boot-timer
+run 0 'an entropy device' --out 'hwrng=virtio_rng.0' -- guest vmlinux '' --rng
 run 0 'no console' --out '"end":"power-off"' -- guest vmlinux '' --console off --json
 run 0 'JSON on stdout, console on stderr' --out '"status":0' --err 'testinit: hello' -- guest vmlinux '' --json
 run 121 'a triple fault' --err 'triple-faulted' -- guest vmlinux 'testinit.action=triple-fault'

@@ -76,21 +76,22 @@ Result<void> Vm::bind_irq(const EventFd& event, std::uint32_t gsi) {
 }
 
 Result<void> Vm::bind_pio_doorbell(const EventFd& event, std::uint16_t port, std::uint32_t length) {
-  return bind_doorbell(event, port, length, KVM_IOEVENTFD_FLAG_PIO);
+  return bind_doorbell(event, port, length, KVM_IOEVENTFD_FLAG_PIO, std::nullopt);
 }
 
 Result<void> Vm::bind_mmio_doorbell(const EventFd& event, GuestAddress address,
-                                    std::uint32_t length) {
-  return bind_doorbell(event, address, length, 0);
+                                    std::uint32_t length, std::optional<std::uint64_t> value) {
+  return bind_doorbell(event, address, length, 0, value);
 }
 
 Result<void> Vm::bind_doorbell(const EventFd& event, std::uint64_t address, std::uint32_t length,
-                               std::uint32_t flags) {
+                               std::uint32_t flags, std::optional<std::uint64_t> value) {
   kvm_ioeventfd doorbell{};
   doorbell.fd = event.fd();
   doorbell.addr = address;
   doorbell.len = length;
-  doorbell.flags = flags;
+  doorbell.flags = flags | (value ? KVM_IOEVENTFD_FLAG_DATAMATCH : 0U);
+  doorbell.datamatch = value.value_or(0);
   if (retrying_ioctl(fd_.get(), KVM_IOEVENTFD, &doorbell) < 0) {
     return errno_error(fmt::format("KVM can't bind a doorbell at {:#x}", address));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "vmm/base/event_fd.h"
 #include "vmm/base/result.h"
@@ -26,8 +27,10 @@ class Vm {
   // (KVM_IOEVENTFD).
   [[nodiscard]] Result<void> bind_pio_doorbell(const EventFd& event, std::uint16_t port,
                                                std::uint32_t length);
+  // Only a write of `value`, where one is given: several doorbells can share an address.
   [[nodiscard]] Result<void> bind_mmio_doorbell(const EventFd& event, GuestAddress address,
-                                                std::uint32_t length);
+                                                std::uint32_t length,
+                                                std::optional<std::uint64_t> value = std::nullopt);
 
   // The fd of a new vCPU (KVM_CREATE_VCPU).
   [[nodiscard]] Result<UniqueFd> create_vcpu(std::uint32_t index) const;
@@ -38,7 +41,8 @@ class Vm {
   [[nodiscard]] Result<void> map_memory(const GuestMemory& memory);
   [[nodiscard]] Result<void> create_interrupt_controllers();
   [[nodiscard]] Result<void> bind_doorbell(const EventFd& event, std::uint64_t address,
-                                           std::uint32_t length, std::uint32_t flags);
+                                           std::uint32_t length, std::uint32_t flags,
+                                           std::optional<std::uint64_t> value);
 
   UniqueFd fd_;
 };

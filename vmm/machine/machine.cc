@@ -10,6 +10,7 @@
 #include "vmm/boot/boot.h"
 #include "vmm/machine/memory_layout.h"
 #include "vmm/machine/platform_devices.h"
+#include "vmm/machine/virtio_devices.h"
 
 namespace bothy {
 
@@ -101,6 +102,9 @@ void Machine::stop() noexcept {
   for (const auto& vcpu : vcpus_) {
     vcpu->join();
   }
+  if (virtio_) {
+    virtio_->stop();
+  }
   if (phase_ == Phase::kRunning) {
     phase_ = Phase::kStopped;
   }
@@ -173,6 +177,7 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& seria
   vm_.emplace(std::move(vm));
 
   BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, serial_sink));
+  BOTHY_TRY(virtio_, VirtioDevices::create(config, *vm_, *memory_, mmio_));
   BOTHY_TRY(create_vcpus(kvm, supported, config.vcpus));
   BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
   VcpuEntry entry;
@@ -185,6 +190,7 @@ Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
   AcpiConfig acpi;
   acpi.vcpus = config.vcpus;
   acpi.serial = config.serial;
+  acpi.virtio_mmio = virtio_windows(config);
   BOTHY_TRY(const GuestAddress rsdp, write_acpi_tables(acpi, *memory_));
 
   boot::BootRequest request;

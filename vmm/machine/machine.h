@@ -24,6 +24,7 @@
 namespace bothy {
 
 class PlatformDevices;
+class VirtioDevices;
 
 // Why a machine's run ended.
 enum class MachineEndReason {
@@ -73,7 +74,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   ~Machine() override;
 
   [[nodiscard]] Result<void> start();
-  // Stops and joins every vCPU. Harmless when it has been called before.
+  // Stops and joins every vCPU, then stops the devices. Harmless when it has been called before.
   void stop() noexcept;
 
   // The serial port's receiving side; null without one. It may be used from any thread.
@@ -126,6 +127,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   std::optional<GuestMemory> memory_;
   std::optional<Vm> vm_;
   std::unique_ptr<PlatformDevices> devices_;
+  std::unique_ptr<VirtioDevices> virtio_;
   Bus ports_;
   Bus mmio_;
   std::vector<std::unique_ptr<Vcpu>> vcpus_;

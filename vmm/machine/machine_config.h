@@ -21,6 +21,7 @@ struct MachineConfig {
   MemoryBacking backing = MemoryBacking::kAnonymous;
 
   bool serial = true;  // a 16550 at COM1, and the guest's console on it
+  bool rng = false;    // a virtio entropy device
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

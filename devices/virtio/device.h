@@ -1,0 +1,79 @@
+// Device: what a virtio device is, whatever transport it sits behind.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "devices/virtio/queue.h"
+#include "vmm/base/event_fd.h"
+
+namespace bothy::virtio {
+
+// virtio 1.2, 5.
+enum class DeviceId : std::uint32_t {
+  kNet = 1,
+  kBlock = 2,
+  kConsole = 3,
+  kEntropy = 4,
+  kBalloon = 5,
+  kVsock = 19,
+};
+
+// Where a device's words to its driver go. Any thread.
+class DriverLink {
+ public:
+  DriverLink() = default;
+  DriverLink(const DriverLink&) = delete;
+  DriverLink& operator=(const DriverLink&) = delete;
+  virtual ~DriverLink() = default;
+
+  // Interrupts for requests completed.
+  virtual void signal_queue() noexcept = 0;
+  // The configuration space has changed.
+  virtual void signal_config() noexcept = 0;
+  // The driver has broken a rule: the device stops serving until it is reset (virtio 1.2, 2.1.1,
+  // DEVICE_NEEDS_RESET). `why` is logged.
+  virtual void park(const std::string& why) noexcept = 0;
+};
+
+// A queue that runs, and the doorbell that its driver rings.
+struct ActiveQueue {
+  std::unique_ptr<Queue> queue;  // null: the driver left it out
+  const EventFd* kick = nullptr;
+};
+
+//   [idle] -- start() --> [running] -- stop() --> [idle]
+//
+// start() and stop() run on the executor that the device was built with, and alternate. The other
+// functions come from vCPU threads at any time.
+class Device {
+ public:
+  Device() = default;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+  virtual ~Device() = default;
+
+  [[nodiscard]] virtual DeviceId id() const noexcept = 0;
+  // Its own feature bits, without those of rings and transport (bits 24 to 41).
+  [[nodiscard]] virtual std::uint64_t features() const noexcept = 0;
+  // One entry per queue: the largest size that it takes, a power of two.
+  [[nodiscard]] virtual std::span<const std::uint16_t> queue_sizes() const noexcept = 0;
+
+  // `data` comes filled with zeros, what a field past the end reads as.
+  virtual void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
+  virtual void write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
+
+  // Takes the queues, one entry for each of queue_sizes(), and serves them. `features` is what the
+  // driver accepted. `link` outlives the run.
+  virtual void start(std::uint64_t features, std::vector<ActiveQueue> queues,
+                     DriverLink& link) noexcept = 0;
+  // Finishes or gives up what is in flight, and says where each queue stands. No word to the link
+  // after that.
+  virtual std::vector<QueueState> stop() noexcept = 0;
+};
+
+}  // namespace bothy::virtio

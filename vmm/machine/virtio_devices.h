@@ -1,0 +1,50 @@
+// VirtioDevices: the virtio devices of one machine, each behind its window, doorbells and interrupt
+// line.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "devices/bus.h"
+#include "devices/interrupt.h"
+#include "devices/virtio/mmio.h"
+#include "vmm/arch/x86_64/acpi.h"
+#include "vmm/base/executor.h"
+#include "vmm/base/result.h"
+#include "vmm/kvm/vm.h"
+#include "vmm/machine/machine_config.h"
+#include "vmm/memory/guest_memory.h"
+
+namespace bothy {
+
+// Where the virtio devices of a configuration are, in the order in which create() makes them.
+[[nodiscard]] std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config);
+
+// One executor serves them all. What it was built with outlives it.
+class VirtioDevices {
+ public:
+  // Adds every device to `mmio` and binds its interrupt and doorbells.
+  [[nodiscard]] static Result<std::unique_ptr<VirtioDevices>> create(const MachineConfig& config,
+                                                                     Vm& vm,
+                                                                     const GuestMemory& memory,
+                                                                     Bus& mmio);
+  VirtioDevices(const VirtioDevices&) = delete;
+  VirtioDevices& operator=(const VirtioDevices&) = delete;
+  ~VirtioDevices() { stop(); }
+
+  // Stops every device and the executor; no vCPU may run any longer. Harmless when called again.
+  void stop() noexcept;
+
+ private:
+  VirtioDevices() = default;
+
+  [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
+                                    const VirtioMmioDevice& window, Vm& vm,
+                                    const GuestMemory& memory, Bus& mmio);
+
+  Executor executor_{"devices"};
+  std::vector<std::unique_ptr<Interrupt>> lines_;
+  std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;
+};
+
+}  // namespace bothy
