@@ -57,16 +57,17 @@ rig_build() {
 
 # Sets rig_machine, QEMU's command for a machine of a size, but for what its devices connect to.
 rig_machine() { # CPUS MEMORY ICOUNT
-  local accelerator=(-accel "tcg,thread=multi")
+  # With a thread for each emulated CPU, KVM livelocks now and then once it maps huge pages for several vCPUs.
+  local accelerator=(-accel "tcg,thread=multi") huge_pages=never
   # Two nanoseconds an instruction, and none while every CPU waits.
-  [ -z "$3" ] || accelerator=(-accel "tcg,thread=single" -icount "shift=1,sleep=off")
+  [ -z "$3" ] || accelerator=(-accel "tcg,thread=single" -icount "shift=1,sleep=off") huge_pages=always
   # shellcheck disable=SC2054
   rig_machine=(
     qemu-system-x86_64 "${accelerator[@]}" -machine q35 -cpu max,pku=off -smp "$1" -m "$2"
     -nodefaults -no-user-config -display none -no-reboot
     -kernel "$rig_ready/vmlinux" -initrd "$rig_ready/initrd"
     -append "console=ttyS0 earlyprintk=ttyS0 loglevel=4 panic=-1 tsc=reliable tsc_early_khz=@TSC@ no_timer_check\
- random.trust_cpu=on mitigations=off cryptomgr.notests"
+ random.trust_cpu=on mitigations=off cryptomgr.notests transparent_hugepage=$huge_pages"
     -device virtio-serial-pci,max_ports=2 -device virtserialport,chardev=port,nr=1
     -device virtio-9p-pci,fsdev=host,mount_tag=host
     -device virtio-9p-pci,fsdev=out,mount_tag=out

@@ -1,32 +1,12 @@
 #!/usr/bin/env bash
-# Real Linux guests through the command line. Needs a /dev/kvm that runs Linux, 2 CPUs and 4 GiB: the rig has them.
-# Usage: boot.sh CLOUD-VMLINUZ GENERIC-VMLINUZ
+# Real Linux guests through the command line: what holds whatever the kernel, with the project's. Needs a /dev/kvm that runs
+# Linux, 2 CPUs and 4 GiB: the rig has them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
+. tests/system/guest.sh
+guest_files vmlinux "$kernels/vmlinux" bzImage "$kernels/bzImage"
 
-cloud=$1 generic=$2
-# The file tree may be remote: what is booted many times is read once.
-cp "$bothy" "$kernels/vmlinux" "$kernels/bzImage" "$kernels/testinit.cpio" "$work"
-cp "$cloud" "$work/cloud" && cp "$generic" "$work/generic"
-bothy=$work/bothy
-
-# guest KERNEL CMDLINE [FLAG]...
-guest() {
-  local kernel=$1 words=$2
-  shift 2
-  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/testinit.cpio" --cmdline "quiet $words" --timeout 150s "$@"
-}
-
-for kernel in vmlinux cloud generic; do
-  run 0 "$kernel: 1 vCPU, 96 MiB" --out 'testinit: hello' --out 'testinit: cpus=1' -- guest $kernel '' --memory 96M
-  run 0 "$kernel: 2 vCPUs, 512 MiB" --out 'testinit: cpus=2' --out 'kvm-clock' -- guest $kernel '' --cpus 2
-  run 0 "$kernel: 8 vCPUs, 5 GiB" --out 'testinit: cpus=8' --out 'testinit: memory_kib=5' -- \
-    guest $kernel '' --cpus 8 --memory 5G
-  run 120 "$kernel: a panic" --err 'panicked' --err 'Kernel panic' -- guest $kernel 'testinit.action=panic'
-  run 0 "$kernel: a reboot" -- guest $kernel 'testinit.action=reboot'
-done
-run 0 'generic: without ACPI' --out 'testinit: hello' -- guest generic 'acpi=off testinit.action=reboot reboot=k' --memory 128M
 run 0 'vmlinux: without kvmclock' --out 'testinit: hello' -- guest vmlinux 'no-kvmclock'
 run 0 'vmlinux: 64 MiB' --out 'testinit: hello' -- guest vmlinux '' --memory 64M
 run 0 'bzImage through its own entry' --out 'testinit: hello' -- guest bzImage '' --kernel-payload keep
