@@ -3,40 +3,38 @@
 #include <array>
 
 namespace bothy::test {
-namespace {
 
-GuestMemory make_memory() {
-  const std::array ranges{MemoryRange{0, VirtioDriver::kMemory}};
+GuestMemory make_guest_memory(std::uint64_t size) {
+  const std::array ranges{MemoryRange{0, size}};
   return GuestMemory::create(ranges, MemoryBacking::kAnonymous).value();
 }
 
-}  // namespace
+DriverQueue::DriverQueue(GuestMemory& memory, GuestAddress base, std::uint16_t size,
+                         virtio::RingFeatures features)
+    : memory_(memory), base_(base), size_(size), features_(features), heap_(base + kHeap) {}
 
-VirtioDriver::VirtioDriver(std::uint16_t size, virtio::RingFeatures features)
-    : size_(size), features_(features), memory_(make_memory()) {}
-
-virtio::QueueConfig VirtioDriver::config() const noexcept {
-  return {size_, true, kDescriptors, kAvailable, kUsed};
+virtio::QueueConfig DriverQueue::config() const noexcept {
+  return {size_, true, base_ + kDescriptors, base_ + kAvailable, base_ + kUsed};
 }
 
-std::unique_ptr<virtio::Queue> VirtioDriver::queue() const {
+std::unique_ptr<virtio::Queue> DriverQueue::queue() const {
   return virtio::Queue::create(memory_, config(), features_).value();
 }
 
-GuestAddress VirtioDriver::allocate(std::uint64_t length) {
+GuestAddress DriverQueue::allocate(std::uint64_t length) {
   const GuestAddress address = heap_;
   heap_ += (length + 15) & ~std::uint64_t{15};
   return address;
 }
 
-virtio::Descriptor VirtioDriver::describe(const Buffer& buffer) {
+virtio::Descriptor DriverQueue::describe(const Buffer& buffer) {
   const GuestAddress address = buffer.address ? *buffer.address : allocate(buffer.length);
   addresses_.push_back(address);
   const auto flags = static_cast<std::uint16_t>(buffer.writable ? virtio::kDescriptorWrite : 0);
   return {address, buffer.length, flags, 0};
 }
 
-std::uint16_t VirtioDriver::add(std::span<const Buffer> buffers) {
+std::uint16_t DriverQueue::add(std::span<const Buffer> buffers) {
   addresses_.clear();
   const std::uint16_t head = free_;
   for (std::size_t i = 0; i < buffers.size(); ++i) {
@@ -53,7 +51,7 @@ std::uint16_t VirtioDriver::add(std::span<const Buffer> buffers) {
   return head;
 }
 
-std::uint16_t VirtioDriver::add_indirect(std::span<const Buffer> buffers) {
+std::uint16_t DriverQueue::add_indirect(std::span<const Buffer> buffers) {
   addresses_.clear();
   const auto length = static_cast<std::uint32_t>(buffers.size() * sizeof(virtio::Descriptor));
   const GuestAddress table = allocate(length);
@@ -72,46 +70,46 @@ std::uint16_t VirtioDriver::add_indirect(std::span<const Buffer> buffers) {
   return head;
 }
 
-void VirtioDriver::set_descriptor(std::uint16_t index, const virtio::Descriptor& descriptor) {
-  static_cast<void>(memory_.write(kDescriptors + index * sizeof(descriptor), descriptor));
+void DriverQueue::set_descriptor(std::uint16_t index, const virtio::Descriptor& descriptor) {
+  static_cast<void>(memory_.write(base_ + kDescriptors + index * sizeof(descriptor), descriptor));
 }
 
-void VirtioDriver::offer(std::uint16_t head) {
-  static_cast<void>(memory_.write(kAvailable + 4 + 2ULL * (next_ % size_), head));
+void DriverQueue::offer(std::uint16_t head) {
+  static_cast<void>(memory_.write(base_ + kAvailable + 4 + 2ULL * (next_ % size_), head));
   set_available_index(static_cast<std::uint16_t>(next_ + 1U));
 }
 
-void VirtioDriver::set_available_index(std::uint16_t index) {
+void DriverQueue::set_available_index(std::uint16_t index) {
   next_ = index;
-  static_cast<void>(memory_.write(kAvailable + 2, index));
+  static_cast<void>(memory_.write(base_ + kAvailable + 2, index));
 }
 
-void VirtioDriver::set_available_flags(std::uint16_t flags) {
-  static_cast<void>(memory_.write(kAvailable, flags));
+void DriverQueue::set_available_flags(std::uint16_t flags) {
+  static_cast<void>(memory_.write(base_ + kAvailable, flags));
 }
 
-void VirtioDriver::set_used_event(std::uint16_t index) {
-  static_cast<void>(memory_.write(kAvailable + 4 + 2ULL * size_, index));
+void DriverQueue::set_used_event(std::uint16_t index) {
+  static_cast<void>(memory_.write(base_ + kAvailable + 4 + 2ULL * size_, index));
 }
 
-std::uint16_t VirtioDriver::available_event() const {
-  return *memory_.read<std::uint16_t>(kUsed + 4 + sizeof(virtio::UsedElement) * size_);
+std::uint16_t DriverQueue::available_event() const {
+  return *memory_.read<std::uint16_t>(base_ + kUsed + 4 + sizeof(virtio::UsedElement) * size_);
 }
 
-std::uint16_t VirtioDriver::used_flags() const {
-  return *memory_.read<std::uint16_t>(kUsed);
+std::uint16_t DriverQueue::used_flags() const {
+  return *memory_.read<std::uint16_t>(base_ + kUsed);
 }
 
-std::uint16_t VirtioDriver::used_index() const {
-  return *memory_.read<std::uint16_t>(kUsed + 2);
+std::uint16_t DriverQueue::used_index() const {
+  return *memory_.read<std::uint16_t>(base_ + kUsed + 2);
 }
 
-std::optional<virtio::UsedElement> VirtioDriver::take() {
+std::optional<virtio::UsedElement> DriverQueue::take() {
   if (taken_ == used_index()) {
     return std::nullopt;
   }
   const std::uint64_t slot = taken_++ % size_;
-  return memory_.read<virtio::UsedElement>(kUsed + 4 + slot * sizeof(virtio::UsedElement));
+  return memory_.read<virtio::UsedElement>(base_ + kUsed + 4 + slot * sizeof(virtio::UsedElement));
 }
 
 }  // namespace bothy::test

@@ -1,5 +1,5 @@
-// VirtioDriver: the driver's side of a virtqueue, well-behaved or hostile, shared by unit tests,
-// fuzzers and benchmarks.
+// The driver's side of virtqueues, well-behaved or hostile, shared by unit tests, fuzzers and
+// benchmarks. DriverQueue: one queue. VirtioDriver: a queue with guest memory of its own.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +14,21 @@
 
 namespace bothy::test {
 
-// A guest's memory with one split queue in it. Buffers come from a bump allocator, and nothing is
-// ever freed.
-class VirtioDriver {
+// RAM of `size` bytes from address 0.
+[[nodiscard]] GuestMemory make_guest_memory(std::uint64_t size);
+
+// One split queue in guest memory that it may share with others: its rings begin at `base`, its
+// buffers at `base` + kHeap and come from a bump allocator that never frees, so bases that are
+// kSpan apart leave each queue most of a MiB. The memory outlives it.
+//
+// A device of several queues:
+//
+//   GuestMemory memory = make_guest_memory(2 * DriverQueue::kSpan);
+//   DriverQueue receive(memory, 0), transmit(memory, DriverQueue::kSpan);
+class DriverQueue {
  public:
-  static constexpr std::uint64_t kMemory = 4ULL << 20U;
+  static constexpr std::uint64_t kSpan = 1ULL << 20U;
+  // From the base. Room for 2048 descriptors.
   static constexpr GuestAddress kDescriptors = 0x1000;
   static constexpr GuestAddress kAvailable = 0x10000;
   static constexpr GuestAddress kUsed = 0x20000;
@@ -31,9 +41,10 @@ class VirtioDriver {
     std::optional<GuestAddress> address = std::nullopt;
   };
 
-  explicit VirtioDriver(std::uint16_t size = 16, virtio::RingFeatures features = {});
+  explicit DriverQueue(GuestMemory& memory, GuestAddress base = 0, std::uint16_t size = 16,
+                       virtio::RingFeatures features = {});
 
-  [[nodiscard]] GuestMemory& memory() noexcept { return memory_; }
+  [[nodiscard]] GuestMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] virtio::QueueConfig config() const noexcept;
   // The device's side of it.
   [[nodiscard]] std::unique_ptr<virtio::Queue> queue() const;
@@ -66,14 +77,30 @@ class VirtioDriver {
  private:
   [[nodiscard]] virtio::Descriptor describe(const Buffer& buffer);
 
+  GuestMemory& memory_;
+  const GuestAddress base_;
   const std::uint16_t size_;
   const virtio::RingFeatures features_;
-  GuestMemory memory_;
-  GuestAddress heap_ = kHeap;
+  GuestAddress heap_;
   std::uint16_t free_ = 0;  // descriptors are handed out round and round
   std::uint16_t next_ = 0;
   std::uint16_t taken_ = 0;
   std::vector<GuestAddress> addresses_;
+};
+
+struct OwnGuestMemory {
+  GuestMemory own_memory;
+};
+
+// A guest's memory of kMemory bytes with one queue in it, at 0.
+class VirtioDriver : private OwnGuestMemory, public DriverQueue {
+ public:
+  static constexpr std::uint64_t kMemory = 4ULL << 20U;
+
+  explicit VirtioDriver(std::uint16_t size = 16, virtio::RingFeatures features = {})
+      : OwnGuestMemory{make_guest_memory(kMemory)}, DriverQueue(own_memory, 0, size, features) {}
+  VirtioDriver(const VirtioDriver&) = delete;
+  VirtioDriver& operator=(const VirtioDriver&) = delete;
 };
 
 }  // namespace bothy::test

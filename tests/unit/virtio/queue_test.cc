@@ -8,6 +8,7 @@
 namespace bothy::virtio {
 namespace {
 
+using test::DriverQueue;
 using test::VirtioDriver;
 using Buffer = VirtioDriver::Buffer;
 
@@ -238,6 +239,20 @@ TEST_CASE("A queue goes on from where it was saved") {
   REQUIRE(chain);
   chain->complete(1);
   CHECK(driver.used_index() == 2);
+}
+
+TEST_CASE("Queues that share a memory don't share anything else") {
+  GuestMemory memory = test::make_guest_memory(2 * DriverQueue::kSpan);
+  DriverQueue first(memory, 0);
+  DriverQueue second(memory, DriverQueue::kSpan, 8);
+  const auto first_queue = first.queue();
+  const auto second_queue = second.queue();
+  second.add({{16, true}});
+  CHECK(second.addresses()[0] > DriverQueue::kSpan);
+  CHECK(!first_queue->pop());
+  second_queue->pop()->complete(16);
+  CHECK(!first.take());
+  CHECK(second.take()->length == 16);
 }
 
 }  // namespace bothy::virtio
