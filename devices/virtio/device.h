@@ -31,8 +31,8 @@ class DriverLink {
   DriverLink& operator=(const DriverLink&) = delete;
   virtual ~DriverLink() = default;
 
-  // Interrupts for requests completed.
-  virtual void signal_queue() noexcept = 0;
+  // Interrupts for requests completed on one queue, by its index.
+  virtual void signal_queue(std::uint16_t queue) noexcept = 0;
   // The configuration space has changed.
   virtual void signal_config() noexcept = 0;
   // The driver has broken a rule: the device stops serving until it is reset (virtio 1.2, 2.1.1,
@@ -44,6 +44,7 @@ class DriverLink {
 struct ActiveQueue {
   std::unique_ptr<Queue> queue;  // null: the driver left it out
   const EventFd* kick = nullptr;
+  std::uint16_t index = 0;
 };
 
 //   [idle] -- start() --> [running] -- stop() --> [idle]

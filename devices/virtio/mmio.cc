@@ -231,7 +231,7 @@ void MmioTransport::activate() noexcept {
       return park(fmt::format("queue {}: {}", i, queue.error().context));
     }
     static_cast<void>(kicks_[i].drain());
-    active[i] = {std::move(queue).value(), &kicks_[i]};
+    active[i] = {std::move(queue).value(), &kicks_[i], static_cast<std::uint16_t>(i)};
   }
   running_ = true;
   on_executor([&] { device_->start(driver_features_, std::move(active), *this); });
@@ -265,7 +265,7 @@ void MmioTransport::on_executor(const std::function<void()>& task) noexcept {
   done.get_future().wait();
 }
 
-void MmioTransport::signal_queue() noexcept {
+void MmioTransport::signal_queue(std::uint16_t) noexcept {  // one line serves every queue
   interrupt_status_.fetch_or(VIRTIO_MMIO_INT_VRING);
   interrupt_.trigger();
 }

@@ -63,7 +63,7 @@ class MmioTransport final : public BusHandler, private DriverLink {
   // Runs `task` on the device's executor and returns when it is done.
   void on_executor(const std::function<void()>& task) noexcept;
 
-  void signal_queue() noexcept override;
+  void signal_queue(std::uint16_t queue) noexcept override;
   void signal_config() noexcept override;
   void park(const std::string& why) noexcept override;
 

@@ -15,7 +15,8 @@ QueueWorker::QueueWorker(boost::asio::io_context& executor, ActiveQueue active, 
       link_(link),
       serve_(std::move(serve)),
       kick_(executor),
-      event_(active.kick) {
+      event_(active.kick),
+      index_(active.index) {
   if (queue_) {
     kick_.assign(event_->fd());
     run();
@@ -56,7 +57,7 @@ void QueueWorker::run() {
     serve_(std::move(*chain));
   }
   if (queue_->needs_signal()) {
-    link_.signal_queue();
+    link_.signal_queue(index_);
   }
   if (queue_->broken()) {
     return link_.park(queue_->why_broken());

@@ -36,6 +36,7 @@ class QueueWorker {
   // Handlers that are under way when this goes find it gone by this.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   const EventFd* event_ = nullptr;
+  const std::uint16_t index_;
 };
 
 }  // namespace bothy::virtio

@@ -11,8 +11,11 @@ $bb mount -t tmpfs tmpfs /run
 $bb mkdir -p /dev/pts /dev/shm
 $bb mount -t devpts devpts /dev/pts
 $bb mount -t tmpfs tmpfs /dev/shm
-$bb --install -s
-export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=${TERM:-linux}
+$bb --install -s 2>/dev/null # what --with brought stays
+for module in /modules/*; do
+  [ ! -e "$module" ] || $bb insmod "$module" || echo "init: $module doesn't load"
+done
+export PATH=/usr/bin:/usr/sbin:/bin:/sbin HOME=/root TERM=${TERM:-linux}
 cd /root || exit
 
 # A value in double quotes may hold spaces: the kernel hands the command line on as it was written.
