@@ -95,6 +95,15 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
       ->capture_default_str();
   boot.add_flag("--boot-timer", flags.options.boot_timer,
                 "Say how long it took until the guest's init wrote the boot marker");
+  boot.add_option("--control", flags.options.control,
+                  "A unix socket by which the running machine is controlled (bothy control)")
+      ->type_name("PATH");
+  // Replaced by what the file says before flags are parsed: here for the help alone.
+  boot.add_option("--config")
+      ->description("Flags as a JSON object: {\"kernel\": \"vmlinux\", \"cpus\": 2}")
+      ->type_name("FILE");
+  boot.add_flag("--dry-run", flags.options.dry_run,
+                "Print the machine that would be booted, as a file for --config, and end");
   boot.add_flag("--json", flags.options.json,
                 "Print one JSON object about the run on stdout; the console goes to stderr");
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <optional>
+#include <string>
 
 #include "vmm/machine/machine_config.h"
 
@@ -14,6 +15,8 @@ struct BootOptions {
   bool restart_on_reboot = false;
   bool boot_timer = false;
   bool json = false;
+  bool dry_run = false;
+  std::string control;  // path of the control socket; empty for none
 };
 
 }  // namespace bothy

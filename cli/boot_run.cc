@@ -6,6 +6,7 @@
 #include <csignal>
 #include <utility>
 
+#include "cli/boot_control.h"
 #include "cli/process_clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/resident.h"
@@ -74,7 +75,16 @@ Result<void> BootRun::build() {
               boost::asio::post(control_, [this, outcome] { finish(outcome); });
             }));
   BOTHY_TRY(machine_, Machine::build(options_.machine, *this, *output_));
-  return attach_input();
+  BOTHY_TRY(attach_input());
+  return open_control_socket();
+}
+
+Result<void> BootRun::open_control_socket() {
+  if (!options_.control.empty()) {
+    BOTHY_TRY(control_server_,
+              ControlServer::create(control_, options_.control, machine_commands(*machine_)));
+  }
+  return success();
 }
 
 Result<void> BootRun::attach_input() {
@@ -142,6 +152,7 @@ void BootRun::finish(BootOutcome outcome) {
 }
 
 void BootRun::tear_down() noexcept {
+  control_server_.reset();
   // A vCPU may wait for room in the output; the console's executor may wait for the terminal.
   if (output_) {
     output_->release_writers();

@@ -14,6 +14,7 @@
 #include "devices/backend/console_input.h"
 #include "devices/backend/console_output.h"
 #include "devices/backend/terminal.h"
+#include "vmm/api/control_server.h"
 #include "vmm/base/executor.h"
 #include "vmm/machine/machine.h"
 
@@ -35,6 +36,7 @@ class BootRun final : private MachineListener {
  private:
   [[nodiscard]] Result<void> build();
   [[nodiscard]] Result<void> attach_input();
+  [[nodiscard]] Result<void> open_control_socket();
   void watch_signals();
   void watch_deadline();
   // The first outcome counts. Control thread only.
@@ -65,6 +67,7 @@ class BootRun final : private MachineListener {
   std::unique_ptr<Machine> machine_;
   std::optional<RawTerminal> terminal_;
   std::unique_ptr<ConsoleInput> input_;
+  std::unique_ptr<ControlServer> control_server_;
 };
 
 }  // namespace bothy

@@ -1,9 +1,9 @@
 #include "cli/boot_session.h"
 
-#include <unistd.h>
-
 #include "cli/boot_run.h"
+#include "cli/describe_machine.h"
 #include "cli/exit_status.h"
+#include "cli/json_text.h"
 #include "vmm/base/log.h"
 
 namespace bothy {
@@ -12,11 +12,6 @@ namespace {
 bool restarts(const BootOptions& options, const BootOutcome& outcome) {
   return options.restart_on_reboot && outcome.kind == BootOutcome::Kind::kGuestEnded &&
          outcome.end.reason == MachineEndReason::kReset;
-}
-
-void write_result(const std::string& line) {
-  const std::string text = line + "\n";
-  [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
 }
 
 int report(const BootOptions& options, const BootOutcome& outcome) {
@@ -31,9 +26,21 @@ int report(const BootOptions& options, const BootOutcome& outcome) {
   return exit_status_of(outcome);
 }
 
+int dry_run(const BootOptions& options) {
+  if (const auto valid = validate(options.machine); !valid) {
+    log_line(LogLevel::kError, valid.error().context);
+    return exit_status::from_error(valid.error().code);
+  }
+  write_result(pretty_json(describe_machine(options)));
+  return exit_status::kSuccess;
+}
+
 }  // namespace
 
 int run_boot(const BootOptions& options) {
+  if (options.dry_run) {
+    return dry_run(options);
+  }
   std::optional<std::chrono::steady_clock::time_point> deadline;
   if (options.timeout) {
     deadline = std::chrono::steady_clock::now() + *options.timeout;

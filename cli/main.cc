@@ -3,11 +3,14 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 
 #include "cli/boot_command.h"
+#include "cli/control_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_status.h"
+#include "cli/machine_file.h"
 #include "cli/process_clock.h"
 #include "vmm/base/log.h"
 
@@ -46,9 +49,17 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   int status = bothy::exit_status::kSuccess;
   bothy::add_boot_command(app, status);
+  bothy::add_control_command(app, status);
   bothy::add_doctor_command(app, status);
+  auto arguments = bothy::expand_machine_files({argv + 1, argv + argc});
+  if (!arguments) {
+    bothy::log_line(bothy::LogLevel::kError, arguments.error().context);
+    return bothy::exit_status::from_error(arguments.error().code);
+  }
+  // CLI11 takes them from the back.
+  std::reverse(arguments.value().begin(), arguments.value().end());
   try {
-    app.parse(argc, argv);
+    app.parse(std::move(arguments).value());
   } catch (const CLI::ParseError& error) {
     return report_parse_result(app, error);
   } catch (const std::exception& error) {

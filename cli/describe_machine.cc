@@ -1,0 +1,42 @@
+#include "cli/describe_machine.h"
+
+namespace bothy {
+namespace {
+
+std::string_view name_of(MemoryBacking backing) noexcept {
+  switch (backing) {
+    case MemoryBacking::kShared:
+      return "shared";
+    case MemoryBacking::kSharedHuge:
+      return "hugepages";
+    case MemoryBacking::kAnonymous:
+      break;
+  }
+  return "anonymous";
+}
+
+}  // namespace
+
+boost::json::object describe_machine(const BootOptions& options) {
+  const MachineConfig& machine = options.machine;
+  boost::json::object object;
+  object["kernel"] = machine.kernel;
+  object["initrd"] = boost::json::array(machine.initrds.begin(), machine.initrds.end());
+  object["cmdline"] = machine.cmdline;
+  object["kernel-payload"] = machine.unpack_kernel ? "unpack" : "keep";
+  object["cpus"] = machine.vcpus;
+  object["memory"] = machine.memory;
+  object["memory-backing"] = name_of(machine.backing);
+  object["console"] = machine.serial ? "serial" : "off";
+  object["rng"] = machine.rng;
+  object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
+  if (options.timeout) {
+    object["timeout"] = fmt::format("{}ms", options.timeout->count());
+  }
+  if (!options.control.empty()) {
+    object["control"] = options.control;
+  }
+  return object;
+}
+
+}  // namespace bothy
