@@ -7,7 +7,7 @@
 
 namespace bothy {
 
-// Takes what the guest sends.
+// Takes what the guest sends. Any thread, several at once.
 class CharacterSink {
  public:
   CharacterSink() = default;
@@ -15,9 +15,19 @@ class CharacterSink {
   CharacterSink& operator=(const CharacterSink&) = delete;
   virtual ~CharacterSink() = default;
 
-  // Takes all of `bytes`, waiting where it must: so a stalled host slows the guest down. Called on
-  // vCPU threads, several at once. A device holds no lock around it that receive() wants too.
+  // Takes all of `bytes`, waiting where it must: so a stalled host slows the guest down. For vCPU
+  // threads, never for an executor. A device holds no lock around it that receive() wants too.
   virtual void write(std::span<const std::byte> bytes) noexcept = 0;
+
+  // Takes from the front of `bytes` what there is room for, without waiting, and returns how much
+  // that was. Who sends keeps the rest and offers it again when the room hook is called.
+  [[nodiscard]] virtual std::size_t try_write(std::span<const std::byte> bytes) noexcept = 0;
+
+  // `hook` is called, on any thread and under the sink's lock, once after try_write() has left
+  // bytes over, when it is worth another try: it may post a task and nothing more. There is one
+  // hook, so one sender that doesn't wait. An empty one removes it; then no call of the former is
+  // under way any longer.
+  virtual void set_room_hook(std::function<void()> hook) noexcept = 0;
 };
 
 // A device that hands bytes to the guest.

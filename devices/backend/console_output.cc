@@ -52,8 +52,7 @@ ConsoleOutput::ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, boo
     : executor_(executor),
       pollable_(pollable),
       descriptor_(executor),
-      on_broken_(std::move(on_broken)),
-      ring_(kCapacity) {
+      on_broken_(std::move(on_broken)) {
   if (pollable_ && accepts_epoll(descriptor_, fd.get())) {
     (void)fd.release();  // the descriptor object owns it now
   } else {
@@ -67,36 +66,35 @@ ConsoleOutput::~ConsoleOutput() {
 
 void ConsoleOutput::write(std::span<const std::byte> bytes) noexcept {
   std::unique_lock lock(mutex_);
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  tail_ += text;
+  while (!bytes.empty()) {
+    room_.wait(lock, [this] { return ring_.room() > 0 || released_ || broken_; });
+    bytes = bytes.subspan(take(bytes));
+  }
+}
+
+std::size_t ConsoleOutput::try_write(std::span<const std::byte> bytes) noexcept {
+  const std::lock_guard lock(mutex_);
+  const std::size_t taken = take(bytes);
+  room_wanted_ |= taken < bytes.size();
+  return taken;
+}
+
+void ConsoleOutput::set_room_hook(std::function<void()> hook) noexcept {
+  const std::lock_guard lock(mutex_);
+  room_hook_ = std::move(hook);
+}
+
+std::size_t ConsoleOutput::take(std::span<const std::byte> bytes) noexcept {
+  const std::size_t kept = broken_ ? 0 : ring_.append(bytes);
+  const std::size_t taken = released_ || broken_ ? bytes.size() : kept;
+  tail_.append(reinterpret_cast<const char*>(bytes.data()), taken);
   if (tail_.size() > 2 * kTailCapacity) {
     tail_.erase(0, tail_.size() - kTailCapacity);
   }
-  while (!bytes.empty() && !broken_) {
-    room_.wait(lock, [this] { return used_ < kCapacity || released_ || broken_; });
-    const std::size_t count = std::min(bytes.size(), kCapacity - used_);
-    if (count == 0) {
-      return;  // released: what doesn't fit is dropped
-    }
-    append(bytes.first(count));
-    bytes = bytes.subspan(count);
-    schedule_drain();
-  }
-}
-
-void ConsoleOutput::append(std::span<const std::byte> bytes) noexcept {
-  const std::size_t end = (start_ + used_) % kCapacity;
-  const std::size_t first = std::min(bytes.size(), kCapacity - end);
-  std::memcpy(ring_.data() + end, bytes.data(), first);
-  std::memcpy(ring_.data(), bytes.data() + first, bytes.size() - first);
-  used_ += bytes.size();
-}
-
-void ConsoleOutput::schedule_drain() {
-  if (!draining_) {
-    draining_ = true;
+  if (kept > 0 && !std::exchange(draining_, true)) {
     boost::asio::post(executor_, [this] { drain(); });
   }
+  return taken;
 }
 
 void ConsoleOutput::drain() {
@@ -118,12 +116,13 @@ bool ConsoleOutput::write_piece() {
   std::size_t size = 0;
   {
     const std::lock_guard lock(mutex_);
-    size = std::min({used_, kCapacity - start_, piece.size()});
+    const auto front = ring_.front(piece.size());
+    size = front.size();
     if (size == 0 || broken_) {
       draining_ = false;
       return false;
     }
-    std::memcpy(piece.data(), ring_.data() + start_, size);
+    std::memcpy(piece.data(), front.data(), size);
   }
   // Outside the lock: a terminal may take its time, and the guest goes on meanwhile.
   const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
@@ -135,13 +134,21 @@ bool ConsoleOutput::write_piece() {
     break_off(errno);
     return false;
   }
+  make_room(static_cast<std::size_t>(written));
+  return true;
+}
+
+void ConsoleOutput::make_room(std::size_t size) {
   {
     const std::lock_guard lock(mutex_);
-    start_ = (start_ + static_cast<std::size_t>(written)) % kCapacity;
-    used_ -= static_cast<std::size_t>(written);
+    ring_.consume(size);
+    // Not for every piece: who waits goes on with something worth it.
+    if (room_hook_ && room_wanted_ && ring_.room() >= kCapacity / 2) {
+      room_wanted_ = false;
+      room_hook_();
+    }
   }
   room_.notify_all();
-  return true;
 }
 
 void ConsoleOutput::break_off(int error_number) {
@@ -149,7 +156,10 @@ void ConsoleOutput::break_off(int error_number) {
     const std::lock_guard lock(mutex_);
     broken_ = true;
     draining_ = false;
-    used_ = 0;
+    ring_.consume(ring_.size());
+    if (room_hook_ && std::exchange(room_wanted_, false)) {
+      room_hook_();
+    }
   }
   room_.notify_all();
   if (on_broken_) {
@@ -161,13 +171,16 @@ void ConsoleOutput::release_writers() noexcept {
   {
     const std::lock_guard lock(mutex_);
     released_ = true;
+    if (room_hook_ && std::exchange(room_wanted_, false)) {
+      room_hook_();
+    }
   }
   room_.notify_all();
 }
 
 void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexcept {
   const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
-  while (used_ > 0 && !broken_) {
+  while (ring_.size() > 0 && !broken_) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
     pollfd ready{fd, POLLOUT, 0};
@@ -178,14 +191,13 @@ void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexce
     if (result < 0) {
       continue;
     }
-    const std::size_t size = std::min({used_, kCapacity - start_, kPieceSize});
-    const auto written = ::write(fd, ring_.data() + start_, size);
+    const auto front = ring_.front(kPieceSize);
+    const auto written = ::write(fd, front.data(), front.size());
     if (written < 0 && errno != EINTR && errno != EAGAIN) {
       return;
     }
     if (written > 0) {
-      start_ = (start_ + static_cast<std::size_t>(written)) % kCapacity;
-      used_ -= static_cast<std::size_t>(written);
+      ring_.consume(static_cast<std::size_t>(written));
     }
   }
 }

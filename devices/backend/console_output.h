@@ -9,17 +9,17 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <vector>
 
+#include "devices/backend/byte_ring.h"
 #include "devices/character.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unique_fd.h"
 
 namespace bothy {
 
-// A bounded ring between the vCPU threads that write() and the executor that drains it. A write
-// appends and wakes the executor once per burst, so that a character costs no system call. When the
-// ring is full write() waits: a stalled reader slows the guest down and loses nothing.
+// A bounded ring between who writes and the executor that drains it. A write appends and wakes the
+// executor once per burst, so that a character costs no system call. When the ring is full write()
+// waits and try_write() takes nothing: a stalled reader slows the guest down and loses nothing.
 //
 // The descriptor is shared with whoever started us, so it never becomes non-blocking: it is written
 // to when poll says so, a pipe's worth of atomic write at a time.
@@ -37,8 +37,12 @@ class ConsoleOutput final : public CharacterSink {
 
   // Any thread but the executor's.
   void write(std::span<const std::byte> bytes) noexcept override;
+  // Any thread.
+  [[nodiscard]] std::size_t try_write(std::span<const std::byte> bytes) noexcept override;
+  void set_room_hook(std::function<void()> hook) noexcept override;
 
-  // Ends waiting: every write() from now on returns at once, dropping what doesn't fit. Any thread.
+  // Ends waiting: from now on everything is taken at once, and what doesn't fit is dropped. Any
+  // thread.
   void release_writers() noexcept;
   // Writes what is left, waiting for a slow reader until `deadline`. Only once the executor has
   // stopped.
@@ -52,8 +56,9 @@ class ConsoleOutput final : public CharacterSink {
   ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, bool pollable,
                 std::function<void(int)> on_broken);
 
-  void append(std::span<const std::byte> bytes) noexcept;
-  void schedule_drain();
+  // Takes what there is room for, under the lock, and returns how much that was.
+  [[nodiscard]] std::size_t take(std::span<const std::byte> bytes) noexcept;
+  void make_room(std::size_t size);
   void drain();
   // Writes one piece; false when the descriptor is broken.
   bool write_piece();
@@ -67,10 +72,10 @@ class ConsoleOutput final : public CharacterSink {
 
   mutable std::mutex mutex_;
   std::condition_variable room_;
-  std::vector<std::byte> ring_;  // kCapacity bytes, circular
-  std::size_t start_ = 0;
-  std::size_t used_ = 0;
+  std::function<void()> room_hook_;
+  ByteRing ring_{kCapacity};
   std::string tail_;
+  bool room_wanted_ = false;
   bool draining_ = false;
   bool released_ = false;
   bool broken_ = false;

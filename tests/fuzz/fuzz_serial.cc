@@ -38,6 +38,11 @@ void check(bool condition) {
 class CountingSink final : public CharacterSink {
  public:
   void write(std::span<const std::byte> bytes) noexcept override { count += bytes.size(); }
+  std::size_t try_write(std::span<const std::byte> bytes) noexcept override {
+    write(bytes);
+    return bytes.size();
+  }
+  void set_room_hook(std::function<void()>) noexcept override {}
   std::size_t count = 0;
 };
 

@@ -1,6 +1,8 @@
 // CharacterRecorder: remembers what a guest sent.
 #pragma once
 
+#include <algorithm>
+#include <limits>
 #include <mutex>
 #include <string>
 #include <utility>
@@ -9,13 +11,34 @@
 
 namespace bothy {
 
+// Takes everything at once, unless limit() says how much of it.
 class CharacterRecorder final : public CharacterSink {
  public:
   void write(std::span<const std::byte> bytes) noexcept override {
     const std::lock_guard lock(mutex_);
     text_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
+  [[nodiscard]] std::size_t try_write(std::span<const std::byte> bytes) noexcept override {
+    const std::lock_guard lock(mutex_);
+    const std::size_t taken = std::min(bytes.size(), room_);
+    room_ -= taken;
+    text_.append(reinterpret_cast<const char*>(bytes.data()), taken);
+    room_wanted_ |= taken < bytes.size();
+    return taken;
+  }
+  void set_room_hook(std::function<void()> hook) noexcept override {
+    const std::lock_guard lock(mutex_);
+    room_hook_ = std::move(hook);
+  }
 
+  // Takes no more than so much from now on, until the next limit().
+  void limit(std::size_t room) {
+    const std::lock_guard lock(mutex_);
+    room_ = room;
+    if (room > 0 && room_hook_ && std::exchange(room_wanted_, false)) {
+      room_hook_();
+    }
+  }
   // What came since the last call.
   [[nodiscard]] std::string take() {
     const std::lock_guard lock(mutex_);
@@ -25,6 +48,9 @@ class CharacterRecorder final : public CharacterSink {
  private:
   std::mutex mutex_;
   std::string text_;
+  std::size_t room_ = std::numeric_limits<std::size_t>::max();
+  bool room_wanted_ = false;
+  std::function<void()> room_hook_;
 };
 
 }  // namespace bothy

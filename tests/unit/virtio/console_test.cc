@@ -1,0 +1,362 @@
+#include "devices/virtio/console.h"
+
+#include <array>
+
+#include "tests/unit/virtio/console_rig.h"
+
+namespace bothy::virtio {
+namespace {
+
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// What the configuration space holds at `offset`.
+template <class T>
+T config(Console& console, std::uint64_t offset) {
+  std::array<std::byte, sizeof(T)> data{};
+  console.read_config(offset, data);
+  T value;
+  std::memcpy(&value, data.data(), sizeof(value));
+  return value;
+}
+
+// A device with a console and a plain port, and its driver up.
+struct TwoPorts : ConsoleRig {
+  TwoPorts() : ConsoleRig({{"", true, true}, {"agent", false, false}}, {80, 25}) {
+    start(kMultiport | kSize);
+    greet();
+  }
+  [[nodiscard]] std::string control() { return taken(2); }
+};
+
+}  // namespace
+
+TEST_CASE("A console alone has two queues and no control protocol") {
+  ConsoleRig rig(alone(), {132, 43});
+  CHECK(rig.console().queue_sizes().size() == 2);
+  CHECK(rig.console().features() == (kSize | 1U << VIRTIO_CONSOLE_F_EMERG_WRITE));
+  CHECK(config<std::uint16_t>(rig.console(), 0) == 132);
+  CHECK(config<std::uint16_t>(rig.console(), 2) == 43);
+  CHECK(config<std::uint32_t>(rig.console(), 4) == 0);
+  CHECK(config<std::uint64_t>(rig.console(), 10) == 0);
+  CHECK(config<std::uint64_t>(rig.console(), 1ULL << 40U) == 0);
+}
+
+TEST_CASE("What the guest sends reaches the sink, and the guest gets its buffers back") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.put(1, "one ");
+  rig.put(1, "two ");
+  rig.put(1, "");
+  rig.send(1, "three");
+  CHECK(rig.sink().take() == "one two three");
+  CHECK(rig.queue(1).used_index() == 4);
+  CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{1});
+}
+
+TEST_CASE("A request of several buffers is one text, and what it could be answered with is left") {
+  ConsoleRig rig(alone(), {}, {.indirect = true});
+  rig.start(0);
+  test::DriverQueue& queue = rig.queue(1);
+  queue.add_indirect(std::array<test::DriverQueue::Buffer, 3>{{{3, false}, {2, false}, {9, true}}});
+  rig.kick(1);
+  CHECK(rig.sink().take().size() == 5);
+  CHECK(queue.take()->length == 0);
+}
+
+TEST_CASE("Without room the guest waits, and goes on when there is some") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.sink().limit(5);
+  rig.send(1, "abc");
+  rig.send(1, "defgh");
+  rig.send(1, "i");
+  CHECK(rig.sink().take() == "abcde");
+  CHECK(rig.queue(1).used_index() == 1);
+  rig.sink().limit(2);
+  rig.run();
+  CHECK(rig.sink().take() == "fg");
+  CHECK(rig.queue(1).used_index() == 1);
+  rig.sink().limit(100);
+  rig.run();
+  CHECK(rig.sink().take() == "hi");
+  CHECK(rig.queue(1).used_index() == 3);
+}
+
+TEST_CASE("A reset with output in flight gives it up, and the next run begins anew") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.sink().limit(1);
+  rig.send(1, "ab");
+  rig.stop();
+  CHECK(rig.queue(1).used_index() == 1);
+  rig.sink().limit(100);
+  rig.run();
+  CHECK(rig.sink().take() == "a");
+}
+
+TEST_CASE("Stopping sends what the guest sent last") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.put(1, "bye");
+  const auto states = rig.stop();
+  CHECK(rig.sink().take() == "bye");
+  CHECK(states.at(1).next_used == 1);
+}
+
+TEST_CASE("A request of many megabytes goes in pieces") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.sink().limit(std::size_t{1} << 20U);
+  // Eight times nearly the whole of the guest's memory.
+  const std::uint32_t size = 1U << 20U;
+  const test::DriverQueue::Buffer buffer{size, false, 0};
+  rig.queue(1).add(std::vector(8, buffer));
+  rig.kick(1);
+  CHECK(rig.sink().take().size() == size);
+  CHECK(rig.queue(1).used_index() == 0);
+  rig.sink().limit(std::size_t{16} << 20U);
+  rig.run();
+  CHECK(rig.sink().take().size() == 7 * size);
+  CHECK(rig.queue(1).used_index() == 1);
+}
+
+TEST_CASE("Input fills the guest's buffers in their order, with one signal") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.offer(0, 4);
+  rig.offer(0, 4);
+  CHECK(rig.port().receive(bytes("abcdef")) == 6);
+  CHECK(rig.taken(0) == "abcd");
+  CHECK(rig.taken(0) == "ef");
+  CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{0});
+}
+
+TEST_CASE("Input waits for the driver, for its buffers, and holds nothing itself") {
+  ConsoleRig rig(alone());
+  int rooms = 0;
+  rig.port().set_room_hook([&] { ++rooms; });
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  rig.start(0);
+  CHECK(rooms == 1);
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  rig.offer(0, 2);
+  rig.kick(0);
+  CHECK(rooms == 2);
+  CHECK(rig.port().receive(bytes("abc")) == 2);
+  rig.offer(0, 2);
+  rig.kick(0);
+  CHECK(rooms == 3);
+  CHECK(rig.port().receive(bytes("c")) == 1);
+  rig.offer(0, 2);
+  rig.kick(0);
+  CHECK(rooms == 3);  // nobody waits
+  CHECK(rig.taken(0) == "ab");
+  CHECK(rig.taken(0) == "c");
+  rig.stop();
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+}
+
+TEST_CASE("Buffers to read from, or of no size, swallow no input") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.queue(0).add({{8, false}});
+  rig.queue(0).add({{0, true}});
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  CHECK(rig.queue(0).used_index() == 2);
+}
+
+TEST_CASE("A broken ring parks the device, either way, and a reset mends it") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  const bool input = GENERATE(true, false);
+  rig.queue(input ? 0 : 1).offer(999);
+  if (input) {
+    CHECK(rig.port().receive(bytes("abc")) == 0);
+  } else {
+    rig.kick(1);
+  }
+  CHECK(rig.link().why_parked() == "it offers descriptor 999 of 16");
+}
+
+TEST_CASE("The emergency character needs no driver") {
+  ConsoleRig rig(alone());
+  const std::array data{std::byte{'!'}, std::byte{0}, std::byte{0}, std::byte{0}};
+  rig.console().write_config(8, data);
+  rig.console().write_config(4, data);
+  rig.console().write_config(8, {});
+  CHECK(rig.sink().take() == "!");
+}
+
+TEST_CASE("A new size is in the configuration space, and the driver is told") {
+  ConsoleRig rig(alone(), {80, 25});
+  rig.console().resize({81, 26});
+  rig.run();
+  CHECK(rig.link().config_changes() == 0);
+  rig.start(kSize);
+  rig.send(1, "x");
+  CHECK(rig.link().config_changes() == 1);  // a driver looks when it is told, and not before
+  rig.console().resize({100, 40});
+  rig.run();
+  CHECK(rig.link().config_changes() == 2);
+  CHECK(config<std::uint16_t>(rig.console(), 0) == 100);
+  CHECK(config<std::uint16_t>(rig.console(), 2) == 40);
+  rig.console().resize({100, 40});
+  rig.run();
+  CHECK(rig.link().config_changes() == 2);
+}
+
+TEST_CASE("Without a size nobody is told of one") {
+  ConsoleRig rig(alone());
+  rig.start(kSize);
+  rig.send(1, "x");
+  CHECK(rig.link().config_changes() == 0);
+}
+
+TEST_CASE("A driver gets to know its ports by the control protocol") {
+  TwoPorts rig;
+  CHECK(rig.console().queue_sizes().size() == 6);
+  CHECK(config<std::uint32_t>(rig.console(), 4) == 2);
+  CHECK(rig.control() == rig.message(0, VIRTIO_CONSOLE_PORT_ADD, 1));
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_ADD, 1));
+  CHECK(rig.control() == "-");
+
+  rig.send_control(0, VIRTIO_CONSOLE_PORT_READY, 1);
+  CHECK(rig.control() == rig.message(0, VIRTIO_CONSOLE_CONSOLE_PORT, 1));
+  const std::string size{80, 0, 25, 0};
+  CHECK(rig.control() == rig.message(0, VIRTIO_CONSOLE_RESIZE, 1) + size);
+  CHECK(rig.control() == rig.message(0, VIRTIO_CONSOLE_PORT_OPEN, 1));
+
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_NAME, 1) + "agent");
+  CHECK(rig.control() == "-");
+  CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{2, 3, 2, 3, 2, 3});
+}
+
+TEST_CASE("The driver hears of sizes, and of who comes and goes") {
+  TwoPorts rig;
+  rig.send_control(0, VIRTIO_CONSOLE_PORT_READY, 1);
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
+  while (rig.control() != "-") {
+  }
+  rig.console().set_open(1, true);
+  rig.console().resize({3, 2});
+  rig.run();
+  const std::string size{3, 0, 2, 0};
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_OPEN, 1));
+  CHECK(rig.control() == rig.message(0, VIRTIO_CONSOLE_RESIZE, 1) + size);
+  CHECK(rig.control() == "-");
+  CHECK(rig.link().config_changes() == 0);
+
+  // Left and come again before the driver has a buffer: it hears of both.
+  while (rig.queue(2).available_index() != rig.queue(2).used_index()) {
+    rig.console().set_open(1, false);
+    rig.console().set_open(1, true);
+    rig.run();
+  }
+  while (rig.control() != "-") {
+  }
+  rig.console().set_open(1, false);
+  rig.console().set_open(1, true);
+  rig.run();
+  rig.offer(2, 128);
+  rig.offer(2, 128);
+  rig.kick(2);
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_OPEN, 0));
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_OPEN, 1));
+}
+
+TEST_CASE("A plain port takes input once the guest has opened it, a console always") {
+  TwoPorts rig;
+  int rooms = 0;
+  rig.port(1).set_room_hook([&] { ++rooms; });
+  rig.offer(0, 8);
+  rig.offer(4, 8);
+  CHECK(rig.port(0).receive(bytes("console")) == 7);
+  CHECK(rig.port(1).receive(bytes("port")) == 0);
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+  CHECK(rooms == 1);
+  CHECK(rig.port(1).receive(bytes("port")) == 4);
+  CHECK(rig.taken(4) == "port");
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_OPEN, 0);
+  rig.send_control(0, VIRTIO_CONSOLE_PORT_OPEN, 0);
+  rig.offer(0, 8);
+  rig.offer(4, 8);
+  CHECK(rig.port(1).receive(bytes("port")) == 0);
+  CHECK(rig.port(0).receive(bytes("console")) == 7);
+  rig.send(5, "to the host");
+  CHECK(rig.sink(1).take() == "to the host");
+  CHECK(rig.sink(0).take().empty());
+}
+
+TEST_CASE("A driver that doesn't know ports gets the first one") {
+  ConsoleRig rig({{"main"}, {"agent", false}});
+  rig.start(0);
+  rig.offer(0, 8);
+  CHECK(rig.port(0).receive(bytes("in")) == 2);
+  rig.send(1, "out");
+  CHECK(rig.sink(0).take() == "out");
+  rig.send(5, "out");
+  CHECK(rig.sink(1).take().empty());
+}
+
+TEST_CASE("Control messages that lie change nothing") {
+  TwoPorts rig;
+  while (rig.control() != "-") {
+  }
+  rig.send(3, "short");
+  rig.send_control(2, VIRTIO_CONSOLE_PORT_READY, 1);
+  rig.send_control(0xffffffff, VIRTIO_CONSOLE_PORT_OPEN, 1);
+  rig.send_control(0, 77, 1);
+  rig.send_control(0, VIRTIO_CONSOLE_PORT_ADD, 1);
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 0);
+  rig.send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 0);
+  CHECK(rig.control() == "-");
+  CHECK(rig.link().why_parked().empty());
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
+  CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_NAME, 1) + "agent");
+}
+
+TEST_CASE("A flood of control messages is answered as far as there are buffers, and not later") {
+  TwoPorts rig;
+  for (int i = 0; i < 100; ++i) {
+    rig.send_control(VIRTIO_CONSOLE_BAD_ID, VIRTIO_CONSOLE_DEVICE_READY, 1);
+  }
+  std::size_t answers = 0;
+  while (rig.control() != "-") {
+    ++answers;
+  }
+  CHECK(answers == 16);
+  for (int i = 0; i < 16; ++i) {
+    rig.offer(2, 128);
+  }
+  rig.kick(2);
+  answers = 0;
+  while (rig.control() != "-") {
+    ++answers;
+  }
+  CHECK(answers == 2);
+}
+
+TEST_CASE("A buffer too small for its message comes back empty") {
+  ConsoleRig rig({{"a", false}});
+  rig.start(kMultiport);
+  rig.offer(2, 4);
+  rig.offer(2, 8);
+  rig.send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+  rig.send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 1);
+  CHECK(rig.taken(2).empty());
+  CHECK(rig.taken(2) == rig.message(0, VIRTIO_CONSOLE_PORT_ADD, 1));
+}
+
+TEST_CASE("A second run of a device with ports begins as the first") {
+  TwoPorts rig;
+  rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
+  rig.stop();
+  rig.console().set_open(1, true);
+  rig.run();
+  CHECK(rig.sink(1).take().empty());
+}
+
+}  // namespace bothy::virtio
