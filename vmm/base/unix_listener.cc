@@ -11,7 +11,7 @@
 namespace bothy {
 namespace {
 
-constexpr int kBacklog = 128;
+constexpr int kBacklog = 1024;
 
 Result<sockaddr_un> address_of(const std::string& path) {
   sockaddr_un address{};
@@ -39,8 +39,14 @@ Result<void> clear(const std::string& path) {
   if (!S_ISSOCK(status.st_mode)) {
     return make_error(ErrorCode::kInvalid, "{} is there already and is no socket", path);
   }
-  if (connect_unix(path)) {
+  BOTHY_TRY(const sockaddr_un address, address_of(path));
+  // Non-blocking: one that has too many clients waiting is in use too.
+  const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (::connect(probe.get(), generic(address), sizeof(address)) == 0 || errno == EAGAIN) {
     return make_error(ErrorCode::kBusy, "{} is in use: another process listens on it", path);
+  }
+  if (errno != ECONNREFUSED) {
+    return errno_error("can't tell whether a process listens on " + path);
   }
   ::unlink(path.c_str());
   return success();

@@ -1,0 +1,82 @@
+// Programs of the host at the other end of unix sockets.
+#pragma once
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "tests/support/catch.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::test {
+
+// A directory of its own, gone with it.
+class ScratchDirectory {
+ public:
+  ScratchDirectory() {
+    std::string name = (std::filesystem::temp_directory_path() / "bothy-test-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ScratchDirectory(const ScratchDirectory&) = delete;
+  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
+  ~ScratchDirectory() { std::filesystem::remove_all(path_); }
+  [[nodiscard]] std::string at(const std::string& name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+inline sockaddr_un unix_address(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, path.data(), path.size());
+  return address;
+}
+
+// Non-blocking; empty when nobody listens.
+inline UniqueFd unix_connect(const std::string& path) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const sockaddr_un address = unix_address(path);
+  const bool connected =
+      ::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  return connected ? std::move(fd) : UniqueFd();
+}
+
+inline UniqueFd unix_listen(const std::string& path, int backlog = 16) {
+  UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const sockaddr_un address = unix_address(path);
+  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  REQUIRE(::listen(fd.get(), backlog) == 0);
+  return fd;
+}
+
+inline UniqueFd unix_accept(const UniqueFd& listener) {
+  return UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+inline bool say(const UniqueFd& socket, std::string_view text) {
+  return ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+         static_cast<ssize_t>(text.size());
+}
+
+// What is there to read, up to a limit; nothing once the other side is gone.
+inline std::optional<std::string> hear(const UniqueFd& socket, std::size_t most = 1U << 20U) {
+  std::string text(most, '\0');
+  const ssize_t count = ::recv(socket.get(), text.data(), text.size(), 0);
+  if (count == 0 || (count < 0 && errno == ECONNRESET)) {
+    return std::nullopt;
+  }
+  text.resize(count > 0 ? static_cast<std::size_t>(count) : 0);
+  return text;
+}
+
+}  // namespace bothy::test
