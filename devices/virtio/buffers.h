@@ -4,6 +4,7 @@
 #include <sys/uio.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,11 +19,15 @@ namespace bothy::virtio {
 class BufferCursor {
  public:
   BufferCursor() noexcept = default;
+  // None of the buffers is empty.
   explicit BufferCursor(std::span<const iovec> buffers) noexcept : buffers_(buffers) {
     for (const iovec& buffer : buffers) {
       remaining_ += buffer.iov_len;
     }
   }
+  // For who knows their length already.
+  BufferCursor(std::span<const iovec> buffers, std::uint64_t length) noexcept
+      : buffers_(buffers), remaining_(length) {}
 
   [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
@@ -68,6 +73,8 @@ class Reader : public BufferCursor {
       to = to.subspan(from.size());
       advance(from.size());
     }
+    // The compiler may not go back to the guest's memory for what was copied.
+    std::atomic_signal_fence(std::memory_order_acq_rel);
     return true;
   }
 

@@ -23,8 +23,8 @@ constexpr std::uint64_t bit(unsigned number) noexcept {
   return std::uint64_t{1} << number;
 }
 // What every device has by way of its rings and the transport.
-constexpr std::uint64_t kRingFeatures =
-    bit(kFeatureVersion1) | bit(kFeatureIndirect) | bit(kFeatureEventIndex);
+constexpr std::uint64_t kRingFeatures = bit(kFeatureVersion1) | bit(kFeatureIndirect) |
+                                        bit(kFeatureEventIndex) | bit(kFeatureRingPacked);
 
 std::uint32_t half(std::uint64_t value, std::uint32_t select) noexcept {
   return select > 1 ? 0 : static_cast<std::uint32_t>(value >> (32U * select));
@@ -113,6 +113,8 @@ std::uint32_t MmioTransport::read_register(std::uint64_t offset) const noexcept 
       return config_generation_.load();
     case VIRTIO_MMIO_SHM_LEN_LOW:
     case VIRTIO_MMIO_SHM_LEN_HIGH:
+    case VIRTIO_MMIO_SHM_BASE_LOW:
+    case VIRTIO_MMIO_SHM_BASE_HIGH:
       return 0xffffffff;  // no such region (4.2.2)
     default:
       return 0;
@@ -165,10 +167,16 @@ void MmioTransport::write_status(std::uint32_t value) noexcept {
   if ((added & VIRTIO_CONFIG_S_DRIVER_OK) == 0) {
     return;
   }
+  // Given up, or parked: nothing starts before a reset (2.1.1).
+  if ((status_ & VIRTIO_CONFIG_S_FAILED) != 0 || needs_reset_.load()) {
+    status_ &= ~std::uint32_t{VIRTIO_CONFIG_S_DRIVER_OK};
+    return;
+  }
   if ((status_ & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
     status_ &= ~std::uint32_t{VIRTIO_CONFIG_S_DRIVER_OK};
     return park("its driver started it before the features were settled");
   }
+  driver_ok_ = true;
   activate();
 }
 
@@ -220,7 +228,8 @@ bool MmioTransport::features_acceptable() const noexcept {
 
 void MmioTransport::activate() noexcept {
   const RingFeatures rings{(driver_features_ & bit(kFeatureIndirect)) != 0,
-                           (driver_features_ & bit(kFeatureEventIndex)) != 0};
+                           (driver_features_ & bit(kFeatureEventIndex)) != 0,
+                           (driver_features_ & bit(kFeatureRingPacked)) != 0};
   std::vector<ActiveQueue> active(queues_.size());
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     if (!queues_[i].ready) {
@@ -249,6 +258,7 @@ void MmioTransport::reset() noexcept {
   std::fill(queues_.begin(), queues_.end(), QueueConfig{});
   interrupt_status_ = 0;
   needs_reset_ = false;
+  driver_ok_ = false;
 }
 
 void MmioTransport::stop() noexcept {
@@ -279,7 +289,8 @@ void MmioTransport::signal_config() noexcept {
 void MmioTransport::park(const std::string& why) noexcept {
   log_guest(limiter_, "virtio device {} waits for its driver's reset: {}",
             static_cast<std::uint32_t>(device_->id()), why);
-  if (!needs_reset_.exchange(true)) {
+  // Before DRIVER_OK nothing is said (2.1.2).
+  if (!needs_reset_.exchange(true) && driver_ok_) {
     signal_config();
   }
 }

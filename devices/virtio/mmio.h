@@ -78,6 +78,8 @@ class MmioTransport final : public BusHandler, private DriverLink {
   std::atomic<std::uint32_t> interrupt_status_{0};
   std::atomic<std::uint32_t> config_generation_{0};
   std::atomic<bool> needs_reset_{false};
+  // What it reads besides.
+  std::atomic<bool> driver_ok_{false};
 
   std::mutex mutex_;  // guards all below
   std::uint32_t status_ = 0;

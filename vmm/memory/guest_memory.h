@@ -116,8 +116,9 @@ class GuestMemory {
   // A machine has two or three regions: a linear search is the fastest there is.
   [[nodiscard]] const Region* find(GuestAddress address, std::uint64_t length) const noexcept {
     for (const Region& region : regions_) {
-      if (address >= region.range.start && address < region.range.end()) {
-        return length <= region.range.end() - address ? &region : nullptr;
+      const std::uint64_t offset = address - region.range.start;  // huge when below
+      if (offset < region.range.size) {
+        return length <= region.range.size - offset ? &region : nullptr;
       }
     }
     return nullptr;

@@ -20,6 +20,10 @@ using test::VirtioDriver;
 constexpr std::uint64_t kBase = 0xd0000000;
 constexpr std::uint32_t kStarted = 0x0f;  // ACKNOWLEDGE, DRIVER, DRIVER_OK, FEATURES_OK
 constexpr std::uint32_t kNeedsReset = 0x40;
+constexpr std::uint32_t kFailed = 0x80;
+// Features, the high half.
+constexpr std::uint32_t kModern = 1;
+constexpr std::uint32_t kPacked = 4;
 
 // An entropy device behind its registers, and a driver that knows what to write.
 struct Rig {
@@ -30,7 +34,7 @@ struct Rig {
   Bus bus;
   PortDriver port{bus};
 
-  Rig() {
+  explicit Rig(RingFeatures features = {}) : ring(16, features) {
     REQUIRE(executor.start().has_value());
     transport = MmioTransport::create(std::make_unique<Rng>(executor.context()), ring.memory(),
                                       interrupt, executor.context())
@@ -64,7 +68,7 @@ struct Rig {
     out(VIRTIO_MMIO_QUEUE_READY, 1);
   }
   void start() const {
-    accept_features(0, 1);
+    accept_features(0, ring.features().packed ? kModern | kPacked : kModern);
     set_up_queue(ring.config());
     out(VIRTIO_MMIO_STATUS, kStarted);
   }
@@ -92,15 +96,19 @@ TEST_CASE("The registers say what is there") {
   CHECK(rig.in(VIRTIO_MMIO_QUEUE_NUM_MAX) == 0);
   CHECK(rig.in(VIRTIO_MMIO_DEVICE_FEATURES) == 0x30000000);
   rig.out(VIRTIO_MMIO_DEVICE_FEATURES_SEL, 1);
-  CHECK(rig.in(VIRTIO_MMIO_DEVICE_FEATURES) == 1);
+  CHECK(rig.in(VIRTIO_MMIO_DEVICE_FEATURES) == (kModern | kPacked));
   rig.out(VIRTIO_MMIO_DEVICE_FEATURES_SEL, 2);
   CHECK(rig.in(VIRTIO_MMIO_DEVICE_FEATURES) == 0);
   CHECK(rig.port.in<std::uint8_t>(kBase) == 0);
   CHECK(rig.port.in<std::uint64_t>(kBase + 0x100) == 0);
+  for (const std::uint64_t missing : {VIRTIO_MMIO_SHM_LEN_LOW, VIRTIO_MMIO_SHM_LEN_HIGH,
+                                      VIRTIO_MMIO_SHM_BASE_LOW, VIRTIO_MMIO_SHM_BASE_HIGH}) {
+    CHECK(rig.in(missing) == 0xffffffff);
+  }
 }
 
 TEST_CASE("A driver that goes by the book gets its entropy, and an interrupt") {
-  Rig rig;
+  Rig rig(RingFeatures{.packed = GENERATE(false, true)});
   rig.start();
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
   const std::uint16_t head = rig.ring.add({{64, true}});
@@ -144,6 +152,50 @@ TEST_CASE("Features that weren't offered, or without VERSION_1, are not accepted
   CHECK(rig.in(VIRTIO_MMIO_QUEUE_READY) == 0);
   rig.out(VIRTIO_MMIO_STATUS, kStarted & ~8U);
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == (3 | kNeedsReset));
+  CHECK(rig.in(VIRTIO_MMIO_INTERRUPT_STATUS) == 0);  // not before DRIVER_OK
+  CHECK(rig.interrupt.event().drain() == 0);
+  // What is parked needs its reset.
+  rig.accept_features(0, kModern);
+  rig.out(VIRTIO_MMIO_STATUS, kStarted);
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == (0x0b | kNeedsReset));
+  rig.out(VIRTIO_MMIO_STATUS, 0);
+  rig.start();
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
+}
+
+TEST_CASE("Features can be tried again, less of them, and are settled then") {
+  Rig rig;
+  rig.accept_features(1, kModern);
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == 3);
+  rig.accept_features(0, kModern);
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == 0x0b);
+  rig.accept_features(0, 0);  // too late: ignored
+  rig.set_up_queue(rig.ring.config());
+  rig.out(VIRTIO_MMIO_STATUS, kStarted);
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
+  rig.ring.add({{8, true}});
+  rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
+  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+}
+
+TEST_CASE("A driver that has given up starts nothing before a reset") {
+  Rig rig;
+  rig.accept_features(0, kModern);
+  rig.set_up_queue(rig.ring.config());
+  rig.out(VIRTIO_MMIO_STATUS, kFailed);
+  rig.out(VIRTIO_MMIO_STATUS, kStarted | kFailed);
+  CHECK(rig.in(VIRTIO_MMIO_STATUS) == (0x0b | kFailed));
+  rig.out(VIRTIO_MMIO_STATUS, 0);
+  rig.ring.add({{8, true}});
+  rig.start();
+  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+}
+
+TEST_CASE("An access past the window's end reaches nothing") {
+  const Rig rig;
+  CHECK(rig.port.in<std::uint32_t>(kBase + MmioTransport::kSize - 4) == 0);
+  CHECK(rig.port.in<std::uint32_t>(kBase + MmioTransport::kSize - 2) == 0xffffffff);
+  CHECK(rig.port.in<std::uint64_t>(kBase + MmioTransport::kSize - 4) == ~0ULL);
 }
 
 TEST_CASE("A queue that can't be parks the device until its reset") {
@@ -170,7 +222,7 @@ TEST_CASE("A queue that can't be parks the device until its reset") {
 TEST_CASE("A ring that breaks parks the device, and the guest can start over") {
   Rig rig;
   rig.start();
-  rig.ring.offer(999);
+  rig.ring.break_ring();
   rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
   CHECK(rig.soon([&] { return (rig.in(VIRTIO_MMIO_STATUS)&kNeedsReset) != 0; }));
   rig.out(VIRTIO_MMIO_STATUS, 0);
