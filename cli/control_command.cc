@@ -21,7 +21,7 @@ int ask(const Request& request) {
   const auto answer = ask_control(request.socket, request.command, request.arguments);
   if (!answer) {
     log_line(LogLevel::kError, answer.error().context);
-    return exit_status::kOwnFailure;
+    return exit_status::from_error(answer.error().code);
   }
   write_result(pretty_json(answer.value()));
   return exit_status::kSuccess;

@@ -38,6 +38,15 @@ run 125 'huge pages that the host does not have' --err 'nr_hugepages' -- \
   boot --kernel "$kernels/vmlinux" --memory 512G --memory-backing hugepages
 run 125 'no size at all' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory lots
 run 125 'an unknown flag' --err 'colour' -- boot --kernel "$kernels/vmlinux" --colour
+run 127 'a missing machine file' --err 'nothere' -- boot --config "$work/nothere"
+run 125 'a machine file that is no JSON' --err 'no JSON' -- boot --config "$work/text"
+echo '{"kernel": "x", "cpus": 0.5}' >"$work/half.json"
+run 125 'a machine file with a value of the wrong kind' --err "'cpus'" -- boot --config "$work/half.json"
+echo '{"kernel": "x", "colour": "red"}' >"$work/colour.json"
+run 125 'a machine file with an unknown member' --err 'colour' -- boot --config "$work/colour.json"
+run 125 'a control socket where a file is' --err 'no socket' -- \
+  boot --kernel "$kernels/vmlinux" --control "$work/text"
+run 127 'a control socket that is not there' --err 'nothere' -- "$bothy" control "$work/nothere"
 run 125 'no kernel named' --err '--kernel' -- boot
 run 125 'no subcommand' --err 'subcommand' -- "$bothy"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

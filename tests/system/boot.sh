@@ -25,6 +25,17 @@ run 124 'a guest that spins on two vCPUs' --err 'vCPU 1' -- \
   guest vmlinux 'testinit.action=spin' --cpus 2 --timeout 20s
 run 0 'a guest that floods its console' --out 'testinit: flood done' -- guest vmlinux 'testinit.action=serial-flood'
 
+"$bothy" boot --kernel "$work/vmlinux" --initrd "$work/testinit.cpio" --cmdline quiet --cpus 2 --dry-run >"$work/machine"
+run 0 'a machine file, as --dry-run prints it' --out 'testinit: cpus=2' -- "$bothy" boot --config "$work/machine" --timeout 150s
+
+status=0
+guest vmlinux 'testinit.action=hang' --control "$work/control" >/dev/null 2>&1 &
+until [ -S "$work/control" ]; do sleep 0.1; done
+run 0 'a running machine answers on its control socket' --out 'testinit.action=hang' -- "$bothy" control "$work/control" status
+run 125 'a command that it does not know' --err "'dance'" -- "$bothy" control "$work/control" dance
+pkill -TERM -x bothy && wait $! || status=$?
+if [ $status -eq 143 ] && [ ! -e "$work/control" ]; then pass 'the socket goes with it'; else fail 'the socket goes with it' "status $status"; fi
+
 # Input: a pipe feeds the guest, which echoes it.
 status=0
 { echo one && echo two && echo quit; } | guest vmlinux 'testinit.action=echo' >"$work/out" 2>"$work/err" || status=$?
