@@ -36,6 +36,7 @@ find_package(Boost 1.81 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PkgConfig REQUIRED)
+find_library(BOTHY_LIBURING uring REQUIRED)
 
 add_library(bothy_options INTERFACE)
 target_include_directories(bothy_options INTERFACE "${CMAKE_SOURCE_DIR}")

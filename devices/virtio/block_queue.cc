@@ -1,0 +1,368 @@
+#include "devices/virtio/block_queue.h"
+
+#include <linux/virtio_blk.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+namespace bothy::virtio {
+namespace {
+
+constexpr std::uint64_t kSector = DiskFile::kSector;
+constexpr std::size_t kAlignment = 4096;
+constexpr std::size_t kBounceSize = 256U << 10U;
+
+// What zeros are written from, where the host can't make them itself: never written to, so that it
+// takes no memory.
+constexpr std::size_t kZerosSize = 64U << 10U;
+alignas(kAlignment) std::array<std::byte, kZerosSize> zeros;
+const std::vector<iovec> kZeroBuffers(16, iovec{zeros.data(), zeros.size()});
+
+const char* verb(IoOperation::Kind kind) noexcept {
+  switch (kind) {
+    case IoOperation::Kind::kRead:
+      return "read";
+    case IoOperation::Kind::kWrite:
+      return "write";
+    case IoOperation::Kind::kFlush:
+      return "flush";
+    case IoOperation::Kind::kDiscard:
+      return "discard";
+    default:
+      return "zero";
+  }
+}
+
+}  // namespace
+
+BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::uint16_t size,
+                       IoEngine& engine, DriverLink& link)
+    : disk_(disk), queue_(queue), index_(index), size_(size), engine_(engine), link_(link) {}
+
+bool BlockQueue::step() {
+  const IoEngine::Rung rung = engine_.wait(done_, deadline());
+  for (IoOperation* operation : done_) {
+    went_on(static_cast<BlockRequest&>(*operation));
+  }
+  done_.clear();
+  publish();
+  stopping_ |= rung.stop;
+  if (stopping_) {
+    drain();
+  } else {
+    take_requests();
+  }
+  publish();
+  return !stopping_ || free_.size() != slots_.size();
+}
+
+void BlockQueue::drain() {
+  look_again_ = false;
+  if (held_ != nullptr) {
+    begin(*std::exchange(held_, nullptr));
+  }
+}
+
+std::optional<BlockQueue::Clock::time_point> BlockQueue::deadline() const noexcept {
+  if (look_again_) {
+    return Clock::time_point{};
+  }
+  return held_ != nullptr ? std::optional(held_until_) : std::nullopt;
+}
+
+void BlockQueue::take_requests() {
+  look_again_ = false;
+  if (held_ != nullptr) {
+    if (!admit(*held_)) {
+      return;
+    }
+    begin(*std::exchange(held_, nullptr));
+  }
+  queue_.disable_kicks();
+  for (unsigned taken = 0; taken < size_; ++taken) {
+    if (free_.empty()) {
+      if (slots_.size() == size_) {
+        return;  // whatever ends next looks again
+      }
+      free_.push_back(slots_.emplace_back(std::make_unique<BlockRequest>()).get());
+    }
+    auto chain = queue_.pop();
+    if (!chain) {
+      break;
+    }
+    BlockRequest& request = *free_.back();
+    if (!request.take(std::move(*chain))) {
+      log_guest(disk_.log, "disk {}: a request without room for its status", disk_.config.path);
+      continue;
+    }
+    free_.pop_back();
+    if (!admit(request)) {
+      held_ = &request;
+      return;  // looks again in time
+    }
+    begin(request);
+  }
+  if (queue_.broken()) {
+    if (!std::exchange(parked_, true)) {
+      link_.park(queue_.why_broken());
+    }
+    return;
+  }
+  look_again_ = queue_.enable_kicks();
+}
+
+bool BlockQueue::admit(const BlockRequest& request) {
+  if (disk_.limiter.unlimited()) {
+    return true;
+  }
+  const bool moves = request.type() == VIRTIO_BLK_T_IN || request.type() == VIRTIO_BLK_T_OUT;
+  const std::lock_guard lock(disk_.limiter_mutex);
+  const auto until = disk_.limiter.take(moves ? request.left() : 0, Clock::now());
+  held_until_ = until.value_or(Clock::time_point{});
+  return !until;
+}
+
+void BlockQueue::publish() noexcept {
+  if (queue_.needs_signal()) {
+    link_.signal_queue(index_);
+  }
+}
+
+void BlockQueue::begin(BlockRequest& request) {
+  if (!request.type()) {
+    return finish(request, BlockStatus::kIoError);
+  }
+  switch (*request.type()) {
+    case VIRTIO_BLK_T_IN:
+      return begin_transfer(request, IoOperation::Kind::kRead);
+    case VIRTIO_BLK_T_OUT:
+      return begin_transfer(request, IoOperation::Kind::kWrite);
+    case VIRTIO_BLK_T_FLUSH:
+      return flush(request);
+    case VIRTIO_BLK_T_GET_ID:
+      return tell_id(request);
+    case VIRTIO_BLK_T_DISCARD:
+      return begin_ranges(request, IoOperation::Kind::kDiscard);
+    case VIRTIO_BLK_T_WRITE_ZEROES:
+      return begin_ranges(request, IoOperation::Kind::kZero);
+    default:
+      return finish(request, BlockStatus::kUnsupported);
+  }
+}
+
+bool BlockQueue::on_disk(std::uint64_t sector, std::uint64_t bytes) const noexcept {
+  const std::uint64_t capacity = disk_.capacity.load(std::memory_order_relaxed);
+  const std::uint64_t unit = std::max<std::uint64_t>(kSector, disk_.file.geometry().direct_block);
+  return sector <= capacity && bytes / kSector <= capacity - sector && bytes % unit == 0 &&
+         sector * kSector % unit == 0;
+}
+
+void BlockQueue::begin_transfer(BlockRequest& request, IoOperation::Kind kind) {
+  request.kind = kind;
+  const bool writes = kind == IoOperation::Kind::kWrite;
+  if ((writes && disk_.config.read_only) || !on_disk(request.sector(), request.left())) {
+    return finish(request, BlockStatus::kIoError);
+  }
+  if (request.left() == 0) {
+    return finish(request, BlockStatus::kOk);
+  }
+  request.durable = writes && disk_.write_through.load(std::memory_order_relaxed);
+  transfer(request);
+}
+
+void BlockQueue::transfer(BlockRequest& request) {
+  request.offset = request.sector() * kSector + request.moved();
+  if (!suits_direct(request)) {
+    // In its turn: the first of them has the buffer.
+    if (bouncing_.empty() || bouncing_.front() != &request) {
+      bouncing_.push_back(&request);
+    }
+    if (bouncing_.front() == &request) {
+      bounce(request);
+    }
+    return;
+  }
+  request.buffers = request.data();
+  engine_.submit(request);
+}
+
+bool BlockQueue::suits_direct(const BlockRequest& request) const noexcept {
+  const DiskGeometry& geometry = disk_.file.geometry();
+  if (geometry.direct_block == 1) {
+    return true;
+  }
+  return std::ranges::all_of(request.data(), [&](const iovec& buffer) {
+    return reinterpret_cast<std::uintptr_t>(buffer.iov_base) % geometry.direct_memory == 0 &&
+           buffer.iov_len % geometry.direct_block == 0;
+  });
+}
+
+void BlockQueue::bounce(BlockRequest& request) {
+  if (!bounce_) {
+    bounce_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBounceSize)));
+  }
+  const std::size_t length = std::min<std::uint64_t>(request.left(), kBounceSize);
+  const std::span buffer(bounce_.get(), length);
+  if (request.kind == IoOperation::Kind::kWrite) {
+    static_cast<void>(Reader(request.data()).read_bytes(buffer));
+  }
+  request.own_buffer = {buffer.data(), buffer.size()};
+  request.buffers = std::span(&request.own_buffer, 1);
+  engine_.submit(request);
+}
+
+void BlockQueue::transferred(BlockRequest& request) {
+  if (request.result <= 0) {
+    return fail(request);
+  }
+  const auto length = std::min(static_cast<std::uint64_t>(request.result), request.left());
+  const bool bounced = !bouncing_.empty() && bouncing_.front() == &request;
+  if (bounced && request.kind == IoOperation::Kind::kRead) {
+    static_cast<void>(Writer(request.data()).write_bytes(std::span(bounce_.get(), length)));
+  }
+  request.advance(length);
+  if (request.left() != 0) {
+    return transfer(request);
+  }
+  finish(request, BlockStatus::kOk);
+}
+
+void BlockQueue::flush(BlockRequest& request) {
+  if (disk_.config.cache == DiskCache::kUnsafe) {
+    return finish(request, BlockStatus::kOk);
+  }
+  request.kind = IoOperation::Kind::kFlush;
+  engine_.submit(request);
+}
+
+void BlockQueue::tell_id(BlockRequest& request) {
+  std::array<char, VIRTIO_BLK_ID_BYTES> id{};
+  disk_.config.id.copy(id.data(), id.size());
+  const std::size_t length = std::min<std::uint64_t>(request.left(), id.size());
+  static_cast<void>(Writer(request.data()).write_bytes(std::as_bytes(std::span(id)).first(length)));
+  request.advance(length);
+  finish(request, BlockStatus::kOk);
+}
+
+void BlockQueue::begin_ranges(BlockRequest& request, IoOperation::Kind kind) {
+  const bool zeroes = kind == IoOperation::Kind::kZero;
+  if (zeroes ? disk_.config.read_only : !disk_.discards()) {
+    return finish(request, BlockStatus::kUnsupported);  // not offered
+  }
+  constexpr std::uint64_t kEntry = sizeof(virtio_blk_discard_write_zeroes);
+  const std::uint64_t segments = request.left() / kEntry;
+  if (request.left() % kEntry != 0 || segments == 0 || segments > BlockDisk::kMaxSegments) {
+    return finish(request, BlockStatus::kIoError);
+  }
+  next_range(request);
+}
+
+void BlockQueue::next_range(BlockRequest& request) {
+  const bool zeroes = request.type() == VIRTIO_BLK_T_WRITE_ZEROES;
+  while (request.left() != 0) {
+    const auto segment = *Reader(request.data()).read<virtio_blk_discard_write_zeroes>();
+    request.advance(sizeof(segment));
+    // virtio 1.2, 5.2.6.2: what isn't known, and UNMAP where it means nothing.
+    if ((segment.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0U)) != 0) {
+      return finish(request, BlockStatus::kUnsupported);
+    }
+    const std::uint64_t length = segment.num_sectors * kSector;
+    if (segment.num_sectors > BlockDisk::kMaxSegmentSectors || !on_disk(segment.sector, length)) {
+      return finish(request, BlockStatus::kIoError);
+    }
+    if (length == 0) {
+      continue;
+    }
+    request.kind = !zeroes              ? IoOperation::Kind::kDiscard
+                   : segment.flags != 0 ? IoOperation::Kind::kZeroUnmap
+                                        : IoOperation::Kind::kZero;
+    request.offset = segment.sector * kSector;
+    request.length = length;
+    return engine_.submit(request);
+  }
+  if (disk_.write_through.load(std::memory_order_relaxed)) {
+    return flush(request);
+  }
+  finish(request, BlockStatus::kOk);
+}
+
+void BlockQueue::ranged(BlockRequest& request) {
+  if (request.result == 0) {
+    return next_range(request);
+  }
+  if (request.result != -EOPNOTSUPP) {
+    return fail(request);
+  }
+  switch (request.kind) {
+    case IoOperation::Kind::kDiscard:
+      return finish(request, BlockStatus::kUnsupported);
+    case IoOperation::Kind::kZeroUnmap:
+      request.kind = IoOperation::Kind::kZero;
+      return engine_.submit(request);
+    default:
+      request.kind = IoOperation::Kind::kWrite;
+      request.durable = false;
+      request.fill_left = request.length;
+      return fill(request);
+  }
+}
+
+void BlockQueue::fill(BlockRequest& request) {
+  if (request.fill_left < kZerosSize) {
+    request.own_buffer = {zeros.data(), static_cast<std::size_t>(request.fill_left)};
+    request.buffers = std::span(&request.own_buffer, 1);
+  } else {
+    const auto most = std::min<std::uint64_t>(request.fill_left / kZerosSize, kZeroBuffers.size());
+    request.buffers = std::span(kZeroBuffers).first(static_cast<std::size_t>(most));
+  }
+  engine_.submit(request);
+}
+
+void BlockQueue::filled(BlockRequest& request) {
+  if (request.result <= 0) {
+    return fail(request);
+  }
+  const auto length = static_cast<std::uint64_t>(request.result);
+  request.offset += length;
+  request.fill_left -= length;
+  return request.fill_left != 0 ? fill(request) : next_range(request);
+}
+
+void BlockQueue::went_on(BlockRequest& request) {
+  if (request.result == -EINTR || request.result == -EAGAIN) {
+    return engine_.submit(request);
+  }
+  switch (request.kind) {
+    case IoOperation::Kind::kRead:
+    case IoOperation::Kind::kWrite:
+      return request.fill_left != 0 ? filled(request) : transferred(request);
+    case IoOperation::Kind::kFlush:
+      return request.result < 0 ? fail(request) : finish(request, BlockStatus::kOk);
+    default:
+      return ranged(request);
+  }
+}
+
+void BlockQueue::fail(BlockRequest& request) {
+  log_guest(disk_.log, "disk {}: can't {} at byte {}: {}", disk_.config.path, verb(request.kind),
+            request.offset,
+            request.result < 0 ? std::strerror(static_cast<int>(-request.result))
+                               : "it has become shorter");
+  finish(request, BlockStatus::kIoError);
+}
+
+void BlockQueue::finish(BlockRequest& request, BlockStatus status) noexcept {
+  request.complete(status);
+  free_.push_back(&request);
+  if (!bouncing_.empty() && bouncing_.front() == &request) {
+    bouncing_.pop_front();
+    if (!bouncing_.empty()) {
+      bounce(*bouncing_.front());
+    }
+  }
+}
+
+}  // namespace bothy::virtio
