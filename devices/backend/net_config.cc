@@ -1,0 +1,62 @@
+#include "devices/backend/net_config.h"
+
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include <net/if.h>
+
+#include "devices/backend/packet_socket.h"
+#include "devices/backend/passt.h"
+#include "devices/backend/tap.h"
+
+namespace bothy {
+namespace {
+
+Result<std::unique_ptr<NetBackend>> adopt(int number) {
+  if (::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
+    return make_error(ErrorCode::kInvalid, "--net fd={}: no such descriptor is open", number);
+  }
+  UniqueFd fd(number);
+  ifreq request{};
+  if (::ioctl(number, TUNGETIFF, &request) == 0) {
+    BOTHY_TRY(auto tap, Tap::adopt(std::move(fd)));
+    return tap;
+  }
+  struct stat status {};
+  if (::fstat(number, &status) == 0 && S_ISSOCK(status.st_mode)) {
+    BOTHY_TRY(auto socket, PacketSocket::adopt(std::move(fd)));
+    return socket;
+  }
+  return make_error(ErrorCode::kInvalid,
+                    "--net fd={} is neither an attached tap nor a connected unix socket", number);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
+  if (config.queues == 0 || config.queues > NetConfig::kMaxQueues) {
+    return make_error(ErrorCode::kInvalid, "--net queues={} is out of range: 1 to {}",
+                      config.queues, NetConfig::kMaxQueues);
+  }
+  if (config.queues > 1 && config.backend != NetBackendKind::kTap) {
+    return make_error(ErrorCode::kInvalid, "--net queues={}: only 'tap' has several queues",
+                      config.queues);
+  }
+  switch (config.backend) {
+    case NetBackendKind::kTap: {
+      BOTHY_TRY(auto tap, Tap::open(config.tap, config.queues, config.mtu));
+      return tap;
+    }
+    case NetBackendKind::kUser: {
+      BOTHY_TRY(auto passt, start_passt(config.mtu));
+      return passt;
+    }
+    case NetBackendKind::kFd:
+      return adopt(config.fd);
+  }
+  return make_error(ErrorCode::kInvalid, "--net: no such backend");
+}
+
+}  // namespace bothy

@@ -1,0 +1,39 @@
+// NetConfig: what a user can choose about a network device, and the backend made of it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "devices/backend/packets.h"
+#include "devices/backend/rate_limiter.h"
+
+namespace bothy {
+
+enum class NetBackendKind {
+  kTap,   // a tap interface of the host
+  kUser,  // passt
+  kFd,    // a tap, or a unix socket for frames, that our parent opened
+};
+
+struct NetConfig {
+  static constexpr std::uint16_t kMaxQueues = 64;
+  static constexpr std::uint16_t kMinMtu = 68;  // RFC 791; the least that Linux takes
+
+  NetBackendKind backend = NetBackendKind::kTap;
+  std::string tap;                                 // its name; empty: the kernel picks one
+  int fd = -1;                                     // of kFd
+  std::optional<std::array<std::uint8_t, 6>> mac;  // without one, a random one
+  std::uint16_t queues = 1;          // pairs, 1 to kMaxQueues; more than 1 for taps only
+  std::optional<std::uint16_t> mtu;  // from kMinMtu; without one, the backend's
+  RateLimit receive;                 // to the guest; bytes and packets a second
+  RateLimit transmit;                // from it
+};
+
+// Opens what the configuration names. The descriptor of kFd is the backend's from then on, and may
+// be given once. Errors name the flag.
+[[nodiscard]] Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config);
+
+}  // namespace bothy

@@ -1,0 +1,181 @@
+#include "devices/backend/passt.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// NOLINTNEXTLINE(readability-identifier-naming)
+extern char** environ;
+
+namespace bothy {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSocketInChild = 3;
+constexpr std::chrono::seconds kPatience{20};
+constexpr std::size_t kMostWords = 4096;
+
+// posix_spawn's two bags of settings, given back on every way out.
+class Spawn {
+ public:
+  Spawn() noexcept {
+    ::posix_spawn_file_actions_init(&actions_);
+    ::posix_spawnattr_init(&attributes_);
+    // Our threads block signals; passt ends by some.
+    sigset_t none;
+    sigemptyset(&none);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK);
+  }
+  Spawn(const Spawn&) = delete;
+  Spawn& operator=(const Spawn&) = delete;
+  ~Spawn() {
+    ::posix_spawn_file_actions_destroy(&actions_);
+    ::posix_spawnattr_destroy(&attributes_);
+  }
+
+  void redirect(int fd, int as) noexcept { ::posix_spawn_file_actions_adddup2(&actions_, fd, as); }
+
+  // The errno value on failure.
+  int run(std::vector<std::string>& words, pid_t& pid) noexcept {
+    std::vector<char*> arguments;
+    for (std::string& word : words) {
+      arguments.push_back(word.data());
+    }
+    arguments.push_back(nullptr);
+    return ::posix_spawnp(&pid, arguments.front(), &actions_, &attributes_, arguments.data(),
+                          environ);
+  }
+
+ private:
+  posix_spawn_file_actions_t actions_{};
+  posix_spawnattr_t attributes_{};
+};
+
+// What is said on `fd` until nobody holds its other end any more, or patience ends.
+std::string listen_to(int fd, bool& in_time) {
+  const auto deadline = Clock::now() + kPatience;
+  std::string words;
+  in_time = true;
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    pollfd poll{fd, POLLIN, 0};
+    const int ready = ::poll(&poll, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    if (ready < 0 && errno == EINTR) {
+      continue;
+    }
+    if (ready <= 0) {
+      in_time = false;
+      return words;
+    }
+    std::array<char, 512> piece{};
+    const ssize_t got = ::read(fd, piece.data(), piece.size());
+    if (got <= 0) {
+      return words;
+    }
+    if (words.size() < kMostWords) {
+      words.append(piece.data(), static_cast<std::size_t>(got));
+    }
+  }
+}
+
+// The last line that is not about what passt can't log to.
+std::string last_line(std::string_view words) {
+  std::string last = "it says nothing";
+  while (!words.empty()) {
+    const std::size_t end = std::min(words.find('\n'), words.size());
+    const std::string_view line = words.substr(0, end);
+    words.remove_prefix(std::min(end + 1, words.size()));
+    if (!line.empty() && line.find("syslog") == std::string_view::npos) {
+      last = line;
+    }
+  }
+  return last;
+}
+
+Result<void> wait_until_ready(pid_t pid, UniqueFd words_fd) {
+  bool in_time = true;
+  // It puts itself into the background once it serves, and lets go of its stderr then.
+  const std::string words = listen_to(words_fd.get(), in_time);
+  if (!in_time) {
+    ::kill(pid, SIGKILL);
+  }
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!in_time) {
+    return make_error(ErrorCode::kSystem, "passt did not start within {} s", kPatience.count());
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+    return success();
+  }
+  return make_error(ErrorCode::kSystem,
+                    "passt failed to start: {} (it needs a network interface with a default route)",
+                    last_line(words));
+}
+
+Result<void> make_pair(UniqueFd& ours, UniqueFd& theirs) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return errno_error("can't make a socket for passt");
+  }
+  ours.reset(ends[0]);
+  theirs.reset(ends[1]);
+  return success();
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> mtu) {
+  UniqueFd ours;
+  UniqueFd theirs;
+  BOTHY_TRY(make_pair(ours, theirs));
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+    return errno_error("can't make a pipe for passt");
+  }
+  UniqueFd words(ends[0]);
+  UniqueFd words_of_child(ends[1]);
+  const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (!nothing) {
+    return errno_error("can't open /dev/null");
+  }
+
+  std::vector<std::string> line{"passt", "--quiet", "--fd", std::to_string(kSocketInChild)};
+  if (mtu) {
+    line.insert(line.end(), {"--mtu", std::to_string(*mtu)});
+  }
+  Spawn spawn;
+  // In this order: what the child's numbers hide is no longer needed by then, as ours are above.
+  spawn.redirect(nothing.get(), STDIN_FILENO);
+  spawn.redirect(nothing.get(), STDOUT_FILENO);
+  spawn.redirect(words_of_child.get(), STDERR_FILENO);
+  spawn.redirect(theirs.get(), kSocketInChild);
+  pid_t pid = 0;
+  const int failure = spawn.run(line, pid);
+  if (failure == ENOENT) {
+    return make_error(ErrorCode::kNotFound,
+                      "passt isn't installed, which '--net user' needs: 'apt install passt'");
+  }
+  if (failure != 0) {
+    return errno_error("can't run passt", failure);
+  }
+  theirs.reset();
+  words_of_child.reset();
+  BOTHY_TRY(wait_until_ready(pid, std::move(words)));
+  return PacketSocket::adopt(std::move(ours));
+}
+
+}  // namespace bothy
