@@ -8,6 +8,8 @@ cd "$(dirname "$0")/../.."
 guest_files vmlinux "$kernels/vmlinux" bzImage "$kernels/bzImage"
 
 run 0 'vmlinux: without kvmclock' --out 'testinit: hello' -- guest vmlinux 'no-kvmclock'
+run 0 'vmlinux: without ACPI, a reboot' --out 'testinit: cpus=2' -- \
+  guest vmlinux 'acpi=off testinit.action=reboot' --cpus 2
 run 0 'vmlinux: 64 MiB' --out 'testinit: hello' -- guest vmlinux '' --memory 64M
 run 0 'bzImage through its own entry' --out 'testinit: hello' -- guest bzImage '' --kernel-payload keep
 run 0 'bzImage, unpacked here' --out 'testinit: hello' -- guest bzImage ''

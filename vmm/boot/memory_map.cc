@@ -17,8 +17,9 @@ std::vector<MemoryMapEntry> memory_map(const GuestMemory& memory) {
     const GuestAddress start = region.range.start;
     const GuestAddress end = region.range.end();
     add(start, std::min(end, layout::kLowRamEnd), MemoryType::kRam);
-    add(std::max(start, layout::kAcpiTables),
-        std::min(end, layout::kAcpiTables + layout::kAcpiTablesMax), MemoryType::kAcpi);
+    // The MP table, too: it lies right behind.
+    add(std::max(start, layout::kAcpiTables), std::min(end, layout::kHighMemory),
+        MemoryType::kAcpi);
     add(std::max(start, layout::kHighMemory), end, MemoryType::kRam);
   }
   return map;

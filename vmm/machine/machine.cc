@@ -6,6 +6,7 @@
 #include "vmm/arch/x86_64/cpu_report.h"
 #include "vmm/arch/x86_64/cpu_state.h"
 #include "vmm/arch/x86_64/layout.h"
+#include "vmm/arch/x86_64/mp_table.h"
 #include "vmm/base/worker.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/memory_layout.h"
@@ -192,6 +193,7 @@ Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
   acpi.serial = config.serial;
   acpi.virtio_mmio = virtio_windows(config);
   BOTHY_TRY(const GuestAddress rsdp, write_acpi_tables(acpi, *memory_));
+  BOTHY_TRY(write_mp_table(config.vcpus, *memory_));
 
   boot::BootRequest request;
   request.kernel = config.kernel;

@@ -20,7 +20,7 @@ inline constexpr GuestAddress kMmioHoleEnd = 4 * kGiB;
 inline constexpr GuestAddress kHighRamStart = kMmioHoleEnd;
 
 // What the monitor puts below 1 MiB before the guest starts. The guest may use it again once it has
-// read it, but for the ACPI tables.
+// read it, but for the ACPI and MP tables.
 inline constexpr GuestAddress kGdt = 0x500;
 inline constexpr GuestAddress kStartInfo = 0x6000;   // struct hvm_start_info with its tables (PVH)
 inline constexpr GuestAddress kZeroPage = 0x7000;    // struct boot_params (Linux boot protocol)
@@ -32,7 +32,9 @@ inline constexpr GuestAddress kLowRamEnd =
     0x9fc00;  // the EBDA began here on a PC; kernels expect the gap
 inline constexpr GuestAddress kAcpiTables =
     0xe0000;  // the RSDP first: also where a BIOS scan finds it
-inline constexpr std::uint64_t kAcpiTablesMax = 0x20000;
+inline constexpr std::uint64_t kAcpiTablesMax = 0x10000;
+inline constexpr GuestAddress kMpTable =
+    0xf0000;  // where a search for it ends soonest (MP 1.4, 4), up to kHighMemory
 inline constexpr GuestAddress kHighMemory = 1 * kMiB;  // kernels load from here on
 
 // Linux stores 0x1234 here (BIOS data area, "warm boot") before it resets after a panic when the
