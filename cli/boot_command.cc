@@ -2,9 +2,12 @@
 
 #include <CLI/CLI.hpp>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cli/boot_options.h"
 #include "cli/boot_session.h"
+#include "cli/devices/disk.h"
 #include "cli/units.h"
 
 namespace bothy {
@@ -28,6 +31,7 @@ struct BootFlags {
   std::string backing = "anonymous";
   std::string on_reboot = "exit";
   std::string payload = "unpack";
+  std::vector<std::string> disks;
 };
 
 MemoryBacking backing_from(const std::string& name) {
@@ -44,6 +48,7 @@ BootOptions resolve(const BootFlags& flags) {
   options.machine.backing = backing_from(flags.backing);
   options.machine.serial = flags.console == "serial";
   options.machine.unpack_kernel = flags.payload == "unpack";
+  options.machine.disks = parse_disks(flags.disks);
   options.restart_on_reboot = flags.on_reboot == "restart";
   if (!flags.timeout.empty()) {
     options.timeout = parse_duration(flags.timeout).value();
@@ -80,6 +85,12 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
       ->check(CLI::IsMember({"serial", "off"}))
       ->type_name("KIND")
       ->capture_default_str();
+  boot.add_option("--disk", flags.disks,
+                  "A disk of a raw file or a block device; may be given several times. Also: "
+                  "direct, cache=writeback|unsafe, iops=N, bps=SIZE, queues=N, format=raw")
+      ->check(checked_by(parse_disk, "PATH[,ro][,id=NAME]..."))
+      ->expected(1)
+      ->take_all();
   boot.add_flag("--rng", machine.rng, "A virtio entropy device, fed by the host's kernel");
   boot.add_option("--kernel-payload", flags.payload,
                   "A bzImage's payload: unpack it here and boot it directly, or keep it to the "

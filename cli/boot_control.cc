@@ -12,6 +12,14 @@ boost::json::value describe(const Machine& machine) {
   return object;
 }
 
+Result<boost::json::value> resize_disk(Machine& machine, std::span<const std::string> arguments) {
+  if (arguments.size() != 1) {
+    return make_error(ErrorCode::kInvalid, "resize-disk wants one disk's id");
+  }
+  BOTHY_TRY(const std::uint64_t bytes, machine.resize_disk(arguments.front()));
+  return boost::json::object{{"id", arguments.front()}, {"bytes", bytes}};
+}
+
 }  // namespace
 
 ControlCommands machine_commands(Machine& machine) {
@@ -20,6 +28,10 @@ ControlCommands machine_commands(Machine& machine) {
                         [&machine](std::span<const std::string>) -> Result<boost::json::value> {
                           return describe(machine);
                         }};
+  commands["resize-disk"] = {"resize-disk ID: look again how large its file is, and tell the guest",
+                             [&machine](std::span<const std::string> arguments) {
+                               return resize_disk(machine, arguments);
+                             }};
   return commands;
 }
 

@@ -1,5 +1,7 @@
 #include "cli/describe_machine.h"
 
+#include "cli/devices/disk.h"
+
 namespace bothy {
 namespace {
 
@@ -28,6 +30,7 @@ boost::json::object describe_machine(const BootOptions& options) {
   object["memory"] = machine.memory;
   object["memory-backing"] = name_of(machine.backing);
   object["console"] = machine.serial ? "serial" : "off";
+  object["disk"] = describe(machine.disks);
   object["rng"] = machine.rng;
   object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
   if (options.timeout) {

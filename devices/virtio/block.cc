@@ -38,25 +38,11 @@ void describe(const DiskGeometry& geometry, virtio_blk_config& config) noexcept 
       std::max(geometry.discard_granularity / std::uint32_t{DiskFile::kSector}, 1U);
 }
 
-Result<void> check(const DiskConfig& config) {
-  if (config.queues == 0 || config.queues > DiskConfig::kMaxQueues) {
-    return make_error(ErrorCode::kInvalid, "disk {}: {} queues are out of range: 1 to {}",
-                      config.path, config.queues, DiskConfig::kMaxQueues);
-  }
-  if (config.id.size() > DiskConfig::kMaxId ||
-      !std::ranges::all_of(config.id, [](char c) { return c > ' ' && c <= '~'; })) {
-    return make_error(ErrorCode::kInvalid,
-                      "disk {}: its id is not up to {} printable characters without spaces",
-                      config.path, DiskConfig::kMaxId);
-  }
-  return success();
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Block>> Block::create(const DiskConfig& config,
                                              std::optional<IoEngineKind> engine) {
-  BOTHY_TRY(check(config));
+  BOTHY_TRY(validate(config));
   BOTHY_TRY(DiskFile file, DiskFile::open(config));
   BOTHY_TRY(const std::uint64_t length, file.length());
   if (length % DiskFile::kSector != 0) {

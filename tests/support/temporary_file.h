@@ -18,10 +18,11 @@ namespace bothy::test {
 
 class TemporaryFile {
  public:
-  // Holes, where it is longer than `content`. In the file system of the build, which knows O_DIRECT
-  // more often than /tmp does.
-  explicit TemporaryFile(std::uint64_t size, std::string_view content = {}) {
-    std::string name = "./test-XXXXXX";
+  // Holes, where it is longer than `content`. The build's own file system knows O_DIRECT more often
+  // than that of /tmp does.
+  explicit TemporaryFile(std::uint64_t size, std::string_view content = {},
+                         const std::string& directory = ".") {
+    std::string name = directory + "/test-XXXXXX";
     fd_ = UniqueFd(::mkstemp(name.data()));
     path_ = name;
     write(0, std::as_bytes(std::span(content)));

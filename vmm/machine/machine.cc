@@ -115,6 +115,14 @@ CharacterReceiver* Machine::serial_receiver() noexcept {
   return devices_->serial_receiver();
 }
 
+Result<std::uint64_t> Machine::resize_disk(std::string_view id) {
+  virtio::Block* disk = virtio_->find_disk(id);
+  if (disk == nullptr) {
+    return make_error(ErrorCode::kNotFound, "there is no disk with the id '{}'", id);
+  }
+  return disk->resize();
+}
+
 ExitCounts Machine::exit_counts() const noexcept {
   ExitCounts sum;
   for (const auto& vcpu : vcpus_) {

@@ -80,6 +80,10 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // The serial port's receiving side; null without one. It may be used from any thread.
   [[nodiscard]] CharacterReceiver* serial_receiver() noexcept;
 
+  // Looks again how large the file of a disk is, and tells the guest; its length in bytes.
+  // kNotFound when there is no disk with that id.
+  [[nodiscard]] Result<std::uint64_t> resize_disk(std::string_view id);
+
   // What was booted and how, in words; and the command line that the kernel got.
   [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }
   [[nodiscard]] const std::string& command_line() const noexcept { return command_line_; }

@@ -13,6 +13,19 @@ constexpr std::uint64_t kMinMemory = 8 * layout::kMiB;
 // built.
 constexpr std::uint64_t kMaxMemory = 1ULL << 52U;
 
+Result<void> validate_disks(const std::vector<DiskConfig>& disks) {
+  for (std::size_t i = 0; i < disks.size(); ++i) {
+    BOTHY_TRY(validate(disks[i]));
+    for (std::size_t j = 0; j < i; ++j) {
+      if (disks[j].id == disks[i].id) {
+        return make_error(ErrorCode::kInvalid, "--disk: {} and {} have the same id '{}'",
+                          disks[j].path, disks[i].path, disks[i].id);
+      }
+    }
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<void> validate(const MachineConfig& config) {
@@ -41,7 +54,7 @@ Result<void> validate(const MachineConfig& config) {
     return make_error(ErrorCode::kInvalid, "--memory of {} bytes is not a multiple of {} KiB",
                       config.memory, unit / layout::kKiB);
   }
-  return success();
+  return validate_disks(config.disks);
 }
 
 }  // namespace bothy

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "devices/backend/disk_config.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
 
@@ -20,8 +21,9 @@ struct MachineConfig {
   std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
   MemoryBacking backing = MemoryBacking::kAnonymous;
 
-  bool serial = true;  // a 16550 at COM1, and the guest's console on it
-  bool rng = false;    // a virtio entropy device
+  bool serial = true;             // a 16550 at COM1, and the guest's console on it
+  bool rng = false;               // a virtio entropy device
+  std::vector<DiskConfig> disks;  // each with an id of its own
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

@@ -1,5 +1,6 @@
 #include "vmm/machine/virtio_devices.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "devices/virtio/rng.h"
@@ -8,18 +9,8 @@
 namespace bothy {
 namespace {
 
-// In the order of their windows.
-std::vector<std::unique_ptr<virtio::Device>> make_devices(const MachineConfig& config,
-                                                          boost::asio::io_context& executor) {
-  std::vector<std::unique_ptr<virtio::Device>> devices;
-  if (config.rng) {
-    devices.push_back(std::make_unique<virtio::Rng>(executor));
-  }
-  return devices;
-}
-
 std::size_t device_count(const MachineConfig& config) noexcept {
-  return config.rng ? 1 : 0;
+  return config.disks.size() + (config.rng ? 1U : 0U);
 }
 
 }  // namespace
@@ -41,12 +32,35 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
   if (windows.empty()) {
     return all;
   }
+  if (windows.size() > layout::kMaxVirtio) {
+    return make_error(ErrorCode::kInvalid, "a machine of {} virtio devices: at most {} fit",
+                      windows.size(), layout::kMaxVirtio);
+  }
   BOTHY_TRY(all->executor_.start());
-  auto devices = make_devices(config, all->executor_.context());
+  BOTHY_TRY(DeviceList devices, all->make_devices(config));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     BOTHY_TRY(all->attach(std::move(devices[i]), windows.at(i), vm, memory, mmio));
   }
   return all;
+}
+
+Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config) {
+  DeviceList devices;
+  for (const DiskConfig& disk : config.disks) {
+    BOTHY_TRY(auto block, virtio::Block::create(disk));
+    disks_.push_back(block.get());
+    devices.push_back(std::move(block));
+  }
+  if (config.rng) {
+    devices.push_back(std::make_unique<virtio::Rng>(executor_.context()));
+  }
+  return devices;
+}
+
+virtio::Block* VirtioDevices::find_disk(std::string_view id) const noexcept {
+  const auto disk = std::ranges::find_if(
+      disks_, [id](const virtio::Block* candidate) { return candidate->config().id == id; });
+  return disk == disks_.end() ? nullptr : *disk;
 }
 
 Result<void> VirtioDevices::attach(std::unique_ptr<virtio::Device> device,

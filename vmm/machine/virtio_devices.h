@@ -3,10 +3,12 @@
 #pragma once
 
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "devices/bus.h"
 #include "devices/interrupt.h"
+#include "devices/virtio/block.h"
 #include "devices/virtio/mmio.h"
 #include "vmm/arch/x86_64/acpi.h"
 #include "vmm/base/executor.h"
@@ -32,12 +34,19 @@ class VirtioDevices {
   VirtioDevices& operator=(const VirtioDevices&) = delete;
   ~VirtioDevices() { stop(); }
 
+  // Null when there is none with that id. It lives as long as this.
+  [[nodiscard]] virtio::Block* find_disk(std::string_view id) const noexcept;
+
   // Stops every device and the executor; no vCPU may run any longer. Harmless when called again.
   void stop() noexcept;
 
  private:
   VirtioDevices() = default;
 
+  using DeviceList = std::vector<std::unique_ptr<virtio::Device>>;
+
+  // In the order of their windows.
+  [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
                                     const VirtioMmioDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
@@ -45,6 +54,7 @@ class VirtioDevices {
   Executor executor_{"devices"};
   std::vector<std::unique_ptr<Interrupt>> lines_;
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;
+  std::vector<virtio::Block*> disks_;  // of transports_
 };
 
 }  // namespace bothy

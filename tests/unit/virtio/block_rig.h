@@ -25,6 +25,11 @@ constexpr std::uint64_t feature(unsigned number) noexcept {
   return std::uint64_t{1} << number;
 }
 
+struct BlockRigKind {
+  IoEngineKind engine = IoEngineKind::kUring;
+  bool packed = false;
+};
+
 struct BlockRig {
   test::TemporaryFile file;
   test::VirtioDriver ring;
@@ -34,16 +39,18 @@ struct BlockRig {
   std::unique_ptr<Block> device;
   bool running = false;
 
-  explicit BlockRig(IoEngineKind engine, std::uint64_t size = kMiB,
-                    const std::function<void(DiskConfig&)>& change = {})
-      : file(size), ring(64, {.indirect = true, .event_index = false}) {
+  explicit BlockRig(BlockRigKind kind, std::uint64_t size = kMiB,
+                    const std::function<void(DiskConfig&)>& change = {},
+                    const std::string& directory = ".")
+      : file(size, {}, directory),
+        ring(64, {.indirect = true, .event_index = kind.packed, .packed = kind.packed}) {
     DiskConfig config;
     config.path = file.path();
     config.id = "a-disk";
     if (change) {
       change(config);
     }
-    auto made = Block::create(config, engine);
+    auto made = Block::create(config, kind.engine);
     REQUIRE(made.has_value());
     device = std::move(made).value();
   }
@@ -101,8 +108,8 @@ struct BlockRig {
   std::uint16_t seen_ = 0;
 };
 
-inline IoEngineKind each_engine() {
-  return GENERATE(IoEngineKind::kUring, IoEngineKind::kThreads);
+inline BlockRigKind each_kind() {
+  return {GENERATE(IoEngineKind::kUring, IoEngineKind::kThreads), GENERATE(false, true)};
 }
 
 }  // namespace bothy::virtio

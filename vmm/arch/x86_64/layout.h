@@ -76,6 +76,8 @@ inline constexpr std::uint8_t kAcpiSleepTypeS5 = 5;  // SLP_TYP of \_S5
 inline constexpr std::uint32_t kGsiSerial = 4;
 inline constexpr std::uint32_t kGsiRtc = 8;
 inline constexpr std::uint32_t kGsiVirtioFirst = 10;
+// As many as the I/O APIC has pins from there on: one each.
+inline constexpr std::size_t kMaxVirtio = 24 - kGsiVirtioFirst;
 inline constexpr std::uint32_t kIoApicPins = 24;
 
 inline constexpr std::uint32_t kMaxVcpus = 64;
