@@ -8,6 +8,7 @@
 #include "cli/boot_options.h"
 #include "cli/boot_session.h"
 #include "cli/devices/disk.h"
+#include "cli/devices/net.h"
 #include "cli/units.h"
 
 namespace bothy {
@@ -32,6 +33,7 @@ struct BootFlags {
   std::string on_reboot = "exit";
   std::string payload = "unpack";
   std::vector<std::string> disks;
+  std::vector<std::string> nets;
 };
 
 MemoryBacking backing_from(const std::string& name) {
@@ -49,6 +51,7 @@ BootOptions resolve(const BootFlags& flags) {
   options.machine.serial = flags.console == "serial";
   options.machine.unpack_kernel = flags.payload == "unpack";
   options.machine.disks = parse_disks(flags.disks);
+  options.machine.nets = parse_nets(flags.nets);
   options.restart_on_reboot = flags.on_reboot == "restart";
   if (!flags.timeout.empty()) {
     options.timeout = parse_duration(flags.timeout).value();
@@ -89,6 +92,12 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
                   "A disk of a raw file or a block device; may be given several times. Also: "
                   "direct, cache=writeback|unsafe, iops=N, bps=SIZE, queues=N, format=raw")
       ->check(checked_by(parse_disk, "PATH[,ro][,id=NAME]..."))
+      ->expected(1)
+      ->take_all();
+  boot.add_option("--net", flags.nets,
+                  "A network device; may be given several times. Also: mac=ADDRESS, queues=N, "
+                  "mtu=N, iops=N and bps=SIZE, or of one direction rx-iops=N ...")
+      ->check(checked_by(parse_net, "tap[=NAME]|user|fd=N[,mac=ADDRESS]..."))
       ->expected(1)
       ->take_all();
   boot.add_flag("--rng", machine.rng, "A virtio entropy device, fed by the host's kernel");

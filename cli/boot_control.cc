@@ -1,6 +1,10 @@
 #include "cli/boot_control.h"
 
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+
+#include "cli/devices/net.h"
+#include "devices/virtio/net.h"
 
 namespace bothy {
 namespace {
@@ -20,6 +24,24 @@ Result<boost::json::value> resize_disk(Machine& machine, std::span<const std::st
   return boost::json::object{{"id", arguments.front()}, {"bytes", bytes}};
 }
 
+boost::json::object describe(const virtio::NetStatistics::Direction& direction) {
+  return {
+      {"packets", direction.packets}, {"bytes", direction.bytes}, {"dropped", direction.dropped}};
+}
+
+boost::json::value describe_nets(const Machine& machine) {
+  boost::json::array nets;
+  for (const virtio::Net* net : machine.nets()) {
+    const virtio::NetStatistics statistics = net->statistics();
+    nets.push_back(boost::json::object{{"backend", net->describe_backend()},
+                                       {"mac", format_mac(net->mac())},
+                                       {"link", net->link_up() ? "up" : "down"},
+                                       {"received", describe(statistics.received)},
+                                       {"sent", describe(statistics.sent)}});
+  }
+  return nets;
+}
+
 }  // namespace
 
 ControlCommands machine_commands(Machine& machine) {
@@ -32,6 +54,10 @@ ControlCommands machine_commands(Machine& machine) {
                              [&machine](std::span<const std::string> arguments) {
                                return resize_disk(machine, arguments);
                              }};
+  commands["net"] = {"net: the network devices, and what they have moved",
+                     [&machine](std::span<const std::string>) -> Result<boost::json::value> {
+                       return describe_nets(machine);
+                     }};
   return commands;
 }
 

@@ -1,6 +1,7 @@
 #include "cli/describe_machine.h"
 
 #include "cli/devices/disk.h"
+#include "cli/devices/net.h"
 
 namespace bothy {
 namespace {
@@ -31,6 +32,7 @@ boost::json::object describe_machine(const BootOptions& options) {
   object["memory-backing"] = name_of(machine.backing);
   object["console"] = machine.serial ? "serial" : "off";
   object["disk"] = describe(machine.disks);
+  object["net"] = describe(machine.nets);
   object["rng"] = machine.rng;
   object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
   if (options.timeout) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include <net/if.h>
@@ -15,10 +16,11 @@ namespace bothy {
 namespace {
 
 Result<std::unique_ptr<NetBackend>> adopt(int number) {
-  if (::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
+  // A guest that starts again finds it again; what else we start doesn't.
+  UniqueFd fd(::fcntl(number, F_DUPFD_CLOEXEC, 0));
+  if (!fd || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
     return make_error(ErrorCode::kInvalid, "--net fd={}: no such descriptor is open", number);
   }
-  UniqueFd fd(number);
   ifreq request{};
   if (::ioctl(number, TUNGETIFF, &request) == 0) {
     BOTHY_TRY(auto tap, Tap::adopt(std::move(fd)));
@@ -26,7 +28,8 @@ Result<std::unique_ptr<NetBackend>> adopt(int number) {
   }
   struct stat status {};
   if (::fstat(number, &status) == 0 && S_ISSOCK(status.st_mode)) {
-    BOTHY_TRY(auto socket, PacketSocket::adopt(std::move(fd)));
+    BOTHY_TRY(auto socket,
+              PacketSocket::adopt(std::move(fd), fmt::format("descriptor {}", number)));
     return socket;
   }
   return make_error(ErrorCode::kInvalid,
@@ -34,6 +37,14 @@ Result<std::unique_ptr<NetBackend>> adopt(int number) {
 }
 
 }  // namespace
+
+MacAddress random_mac() noexcept {
+  MacAddress mac{};
+  // So few bytes never come in part, and it waits for no more than the host's start.
+  [[maybe_unused]] const ssize_t got = ::getrandom(mac.data(), mac.size(), 0);
+  mac[0] = 0x02;  // locally administered, and no group's
+  return mac;
+}
 
 Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
   if (config.queues == 0 || config.queues > NetConfig::kMaxQueues) {

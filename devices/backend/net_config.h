@@ -12,6 +12,8 @@
 
 namespace bothy {
 
+using MacAddress = std::array<std::uint8_t, 6>;
+
 enum class NetBackendKind {
   kTap,   // a tap interface of the host
   kUser,  // passt
@@ -23,17 +25,19 @@ struct NetConfig {
   static constexpr std::uint16_t kMinMtu = 68;  // RFC 791; the least that Linux takes
 
   NetBackendKind backend = NetBackendKind::kTap;
-  std::string tap;                                 // its name; empty: the kernel picks one
-  int fd = -1;                                     // of kFd
-  std::optional<std::array<std::uint8_t, 6>> mac;  // without one, a random one
+  std::string tap;                   // its name; empty: the kernel picks one
+  int fd = -1;                       // of kFd
+  std::optional<MacAddress> mac;     // without one, a random one
   std::uint16_t queues = 1;          // pairs, 1 to kMaxQueues; more than 1 for taps only
   std::optional<std::uint16_t> mtu;  // from kMinMtu; without one, the backend's
   RateLimit receive;                 // to the guest; bytes and packets a second
   RateLimit transmit;                // from it
 };
 
-// Opens what the configuration names. The descriptor of kFd is the backend's from then on, and may
-// be given once. Errors name the flag.
+// A locally administered address.
+[[nodiscard]] MacAddress random_mac() noexcept;
+
+// Opens what the configuration names; of kFd the backend has a duplicate. Errors name the flag.
 [[nodiscard]] Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config);
 
 }  // namespace bothy

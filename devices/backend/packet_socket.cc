@@ -67,7 +67,7 @@ void clear_header(std::span<const iovec> buffers) noexcept {
 
 }  // namespace
 
-Result<std::unique_ptr<PacketSocket>> PacketSocket::adopt(UniqueFd socket) {
+Result<std::unique_ptr<PacketSocket>> PacketSocket::adopt(UniqueFd socket, std::string what) {
   int domain = 0;
   int type = 0;
   socklen_t size = sizeof(int);
@@ -80,11 +80,13 @@ Result<std::unique_ptr<PacketSocket>> PacketSocket::adopt(UniqueFd socket) {
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
     return make_error(ErrorCode::kInvalid, "socket {} is not connected", socket.get());
   }
-  return std::unique_ptr<PacketSocket>(new PacketSocket(std::move(socket), type == SOCK_STREAM));
+  return std::unique_ptr<PacketSocket>(
+      new PacketSocket(std::move(socket), std::move(what), type == SOCK_STREAM));
 }
 
-PacketSocket::PacketSocket(UniqueFd socket, bool stream)
+PacketSocket::PacketSocket(UniqueFd socket, std::string what, bool stream)
     : socket_(std::move(socket)),
+      what_(std::move(what)),
       stream_(stream),
       inbox_(stream ? std::make_unique_for_overwrite<std::byte[]>(kInbox) : nullptr) {}
 

@@ -12,9 +12,12 @@ namespace bothy {
 
 class PacketSocket final : public NetBackend, private PacketPort {
  public:
-  // A connected socket, SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM; kInvalid when it is none.
-  [[nodiscard]] static Result<std::unique_ptr<PacketSocket>> adopt(UniqueFd socket);
+  // A connected socket, SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM; kInvalid when it is none. `what`
+  // is what describe() says.
+  [[nodiscard]] static Result<std::unique_ptr<PacketSocket>> adopt(UniqueFd socket,
+                                                                   std::string what);
 
+  [[nodiscard]] std::string describe() const override { return what_; }
   [[nodiscard]] NetOffloads offloads() const noexcept override { return {}; }
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
   [[nodiscard]] std::size_t queues() const noexcept override { return 1; }
@@ -23,7 +26,7 @@ class PacketSocket final : public NetBackend, private PacketPort {
   [[nodiscard]] Result<void> use_queues(std::size_t) override { return success(); }
 
  private:
-  PacketSocket(UniqueFd socket, bool stream);
+  PacketSocket(UniqueFd socket, std::string what, bool stream);
 
   [[nodiscard]] int fd() const noexcept override { return socket_.get(); }
   [[nodiscard]] ReceivedPacket receive(std::span<const iovec> buffers) noexcept override;
@@ -38,6 +41,7 @@ class PacketSocket final : public NetBackend, private PacketPort {
   void keep_rest(std::size_t sent) noexcept;
 
   const UniqueFd socket_;
+  const std::string what_;
   const bool stream_;
   std::vector<iovec> buffers_;  // those of a packet, without its header
 

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "vmm/base/result.h"
 
@@ -67,6 +68,8 @@ class NetBackend {
   NetBackend& operator=(const NetBackend&) = delete;
   virtual ~NetBackend() = default;
 
+  // What it is, in words: "tap bothy0".
+  [[nodiscard]] virtual std::string describe() const = 0;
   // What packets sent to it may leave to it, and what it may be told to leave to us.
   [[nodiscard]] virtual NetOffloads offloads() const noexcept = 0;
   // The largest packet of the link, without the Ethernet header, where the backend knows it.

@@ -175,7 +175,7 @@ Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> m
   theirs.reset();
   words_of_child.reset();
   BOTHY_TRY(wait_until_ready(pid, std::move(words)));
-  return PacketSocket::adopt(std::move(ours));
+  return PacketSocket::adopt(std::move(ours), "passt");
 }
 
 }  // namespace bothy

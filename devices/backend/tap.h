@@ -29,6 +29,7 @@ class Tap final : public NetBackend {
   // The interface's, as long as it keeps it.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
+  [[nodiscard]] std::string describe() const override { return "tap " + name_; }
   [[nodiscard]] NetOffloads offloads() const noexcept override { return offloads_; }
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return mtu_; }
   [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }

@@ -1,7 +1,5 @@
 #include "devices/virtio/net.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -62,13 +60,6 @@ std::optional<std::uint16_t> mtu_to_tell(const NetConfig& config, const NetBacke
   return mtu == kUsualMtu ? std::nullopt : mtu;
 }
 
-MacAddress random_mac() noexcept {
-  MacAddress mac{};
-  static_cast<void>(::getrandom(mac.data(), mac.size(), 0));
-  mac[0] = 0x02;  // locally administered, and no group's
-  return mac;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Net>> Net::create(const NetConfig& config,
@@ -97,10 +88,7 @@ Net::~Net() = default;
 
 void Net::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
   NetConfigSpace config;
-  {
-    const std::lock_guard lock(mac_mutex_);
-    std::copy(mac_.begin(), mac_.end(), config.mac);
-  }
+  std::ranges::copy(mac(), config.mac);
   config.status = link_up_ ? kNetLinkUp : std::uint16_t{0};
   config.max_pairs = static_cast<std::uint16_t>(backend_->queues());
   config.mtu = mtu_.value_or(0);
@@ -171,6 +159,11 @@ std::vector<QueueState> Net::stop() noexcept {
   pairs_.clear();
   link_ = nullptr;
   return states;
+}
+
+MacAddress Net::mac() const noexcept {
+  const std::lock_guard lock(mac_mutex_);
+  return mac_;
 }
 
 bool Net::set_mac(const MacAddress& mac) {

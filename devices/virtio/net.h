@@ -53,6 +53,8 @@ class Net final : public Device, private NetControlTarget {
   std::vector<QueueState> stop() noexcept override;
 
   // Any thread.
+  [[nodiscard]] std::string describe_backend() const { return backend_->describe(); }
+  [[nodiscard]] MacAddress mac() const noexcept;
   [[nodiscard]] NetStatistics statistics() const noexcept;
   [[nodiscard]] bool link_up() const noexcept { return link_up_; }
 

@@ -1,14 +1,12 @@
 // What a driver asks by the control queue of a network device (virtio 1.2, 5.1.6.5).
 #pragma once
 
-#include <array>
 #include <cstdint>
 
+#include "devices/backend/net_config.h"
 #include "devices/virtio/queue.h"
 
 namespace bothy::virtio {
-
-using MacAddress = std::array<std::uint8_t, 6>;
 
 // Who carries it out; false is a refusal, which the driver is told.
 class NetControlTarget {

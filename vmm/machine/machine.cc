@@ -123,6 +123,10 @@ Result<std::uint64_t> Machine::resize_disk(std::string_view id) {
   return disk->resize();
 }
 
+std::span<const virtio::Net* const> Machine::nets() const noexcept {
+  return virtio_->nets();
+}
+
 ExitCounts Machine::exit_counts() const noexcept {
   ExitCounts sum;
   for (const auto& vcpu : vcpus_) {

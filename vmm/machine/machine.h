@@ -25,6 +25,9 @@ namespace bothy {
 
 class PlatformDevices;
 class VirtioDevices;
+namespace virtio {
+class Net;
+}
 
 // Why a machine's run ended.
 enum class MachineEndReason {
@@ -83,6 +86,9 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // Looks again how large the file of a disk is, and tells the guest; its length in bytes.
   // kNotFound when there is no disk with that id.
   [[nodiscard]] Result<std::uint64_t> resize_disk(std::string_view id);
+
+  // The network devices, in the order of the configuration.
+  [[nodiscard]] std::span<const virtio::Net* const> nets() const noexcept;
 
   // What was booted and how, in words; and the command line that the kernel got.
   [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }

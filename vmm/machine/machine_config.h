@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "devices/backend/disk_config.h"
+#include "devices/backend/net_config.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
 
@@ -24,6 +25,7 @@ struct MachineConfig {
   bool serial = true;             // a 16550 at COM1, and the guest's console on it
   bool rng = false;               // a virtio entropy device
   std::vector<DiskConfig> disks;  // each with an id of its own
+  std::vector<NetConfig> nets;
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

@@ -10,7 +10,7 @@ namespace bothy {
 namespace {
 
 std::size_t device_count(const MachineConfig& config) noexcept {
-  return config.disks.size() + (config.rng ? 1U : 0U);
+  return config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U);
 }
 
 }  // namespace
@@ -50,6 +50,11 @@ Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfi
     BOTHY_TRY(auto block, virtio::Block::create(disk));
     disks_.push_back(block.get());
     devices.push_back(std::move(block));
+  }
+  for (const NetConfig& config_of_net : config.nets) {
+    BOTHY_TRY(auto net, virtio::Net::create(config_of_net, executor_.context()));
+    nets_.push_back(net.get());
+    devices.push_back(std::move(net));
   }
   if (config.rng) {
     devices.push_back(std::make_unique<virtio::Rng>(executor_.context()));

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "devices/interrupt.h"
 #include "devices/virtio/block.h"
 #include "devices/virtio/mmio.h"
+#include "devices/virtio/net.h"
 #include "vmm/arch/x86_64/acpi.h"
 #include "vmm/base/executor.h"
 #include "vmm/base/result.h"
@@ -37,6 +39,9 @@ class VirtioDevices {
   // Null when there is none with that id. It lives as long as this.
   [[nodiscard]] virtio::Block* find_disk(std::string_view id) const noexcept;
 
+  // In the order of the configuration. They live as long as this.
+  [[nodiscard]] std::span<const virtio::Net* const> nets() const noexcept { return nets_; }
+
   // Stops every device and the executor; no vCPU may run any longer. Harmless when called again.
   void stop() noexcept;
 
@@ -54,7 +59,8 @@ class VirtioDevices {
   Executor executor_{"devices"};
   std::vector<std::unique_ptr<Interrupt>> lines_;
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;
-  std::vector<virtio::Block*> disks_;  // of transports_
+  std::vector<virtio::Block*> disks_;     // of transports_
+  std::vector<const virtio::Net*> nets_;  // likewise
 };
 
 }  // namespace bothy
