@@ -87,10 +87,6 @@ void ConsoleOutput::set_room_hook(std::function<void()> hook) noexcept {
 std::size_t ConsoleOutput::take(std::span<const std::byte> bytes) noexcept {
   const std::size_t kept = broken_ ? 0 : ring_.append(bytes);
   const std::size_t taken = released_ || broken_ ? bytes.size() : kept;
-  tail_.append(reinterpret_cast<const char*>(bytes.data()), taken);
-  if (tail_.size() > 2 * kTailCapacity) {
-    tail_.erase(0, tail_.size() - kTailCapacity);
-  }
   if (kept > 0 && !std::exchange(draining_, true)) {
     boost::asio::post(executor_, [this] { drain(); });
   }
@@ -200,35 +196,6 @@ void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexce
       ring_.consume(static_cast<std::size_t>(written));
     }
   }
-}
-
-std::string ConsoleOutput::tail(std::size_t lines) const {
-  const std::lock_guard lock(mutex_);
-  return printable_tail(tail_, lines);
-}
-
-std::string printable_tail(std::string_view text, std::size_t lines) {
-  std::string clean;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (c == '\x1b' && i + 1 < text.size() && text[i + 1] == '[') {
-      // A control sequence ends with a byte from '@' to '~' (ECMA-48, 5.4).
-      i += 2;
-      while (i < text.size() && (text[i] < '@' || text[i] > '~')) {
-        ++i;
-      }
-    } else if (c == '\n' || c == '\t' || (c >= ' ' && c != '\x7f')) {
-      clean += c;
-    }
-  }
-  while (clean.ends_with('\n')) {
-    clean.pop_back();
-  }
-  std::size_t start = clean.size();
-  for (std::size_t i = 0; i < lines && start != std::string::npos && start > 0; ++i) {
-    start = clean.rfind('\n', start - 1);
-  }
-  return start == std::string::npos || start == 0 ? clean : clean.substr(start + 1);
 }
 
 }  // namespace bothy

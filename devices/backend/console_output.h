@@ -11,7 +11,7 @@
 #include <string>
 
 #include "devices/backend/byte_ring.h"
-#include "devices/character.h"
+#include "devices/backend/character_backend.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unique_fd.h"
 
@@ -23,10 +23,9 @@ namespace bothy {
 //
 // The descriptor is shared with whoever started us, so it never becomes non-blocking: it is written
 // to when poll says so, a pipe's worth of atomic write at a time.
-class ConsoleOutput final : public CharacterSink {
+class ConsoleOutput final : public CharacterBackend {
  public:
   static constexpr std::size_t kCapacity = 64 * 1024;
-  static constexpr std::size_t kTailCapacity = 8 * 1024;
 
   // Writes to a duplicate of `fd`. `on_broken` is called once, on the executor, when nobody reads
   // any more (EPIPE, EIO of a terminal that hung up, a full disk): what comes after that is
@@ -41,16 +40,10 @@ class ConsoleOutput final : public CharacterSink {
   [[nodiscard]] std::size_t try_write(std::span<const std::byte> bytes) noexcept override;
   void set_room_hook(std::function<void()> hook) noexcept override;
 
-  // Ends waiting: from now on everything is taken at once, and what doesn't fit is dropped. Any
-  // thread.
-  void release_writers() noexcept;
-  // Writes what is left, waiting for a slow reader until `deadline`. Only once the executor has
-  // stopped.
-  void flush(std::chrono::steady_clock::time_point deadline) noexcept;
-
-  // The last `lines` lines that the guest printed, without escape sequences or other control
-  // characters. Any thread.
-  [[nodiscard]] std::string tail(std::size_t lines) const;
+  // There is no input here.
+  void serve(CharacterReceiver&, std::function<void(bool)>) override {}
+  void release_writers() noexcept override;
+  void flush(std::chrono::steady_clock::time_point deadline) noexcept override;
 
  private:
   ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, bool pollable,
@@ -70,19 +63,14 @@ class ConsoleOutput final : public CharacterSink {
   UniqueFd plain_fd_;  // where not pollable
   std::function<void(int)> on_broken_;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable room_;
   std::function<void()> room_hook_;
   ByteRing ring_{kCapacity};
-  std::string tail_;
   bool room_wanted_ = false;
   bool draining_ = false;
   bool released_ = false;
   bool broken_ = false;
 };
-
-// Text for a report: the last `lines` lines of `text` without escape sequences and other control
-// characters.
-[[nodiscard]] std::string printable_tail(std::string_view text, std::size_t lines);
 
 }  // namespace bothy

@@ -132,11 +132,28 @@ TEST_CASE("A regular file, which can't be polled, gets everything too") {
   CHECK(::lseek(file.get(), 0, SEEK_END) == 200 * 1024);
 }
 
-TEST_CASE("The tail is the last lines, in printable characters") {
-  CHECK(printable_tail("one\r\n\x1b[31mtwo\x1b[0m\r\nthree\x07\n\n", 2) == "two\nthree");
-  CHECK(printable_tail("one", 5) == "one");
-  CHECK(printable_tail("", 5).empty());
-  CHECK(printable_tail("a\nb\nc", 1) == "c");
+TEST_CASE("A sender that doesn't wait is told when there is room again") {
+  Pipe pipe;
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), pipe.writer.get(), {}).value();
+  std::atomic<int> rooms{0};
+  output->set_room_hook([&] { ++rooms; });
+  const std::string much(1U << 20U, 'x');
+  const std::size_t taken = output->try_write(bytes(much));
+  CHECK(taken == ConsoleOutput::kCapacity);
+  std::size_t read = 0;
+  std::array<char, 4096> buffer;
+  while (rooms == 0) {
+    read += static_cast<std::size_t>(::read(pipe.reader.get(), buffer.data(), buffer.size()));
+  }
+  CHECK(rooms == 1);
+  CHECK(read <= taken);
+  CHECK(output->try_write(bytes("y")) == 1);
+  output->set_room_hook(nullptr);
+  output->release_writers();
+  CHECK(output->try_write(bytes(much)) == much.size());
+  executor.stop();
 }
 
 }  // namespace bothy
