@@ -63,6 +63,9 @@ ConsolePort::States ConsolePort::stop() noexcept {
     if (spec_.sink != nullptr) {
       spec_.sink->set_room_hook(nullptr);
     }
+    if (chain_ && unsent_.remaining() == chain_->reader().remaining()) {
+      from_guest_->unpop(std::move(*chain_));
+    }
     chain_.reset();
     states.from_guest = from_guest_->state();
     from_guest_.reset();

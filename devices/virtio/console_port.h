@@ -43,7 +43,8 @@ class ConsolePort final : public CharacterReceiver {
     QueueState to_guest;
     QueueState from_guest;
   };
-  // Sends on what the guest has sent as far as the sink takes it, and gives up the rest.
+  // Sends on what the guest has sent as far as the sink takes it. A request that is sent in part
+  // is given up, any other stays in its queue.
   States stop() noexcept;
   // The guest has opened or closed its end (virtio 1.2, 5.3.6.2, VIRTIO_CONSOLE_PORT_OPEN).
   void set_guest_open(bool open) noexcept;
@@ -67,7 +68,7 @@ class ConsolePort final : public CharacterReceiver {
   std::unique_ptr<Queue> from_guest_;
   std::uint16_t from_guest_index_ = 0;
   std::optional<Doorbell> from_guest_bell_;
-  std::optional<Chain> chain_;  // its first bytes are sent
+  std::optional<Chain> chain_;  // popped, and not sent as a whole
   Reader unsent_;               // what of it isn't
   std::function<void()> on_sent_;
   std::shared_ptr<bool> alive_;  // false for tasks of a run that is over

@@ -33,11 +33,16 @@ inline std::vector<RigPort> alone() {
   return {RigPort{}};
 }
 
+// Either ring layout: whoever asks runs once with each.
+inline RingFeatures either_layout() {
+  return GENERATE(RingFeatures{}, RingFeatures{.packed = true});
+}
+
 // The executor runs when run() is called, so each test says what happens when.
 class ConsoleRig {
  public:
   explicit ConsoleRig(const std::vector<RigPort>& ports, ConsoleSize size = {},
-                      RingFeatures rings = {})
+                      RingFeatures rings = either_layout())
       : memory_(test::make_guest_memory((2 * ports.size() + 2) * test::DriverQueue::kSpan)),
         sinks_(ports.size()),
         console_(executor_, specs(ports), size) {
@@ -54,10 +59,12 @@ class ConsoleRig {
     }
   }
 
-  void start(std::uint64_t features) {
+  // `states`: of the run before, if it goes on.
+  void start(std::uint64_t features, std::vector<QueueState> states = {}) {
+    states.resize(drivers_.size());
     std::vector<ActiveQueue> active;
     for (std::size_t i = 0; i < drivers_.size(); ++i) {
-      active.push_back({drivers_[i].queue(), &kicks_[i], static_cast<std::uint16_t>(i)});
+      active.push_back({drivers_[i].queue(states[i]), &kicks_[i], static_cast<std::uint16_t>(i)});
     }
     console_.start(features, std::move(active), link_);
     running_ = true;

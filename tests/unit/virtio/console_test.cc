@@ -56,7 +56,9 @@ TEST_CASE("What the guest sends reaches the sink, and the guest gets its buffers
 }
 
 TEST_CASE("A request of several buffers is one text, and what it could be answered with is left") {
-  ConsoleRig rig(alone(), {}, {.indirect = true});
+  RingFeatures rings = either_layout();
+  rings.indirect = true;
+  ConsoleRig rig(alone(), {}, rings);
   rig.start(0);
   test::DriverQueue& queue = rig.queue(1);
   queue.add_indirect(std::array<test::DriverQueue::Buffer, 3>{{{3, false}, {2, false}, {9, true}}});
@@ -94,6 +96,20 @@ TEST_CASE("A reset with output in flight gives it up, and the next run begins an
   rig.sink().limit(100);
   rig.run();
   CHECK(rig.sink().take() == "a");
+}
+
+TEST_CASE("A request that nothing is sent of yet stays in the queue when the device stops") {
+  ConsoleRig rig(alone());
+  rig.start(0);
+  rig.sink().limit(0);
+  rig.send(1, "later");
+  const auto states = rig.stop();
+  CHECK(rig.queue(1).used_index() == 0);
+  rig.sink().limit(100);
+  CHECK(rig.sink().take().empty());
+  rig.start(0, states);
+  CHECK(rig.sink().take() == "later");
+  CHECK(rig.queue(1).used_index() == 1);
 }
 
 TEST_CASE("Stopping sends what the guest sent last") {
@@ -171,13 +187,13 @@ TEST_CASE("A broken ring parks the device, either way, and a reset mends it") {
   ConsoleRig rig(alone());
   rig.start(0);
   const bool input = GENERATE(true, false);
-  rig.queue(input ? 0 : 1).offer(999);
+  rig.queue(input ? 0 : 1).break_ring();
   if (input) {
     CHECK(rig.port().receive(bytes("abc")) == 0);
   } else {
     rig.kick(1);
   }
-  CHECK(rig.link().why_parked() == "it offers descriptor 999 of 16");
+  CHECK_FALSE(rig.link().why_parked().empty());
 }
 
 TEST_CASE("The emergency character needs no driver") {
