@@ -7,6 +7,7 @@
 
 #include "cli/boot_options.h"
 #include "cli/boot_session.h"
+#include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
 #include "cli/units.h"
@@ -28,7 +29,8 @@ struct BootFlags {
   BootOptions options;
   std::string memory = "512M";
   std::string timeout;
-  std::string console = "serial";
+  std::string console = "auto";
+  std::vector<std::string> ports;
   std::string backing = "anonymous";
   std::string on_reboot = "exit";
   std::string payload = "unpack";
@@ -48,7 +50,10 @@ BootOptions resolve(const BootFlags& flags) {
   BootOptions options = flags.options;
   options.machine.memory = parse_size(flags.memory).value();
   options.machine.backing = backing_from(flags.backing);
-  options.machine.serial = flags.console == "serial";
+  options.machine.console = parse_console(flags.console).value();
+  for (const std::string& port : flags.ports) {
+    options.machine.ports.push_back(parse_port(port).value());
+  }
   options.machine.unpack_kernel = flags.payload == "unpack";
   options.machine.disks = parse_disks(flags.disks);
   options.machine.nets = parse_nets(flags.nets);
@@ -84,9 +89,11 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
       ->check(CLI::IsMember({"anonymous", "shared", "hugepages"}))
       ->type_name("KIND")
       ->capture_default_str();
-  boot.add_option("--console", flags.console, "The guest's console: serial or off")
-      ->check(CLI::IsMember({"serial", "off"}))
-      ->type_name("KIND")
+  boot.add_option(
+          "--console", flags.console,
+          "The guest's console: serial, virtio, auto (virtio where the kernel has its "
+          "driver built in) or off; on stdin and stdout, unless at a pty, a file or a socket")
+      ->check(checked_by(parse_console, "KIND[,pty|,file=PATH|,socket=PATH]"))
       ->capture_default_str();
   boot.add_option("--disk", flags.disks,
                   "A disk of a raw file or a block device; may be given several times. Also: "
@@ -98,6 +105,12 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
                   "A network device; may be given several times. Also: mac=ADDRESS, queues=N, "
                   "mtu=N, iops=N and bps=SIZE, or of one direction rx-iops=N ...")
       ->check(checked_by(parse_net, "tap[=NAME]|user|fd=N[,mac=ADDRESS]..."))
+      ->expected(1)
+      ->take_all();
+  boot.add_option("--port", flags.ports,
+                  "A virtio port of the guest (/dev/virtio-ports/NAME), or another console, at a "
+                  "pty, a file or a socket; may be given several times")
+      ->check(checked_by(parse_port, "NAME[,console][,pty|,file=PATH|,socket=PATH]"))
       ->expected(1)
       ->take_all();
   boot.add_flag("--rng", machine.rng, "A virtio entropy device, fed by the host's kernel");

@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstring>
 
+#include "cli/devices/console.h"
 #include "cli/exit_status.h"
 #include "cli/units.h"
 
@@ -111,6 +112,7 @@ std::string to_json(const BootOutcome& outcome) {
   }
   object["kernel"] = outcome.kernel;
   object["cmdline"] = outcome.command_line;
+  object["console"] = name_of(outcome.console);
   add_milliseconds(object, "start_to_first_run_ms", outcome.times.start_to_first_run);
   add_milliseconds(object, "start_to_marker_ms", outcome.times.start_to_marker);
   add_milliseconds(object, "first_run_to_marker_ms", outcome.times.first_run_to_marker);

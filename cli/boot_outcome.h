@@ -36,6 +36,7 @@ struct BootOutcome {
   ExitCounts exits;
   std::string kernel;
   std::string command_line;
+  ConsoleKind console = ConsoleKind::kOff;
   BootTimes times;
 };
 

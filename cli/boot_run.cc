@@ -1,7 +1,5 @@
 #include "cli/boot_run.h"
 
-#include <unistd.h>
-
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <utility>
@@ -19,17 +17,7 @@ using Clock = std::chrono::steady_clock;
 // A kernel that has said it panicked prints its last lines and resets, unless it was told to hang
 // (panic=0).
 constexpr std::chrono::seconds kPanicGrace{2};
-// How long a slow reader may take for what the guest printed last.
-constexpr std::chrono::seconds kFlushPatience{5};
 constexpr std::size_t kReportedLines = 80;
-
-constexpr std::string_view kHelp =
-    "\nbothy: Ctrl-A x ends the guest, Ctrl-A a sends a Ctrl-A, Ctrl-A h shows this\n";
-
-// A terminal that belongs to another job would stop us when we read it.
-bool may_read(int fd) {
-  return ::isatty(fd) != 1 || ::tcgetpgrp(fd) == ::getpgrp();
-}
 
 // nohup(1), and a shell that starts us in the background, mean what they say.
 bool is_ignored(int signal) {
@@ -66,16 +54,22 @@ Result<BootOutcome> BootRun::run() {
 }
 
 Result<void> BootRun::build() {
-  BOTHY_TRY(console_.start());
-  const int fd = options_.json ? STDERR_FILENO : STDOUT_FILENO;
-  BOTHY_TRY(output_, ConsoleOutput::create(console_.context(), fd, [this](int error_number) {
-              BootOutcome outcome;
-              outcome.kind = BootOutcome::Kind::kOutputBroken;
-              outcome.error_number = error_number;
-              boost::asio::post(control_, [this, outcome] { finish(outcome); });
-            }));
-  BOTHY_TRY(machine_, Machine::build(options_.machine, *this, *output_));
-  BOTHY_TRY(attach_input());
+  BootConsole::Hooks hooks;
+  hooks.broken = [this](int error_number) {
+    BootOutcome outcome;
+    outcome.kind = BootOutcome::Kind::kOutputBroken;
+    outcome.error_number = error_number;
+    boost::asio::post(control_, [this, outcome] { finish(outcome); });
+  };
+  hooks.quit = [this] {
+    BootOutcome outcome;
+    outcome.kind = BootOutcome::Kind::kLeft;
+    boost::asio::post(control_, [this, outcome] { finish(outcome); });
+  };
+  BOTHY_TRY(console_, BootConsole::create(options_, std::move(hooks)));
+  BOTHY_TRY(machine_, Machine::build(options_.machine, *this, console_->sink(), console_->ports()));
+  BOTHY_TRY(console_->attach(*machine_));
+  watch_terminal();
   return open_control_socket();
 }
 
@@ -87,33 +81,15 @@ Result<void> BootRun::open_control_socket() {
   return success();
 }
 
-Result<void> BootRun::attach_input() {
-  CharacterReceiver* receiver = machine_->serial_receiver();
-  if (receiver == nullptr || !may_read(STDIN_FILENO)) {
-    return success();
-  }
-  terminal_ = RawTerminal::enter(STDIN_FILENO);
-  ConsoleInput::Hooks hooks;
-  hooks.quit = [this] {
-    BootOutcome outcome;
-    outcome.kind = BootOutcome::Kind::kLeft;
-    boost::asio::post(control_, [this, outcome] { finish(outcome); });
-  };
-  hooks.help = [] {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kHelp.data(), kHelp.size());
-  };
-  BOTHY_TRY(input_, ConsoleInput::create(console_.context(), STDIN_FILENO, terminal_.has_value(),
-                                         *receiver, std::move(hooks)));
-  input_->start();
-  return success();
-}
-
 void BootRun::watch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
     if (!is_ignored(signal)) {
       signals_.add(signal);
     }
   }
+  // From now on, so that none is missed; what they lead to begins once there is a machine.
+  terminal_signals_.add(SIGCONT);
+  terminal_signals_.add(SIGWINCH);
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (!error) {
       BootOutcome outcome;
@@ -122,10 +98,14 @@ void BootRun::watch_signals() {
       finish(std::move(outcome));
     }
   });
-  continued_.add(SIGCONT);
-  continued_.async_wait([this](const boost::system::error_code& error, int) {
-    if (!error && terminal_) {
-      terminal_->reapply();
+}
+
+void BootRun::watch_terminal() {
+  terminal_signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) {
+      console_->reapply_terminal();
+      console_->follow_size(*machine_);
+      watch_terminal();
     }
   });
 }
@@ -153,27 +133,25 @@ void BootRun::finish(BootOutcome outcome) {
 
 void BootRun::tear_down() noexcept {
   control_server_.reset();
-  // A vCPU may wait for room in the output; the console's executor may wait for the terminal.
-  if (output_) {
-    output_->release_writers();
+  terminal_signals_.cancel();
+  if (console_) {
+    console_->release();
   }
   if (machine_) {
     machine_->stop();
   }
-  console_.stop();
-  input_.reset();
-  if (output_) {
-    output_->flush(Clock::now() + kFlushPatience);
+  if (console_) {
+    console_->stop();
   }
-  terminal_.reset();
 }
 
 void BootRun::collect(BootOutcome& outcome) const {
   outcome.kernel = machine_->kernel_description();
   outcome.command_line = machine_->command_line();
+  outcome.console = machine_->console_kind();
   outcome.exits = machine_->exit_counts();
-  outcome.facts.has_console = options_.machine.serial;
-  outcome.facts.console_tail = output_->tail(kReportedLines);
+  outcome.facts.has_console = machine_->console_kind() != ConsoleKind::kOff;
+  outcome.facts.console_tail = console_->tail(kReportedLines);
   outcome.facts.vcpus = outcome.kind == BootOutcome::Kind::kGuestEnded
                             ? machine_->describe_vcpu(outcome.end.vcpu)
                             : machine_->describe_vcpus();

@@ -9,20 +9,15 @@
 #include <memory>
 #include <optional>
 
+#include "cli/boot_console.h"
 #include "cli/boot_options.h"
 #include "cli/boot_outcome.h"
-#include "devices/backend/console_input.h"
-#include "devices/backend/console_output.h"
-#include "devices/backend/terminal.h"
 #include "vmm/api/control_server.h"
-#include "vmm/base/executor.h"
 #include "vmm/machine/machine.h"
 
 namespace bothy {
 
-// The main thread is the control executor; the console has an executor of its own, so that a
-// stalled terminal never keeps a signal or the timeout from being served. Used once, from the main
-// thread.
+// The main thread is the control executor. Used once, from the main thread.
 class BootRun final : private MachineListener {
  public:
   // `deadline` is that of --timeout, which counts over all restarts.
@@ -35,9 +30,9 @@ class BootRun final : private MachineListener {
 
  private:
   [[nodiscard]] Result<void> build();
-  [[nodiscard]] Result<void> attach_input();
   [[nodiscard]] Result<void> open_control_socket();
   void watch_signals();
+  void watch_terminal();
   void watch_deadline();
   // The first outcome counts. Control thread only.
   void finish(BootOutcome outcome);
@@ -59,14 +54,11 @@ class BootRun final : private MachineListener {
   // In the order of building.
   boost::asio::io_context control_{1};
   boost::asio::signal_set signals_{control_};
-  boost::asio::signal_set continued_{control_};
+  boost::asio::signal_set terminal_signals_{control_};
   boost::asio::steady_timer timeout_{control_};
   boost::asio::steady_timer panic_grace_{control_};
-  Executor console_{"console"};
-  std::unique_ptr<ConsoleOutput> output_;
+  std::unique_ptr<BootConsole> console_;
   std::unique_ptr<Machine> machine_;
-  std::optional<RawTerminal> terminal_;
-  std::unique_ptr<ConsoleInput> input_;
   std::unique_ptr<ControlServer> control_server_;
 };
 

@@ -1,5 +1,6 @@
 #include "cli/describe_machine.h"
 
+#include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
 
@@ -30,9 +31,14 @@ boost::json::object describe_machine(const BootOptions& options) {
   object["cpus"] = machine.vcpus;
   object["memory"] = machine.memory;
   object["memory-backing"] = name_of(machine.backing);
-  object["console"] = machine.serial ? "serial" : "off";
   object["disk"] = describe(machine.disks);
   object["net"] = describe(machine.nets);
+  object["console"] = describe(machine.console);
+  boost::json::array ports;
+  for (const PortConfig& port : machine.ports) {
+    ports.push_back(describe(port));
+  }
+  object["port"] = std::move(ports);
   object["rng"] = machine.rng;
   object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
   if (options.timeout) {

@@ -2,10 +2,18 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 
 namespace bothy {
+
+// A terminal's size in characters; 0 x 0: not known.
+struct ConsoleSize {
+  std::uint16_t columns = 0;
+  std::uint16_t rows = 0;
+  friend bool operator==(const ConsoleSize&, const ConsoleSize&) = default;
+};
 
 // Takes what the guest sends. Any thread, several at once.
 class CharacterSink {

@@ -7,31 +7,19 @@
 #include <memory>
 #include <string>
 
+#include "devices/backend/console_config.h"
 #include "devices/character.h"
 #include "vmm/base/result.h"
 
 namespace bothy {
-
-// What a user can choose.
-struct CharacterBackendConfig {
-  enum class Kind {
-    kStdio,   // the standard descriptors: whoever started us
-    kPty,     // a pseudo-terminal of our own
-    kFile,    // output only, appended to `path`
-    kSocket,  // a listening unix socket at `path`, for one client at a time
-  };
-
-  Kind kind = Kind::kStdio;
-  std::string path;
-  friend bool operator==(const CharacterBackendConfig&, const CharacterBackendConfig&) = default;
-};
 
 // A sink with the other direction, and an end. Built, served and destroyed by its owner, with the
 // executor stopped at both ends of its life or not yet running; all else happens there.
 class CharacterBackend : public CharacterSink {
  public:
   // Hands what comes from the host to `receiver` from now on, and calls `on_peer`, on the executor,
-  // whenever somebody comes to the other end or leaves it. Once. The receiver outlives this object.
+  // whenever somebody comes to the other end or leaves it. Once. The receiver outlives this
+  // object, or its flush().
   virtual void serve(CharacterReceiver& receiver, std::function<void(bool present)> on_peer) = 0;
   // Ends waiting: from now on everything is taken at once, and what doesn't fit is dropped. Any
   // thread.

@@ -20,10 +20,14 @@ bool hung_up(int fd) noexcept {
 }  // namespace
 
 PeerStream::~PeerStream() {
-  if (receiver_ != nullptr) {
-    receiver_->set_room_hook(nullptr);
-  }
+  leave_receiver();
   release_writers();
+}
+
+void PeerStream::leave_receiver() noexcept {
+  if (receiver_ != nullptr) {
+    std::exchange(receiver_, nullptr)->set_room_hook(nullptr);
+  }
 }
 
 void PeerStream::serve(CharacterReceiver& receiver, std::function<void(bool)> on_peer,
@@ -229,6 +233,7 @@ void PeerStream::release_writers() noexcept {
 }
 
 void PeerStream::flush(std::chrono::steady_clock::time_point deadline) noexcept {
+  leave_receiver();
   while (attached_ && ring_.size() > 0) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());

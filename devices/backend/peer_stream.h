@@ -42,6 +42,7 @@ class PeerStream final : public CharacterSink {
   void flush(std::chrono::steady_clock::time_point deadline) noexcept;
 
  private:
+  void leave_receiver() noexcept;
   [[nodiscard]] std::size_t take(std::span<const std::byte> bytes) noexcept;
   [[nodiscard]] std::size_t keep_newest(std::span<const std::byte> bytes);
   void drain();

@@ -1,5 +1,6 @@
 #include "devices/backend/terminal.h"
 
+#include <sys/ioctl.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -87,6 +88,12 @@ RawTerminal::~RawTerminal() {
   if (fd_ >= 0) {
     restore();
   }
+}
+
+ConsoleSize terminal_size(int fd) noexcept {
+  winsize size{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? ConsoleSize{size.ws_col, size.ws_row}
+                                             : ConsoleSize{};
 }
 
 void RawTerminal::reapply() const noexcept {

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "devices/character.h"
 #include "vmm/base/result.h"
 
 namespace bothy {
@@ -29,5 +30,8 @@ class RawTerminal {
 
   int fd_;  // not owned: a standard descriptor; -1 once moved from
 };
+
+// The terminal's size; 0 x 0 when `fd` is none, or doesn't know.
+[[nodiscard]] ConsoleSize terminal_size(int fd) noexcept;
 
 }  // namespace bothy

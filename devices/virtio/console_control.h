@@ -10,19 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "devices/character.h"
 #include "devices/virtio/device.h"
 #include "devices/virtio/doorbell.h"
 #include "devices/virtio/queue_worker.h"
 #include "vmm/base/log.h"
 
 namespace bothy::virtio {
-
-// A terminal's size in characters; 0 x 0: not known.
-struct ConsoleSize {
-  std::uint16_t columns = 0;
-  std::uint16_t rows = 0;
-  friend bool operator==(const ConsoleSize&, const ConsoleSize&) = default;
-};
 
 // What the device owes the driver is kept as a set for each port and not as a list, so no guest can
 // make it grow: a message that waits for a buffer is the latest of its kind. All functions run on

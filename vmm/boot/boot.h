@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vmm/base/result.h"
@@ -18,10 +19,23 @@
 
 namespace bothy::boot {
 
+// More of the command line's defaults, by whether the kernel holds a text (KernelOptions::text).
+struct KernelDependentWords {
+  struct Words {
+    std::string first;  // CommandLine::add_default()
+    std::string last;   // CommandLine::add_last_default()
+    friend bool operator==(const Words&, const Words&) = default;
+  };
+  std::string_view text;
+  Words with;
+  Words without;
+};
+
 struct BootRequest {
   std::string kernel;                // a file's path
   std::vector<std::string> initrds;  // likewise; loaded as one, in this order
   CommandLine command_line;
+  KernelDependentWords words;
   GuestAddress rsdp = 0;  // where the ACPI tables' root is, 0 without
   KernelOptions options;
 };
@@ -34,6 +48,7 @@ struct BootEntry {
   MemoryRange kernel;          // with its .bss, or room to unpack itself
   MemoryRange initrd;          // of size 0 when there is none
   std::string command_line;    // as the kernel gets it
+  bool has_text = false;       // the kernel holds the text asked for
   std::string description;     // for people: what was loaded, and how it is entered
 };
 

@@ -60,6 +60,12 @@ void CommandLine::add_default(std::string_view words) {
   }
 }
 
+void CommandLine::add_last_default(std::string_view words) {
+  for (const std::string_view word : split_words(words)) {
+    last_defaults_.emplace_back(word);
+  }
+}
+
 void CommandLine::add_user(std::string_view text) {
   if (!user_.empty() && !text.empty()) {
     user_ += ' ';
@@ -79,18 +85,36 @@ bool CommandLine::user_sets(std::string_view parameter) const {
   return false;
 }
 
-Result<std::string> CommandLine::assemble(std::size_t limit) const {
-  std::string line;
-  for (const std::string& word : defaults_) {
+void CommandLine::append_defaults(std::string& line, const std::vector<std::string>& words) const {
+  for (const std::string& word : words) {
     if (!user_sets(parameter_name(word))) {
-      line += word;
-      line += ' ';
+      line += (line.empty() ? "" : " ") + word;
     }
   }
-  const std::size_t defaults_size = line.size();
-  line += user_;
-  if (user_.empty() && !line.empty()) {
-    line.pop_back();
+}
+
+Result<std::string> CommandLine::assemble(std::size_t limit) const {
+  // Where what is init's begins.
+  std::string_view users = user_;
+  std::string_view inits;
+  for (const std::string_view word : split_words(user_)) {
+    if (word == "--") {
+      const auto at = static_cast<std::size_t>(word.data() - user_.data());
+      inits = users.substr(at);
+      users = users.substr(0, at);
+      break;
+    }
+  }
+  std::string line;
+  append_defaults(line, defaults_);
+  if (!users.empty()) {
+    line += (line.empty() ? "" : " ") + std::string(users);
+  }
+  if (std::ranges::count(users, '"') % 2 == 0) {  // else they would be part of the user's last word
+    append_defaults(line, last_defaults_);
+  }
+  if (!inits.empty()) {
+    line += (line.empty() || is_space(line.back()) ? "" : " ") + std::string(inits);
   }
   const auto bad = std::find_if(line.begin(), line.end(), is_forbidden);
   if (bad != line.end()) {
@@ -103,8 +127,7 @@ Result<std::string> CommandLine::assemble(std::size_t limit) const {
     return make_error(ErrorCode::kInvalid,
                       "the kernel command line is {} bytes too long: it has {}, of which bothy's "
                       "defaults are {}, and this kernel takes {}; shorten it",
-                      line.size() - limit, line.size(), std::min(defaults_size, line.size()),
-                      limit);
+                      line.size() - limit, line.size(), line.size() - user_.size(), limit);
   }
   return line;
 }

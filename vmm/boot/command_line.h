@@ -23,12 +23,14 @@ inline constexpr std::size_t kDefaultCommandLineLimit = 2047;
 
 // The rule: first the defaults, in the order they were added, without each whose parameter the user
 // sets too ("panic=5" and "panic" drop "panic=-1"; the kernel takes '-' and '_' in a name for the
-// same); then, verbatim, the user's text. What the user wrote after a word "--" goes to init, and
-// drops nothing.
+// same); then, verbatim, the user's text; then the last defaults, by the same rule. What the user
+// wrote after a word "--" goes to init: it drops nothing, and comes after all else.
 class CommandLine {
  public:
   // One or several words. Must not contain "--".
   void add_default(std::string_view words);
+  // For words that look at what the user's have set: the kernel takes a line from its front.
+  void add_last_default(std::string_view words);
   // Joined with a space when there are several.
   void add_user(std::string_view text);
 
@@ -36,10 +38,14 @@ class CommandLine {
   // Fails with kInvalid when it is too long, or holds bytes that no command line can.
   [[nodiscard]] Result<std::string> assemble(std::size_t limit = kDefaultCommandLineLimit) const;
 
- private:
+  // Whether the user's text has a word for that parameter.
   [[nodiscard]] bool user_sets(std::string_view parameter) const;
 
+ private:
+  void append_defaults(std::string& line, const std::vector<std::string>& words) const;
+
   std::vector<std::string> defaults_;
+  std::vector<std::string> last_defaults_;
   std::string user_;
 };
 

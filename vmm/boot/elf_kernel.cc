@@ -1,6 +1,7 @@
 #include "vmm/boot/elf_kernel.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string_view>
 
 #include "vmm/arch/x86_64/layout.h"
@@ -203,6 +204,26 @@ std::optional<GuestAddress> find_pvh_entry(const ElfPlan& plan) {
     }
   }
   return std::nullopt;
+}
+
+bool has_text(const ElfPlan& plan, std::string_view text) noexcept {
+  if (plan.pieces.empty() || text.empty()) {
+    return false;
+  }
+  // From the end: constants follow code, and are less of it.
+  constexpr std::size_t kStep = layout::kMiB;
+  const std::span<std::byte> all = plan.pieces.front().to;
+  for (std::size_t end = all.size(); end >= text.size();) {
+    const std::size_t start = end - std::min(end, kStep);
+    if (::memmem(all.data() + start, end - start, text.data(), text.size()) != nullptr) {
+      return true;
+    }
+    if (start == 0) {
+      return false;
+    }
+    end = start + text.size() - 1;  // one that lies across the border is whole in the next step
+  }
+  return false;
 }
 
 bool has_code_at(const ElfPlan& plan, GuestAddress entry) noexcept {

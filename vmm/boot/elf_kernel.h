@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "vmm/base/result.h"
@@ -55,6 +56,9 @@ struct ElfPlan {
 
 // Once the pieces are filled. The 32-bit entry of the PVH note, if there is one; nothing otherwise.
 [[nodiscard]] std::optional<GuestAddress> find_pvh_entry(const ElfPlan& plan);
+
+// True when `text` is in what the image brought into memory of its first segment.
+[[nodiscard]] bool has_text(const ElfPlan& plan, std::string_view text) noexcept;
 
 // True when `entry` is within what the image brought into memory.
 [[nodiscard]] bool has_code_at(const ElfPlan& plan, GuestAddress entry) noexcept;

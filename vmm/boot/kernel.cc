@@ -49,13 +49,14 @@ LoadedKernel from_header(const setup_header& header) noexcept {
 
 // Says where a filled plan is entered: through its PVH note, else by the 64-bit protocol.
 Result<LoadedKernel> enter_elf(const std::string& name, const ElfPlan& plan,
-                               const setup_header& header) {
+                               const setup_header& header, std::string_view text) {
   LoadedKernel kernel = from_header(header);
   const auto pvh = find_pvh_entry(plan);
   kernel.protocol = pvh ? EntryProtocol::kPvh : EntryProtocol::kLinux64;
   kernel.entry = pvh.value_or(plan.elf_entry);
   kernel.start = plan.start;
   kernel.end = plan.end;
+  kernel.has_text = has_text(plan, text);
   if (!has_code_at(plan, kernel.entry)) {
     return make_error(ErrorCode::kBadImage,
                       "{} can't be entered: its {} entry point {:#x} lies outside its segments",
@@ -68,7 +69,8 @@ std::string_view protocol_name(EntryProtocol protocol) noexcept {
   return protocol == EntryProtocol::kPvh ? "PVH" : "the 64-bit protocol";
 }
 
-Result<LoadedKernel> load_elf(const ImageFile& file, Bytes head, GuestMemory& memory) {
+Result<LoadedKernel> load_elf(const ImageFile& file, Bytes head, const KernelOptions& options,
+                              GuestMemory& memory) {
   BOTHY_TRY(const Elf64_Ehdr header, check_elf_header(file.name(), head));
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   BOTHY_TRY(file.read(header.e_phoff, std::as_writable_bytes(std::span(segments))));
@@ -77,7 +79,7 @@ Result<LoadedKernel> load_elf(const ImageFile& file, Bytes head, GuestMemory& me
   for (const ElfPiece& piece : plan.pieces) {
     BOTHY_TRY(file.read_over_zeros(piece.offset, piece.to));
   }
-  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan, plain_header()));
+  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan, plain_header(), options.text));
   kernel.description = fmt::format("ELF kernel, booted through {}", protocol_name(kernel.protocol));
   return kernel;
 }
@@ -168,7 +170,7 @@ Result<LoadedKernel> load_packed_elf(const ImageFile& file, Content format,
             plan_unpacked(file.name(), packed.value().head, options.unpack_limit, memory));
   advise_huge_pages(memory, {plan.start, plan.end - plan.start});
   BOTHY_TRY(fill_from(std::move(packed).value(), file.name(), plan));
-  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan, plain_header()));
+  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan, plain_header(), options.text));
   kernel.description = fmt::format("{} of an ELF kernel, booted through {}", describe(format),
                                    protocol_name(kernel.protocol));
   return kernel;
@@ -211,7 +213,7 @@ Result<PayloadOutcome> load_payload(const ImageFile& file, const BzImage& image,
   }
   advise_huge_pages(memory, {plan.value().start, plan.value().end - plan.value().start});
   BOTHY_TRY(fill_from(std::move(packed).value(), file.name(), plan.value()));
-  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan.value(), image.header));
+  BOTHY_TRY(LoadedKernel kernel, enter_elf(file.name(), plan.value(), image.header, options.text));
   kernel.description = fmt::format("{} payload, booted directly through {}",
                                    compression_name(format), protocol_name(kernel.protocol));
   return PayloadOutcome{std::move(kernel), {}};
@@ -252,7 +254,7 @@ Result<LoadedKernel> load_kernel(const std::string& path, const KernelOptions& o
   BOTHY_TRY(const std::vector<std::byte> head, file.head(kContentHead));
   const Content content = detect_content(head);
   if (content == Content::kElf) {
-    return load_elf(file, head, memory);
+    return load_elf(file, head, options, memory);
   }
   if (content == Content::kBzImage) {
     return load_any_bzimage(file, head, options, memory);

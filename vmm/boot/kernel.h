@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
@@ -23,6 +24,9 @@ struct KernelOptions {
   // Unpack a bzImage's kernel on the host and enter it directly where that is possible; otherwise
   // the kernel unpacks itself, which is slower.
   bool unpack = true;
+  // Looked for in an ELF kernel's first segment, code and constants: a text that a driver brings
+  // with it. Not looked for when empty.
+  std::string_view text;
   // No more than so much is unpacked.
   std::uint64_t unpack_limit = 512ULL << 20U;
 };
@@ -36,6 +40,7 @@ struct LoadedKernel {
   setup_header header{};
   std::size_t command_line_limit = 0;  // without the NUL
   GuestAddress initrd_end = 0;         // an initrd must end at or below
+  bool has_text = false;               // false too where it can't be looked for
   std::string description;
 };
 

@@ -9,6 +9,7 @@
 #include "vmm/arch/x86_64/mp_table.h"
 #include "vmm/base/worker.h"
 #include "vmm/boot/boot.h"
+#include "vmm/machine/console_plan.h"
 #include "vmm/machine/memory_layout.h"
 #include "vmm/machine/platform_devices.h"
 #include "vmm/machine/virtio_devices.h"
@@ -20,8 +21,6 @@ namespace {
 // What a guest gets when its user says nothing else, and why.
 boot::CommandLine make_command_line(const MachineConfig& config) {
   boot::CommandLine line;
-  // Without a word Linux takes a port for its console that isn't there, two exits a character.
-  line.add_default(config.serial ? "console=ttyS0" : "console=null");
   // There is none, and finding that out takes a hundred exits.
   line.add_default("pci=off");
   // A panic ends the guest at once, and leaves the mark that tells it from a reboot
@@ -78,11 +77,11 @@ Machine::~Machine() {
 }
 
 Result<std::unique_ptr<Machine>> Machine::build(const MachineConfig& config,
-                                                MachineListener& listener,
-                                                CharacterSink& serial_sink) {
+                                                MachineListener& listener, CharacterSink& console,
+                                                std::span<CharacterSink* const> ports) {
   BOTHY_TRY(validate(config));
   auto machine = std::unique_ptr<Machine>(new Machine(listener));
-  BOTHY_TRY(machine->assemble(config, serial_sink));
+  BOTHY_TRY(machine->assemble(config, console, ports));
   return machine;
 }
 
@@ -111,8 +110,23 @@ void Machine::stop() noexcept {
   }
 }
 
-CharacterReceiver* Machine::serial_receiver() noexcept {
-  return devices_->serial_receiver();
+CharacterReceiver* Machine::console_receiver() noexcept {
+  return console_kind_ == ConsoleKind::kVirtio ? &virtio_->console()->port(0)
+                                               : devices_->serial_receiver();
+}
+
+CharacterReceiver& Machine::port_receiver(std::size_t port) noexcept {
+  return virtio_->ports()->port(port);
+}
+
+void Machine::set_port_open(std::size_t port, bool open) {
+  virtio_->ports()->set_open(port, open);
+}
+
+void Machine::resize_console(ConsoleSize size) {
+  if (virtio_->console() != nullptr) {
+    virtio_->console()->resize(size);
+  }
 }
 
 Result<std::uint64_t> Machine::resize_disk(std::string_view id) {
@@ -165,7 +179,8 @@ std::string Machine::describe_vcpus() const {
   return text;
 }
 
-Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& serial_sink) {
+Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& console,
+                               std::span<CharacterSink* const> ports) {
   const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
   BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
   memory_.emplace(std::move(memory));
@@ -189,8 +204,8 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& seria
   BOTHY_TRY(Vm vm, Vm::create(kvm, *memory_));
   vm_.emplace(std::move(vm));
 
-  BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, serial_sink));
-  BOTHY_TRY(virtio_, VirtioDevices::create(config, *vm_, *memory_, mmio_));
+  BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, console));
+  BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, ports}, *vm_, *memory_, mmio_));
   BOTHY_TRY(create_vcpus(kvm, supported, config.vcpus));
   BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
   VcpuEntry entry;
@@ -202,7 +217,8 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& seria
 Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
   AcpiConfig acpi;
   acpi.vcpus = config.vcpus;
-  acpi.serial = config.serial;
+  const ConsolePlan console = plan_console(config);
+  acpi.serial = console.serial;
   acpi.virtio_mmio = virtio_windows(config);
   BOTHY_TRY(const GuestAddress rsdp, write_acpi_tables(acpi, *memory_));
   BOTHY_TRY(write_mp_table(config.vcpus, *memory_));
@@ -211,9 +227,15 @@ Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config) {
   request.kernel = config.kernel;
   request.initrds = config.initrds;
   request.command_line = make_command_line(config);
+  if (console.with_driver != console.without_driver) {
+    request.words.text = kConsoleDriverText;
+  }
+  request.words.with = console.with_driver.words;
+  request.words.without = console.without_driver.words;
   request.options.unpack = config.unpack_kernel;
   request.rsdp = rsdp;
   BOTHY_TRY(boot::BootEntry loaded, boot::load(request, *memory_));
+  console_kind_ = (loaded.has_text ? console.with_driver : console.without_driver).kind;
   kernel_ = std::move(loaded.description);
   command_line_ = std::move(loaded.command_line);
   const arch::CpuEntry entry = cpu_entry(loaded);

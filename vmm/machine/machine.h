@@ -70,18 +70,26 @@ class MachineListener {
 // thread.
 class Machine final : private VcpuHandler, private GuestEvents {
  public:
-  // The listener, and the sink that the serial port writes to, outlive the machine.
-  [[nodiscard]] static Result<std::unique_ptr<Machine>> build(const MachineConfig& config,
-                                                              MachineListener& listener,
-                                                              CharacterSink& serial_sink);
+  // `console` gets what the guest's console prints, and each of `ports` what comes from the port
+  // of that index. They and the listener outlive the machine.
+  [[nodiscard]] static Result<std::unique_ptr<Machine>> build(
+      const MachineConfig& config, MachineListener& listener, CharacterSink& console,
+      std::span<CharacterSink* const> ports = {});
   ~Machine() override;
 
   [[nodiscard]] Result<void> start();
   // Stops and joins every vCPU, then stops the devices. Harmless when it has been called before.
   void stop() noexcept;
 
-  // The serial port's receiving side; null without one. It may be used from any thread.
-  [[nodiscard]] CharacterReceiver* serial_receiver() noexcept;
+  // What the guest's console is: never kAuto.
+  [[nodiscard]] ConsoleKind console_kind() const noexcept { return console_kind_; }
+  // Where its input goes; null without one. Receivers may be used from any thread.
+  [[nodiscard]] CharacterReceiver* console_receiver() noexcept;
+  [[nodiscard]] CharacterReceiver& port_receiver(std::size_t port) noexcept;
+  // Somebody has come to the host's end of a port, or left it. Any thread, until stop().
+  void set_port_open(std::size_t port, bool open);
+  // The terminal that shows the console has this size. Any thread, until stop().
+  void resize_console(ConsoleSize size);
 
   // Looks again how large the file of a disk is, and tells the guest; its length in bytes.
   // kNotFound when there is no disk with that id.
@@ -107,7 +115,8 @@ class Machine final : private VcpuHandler, private GuestEvents {
 
   explicit Machine(MachineListener& listener) noexcept;
 
-  [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& serial_sink);
+  [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& console,
+                                      std::span<CharacterSink* const> ports);
   // ACPI tables, kernel, initrd and boot tables into guest memory.
   [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config);
   [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm,
@@ -130,6 +139,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   std::atomic<bool> panicked_{false};
   std::atomic<bool> marked_{false};
 
+  ConsoleKind console_kind_ = ConsoleKind::kOff;
   std::string kernel_;
   std::string command_line_;
 

@@ -1,5 +1,10 @@
 #include "vmm/machine/machine_config.h"
 
+#include <algorithm>
+#include <set>
+#include <string_view>
+
+#include "devices/virtio/console.h"
 #include "vmm/arch/x86_64/layout.h"
 
 namespace bothy {
@@ -12,6 +17,36 @@ constexpr std::uint64_t kMinMemory = 8 * layout::kMiB;
 // More than any processor addresses; what this host's addresses is checked when the machine is
 // built.
 constexpr std::uint64_t kMaxMemory = 1ULL << 52U;
+// Linux keeps a port's name in sysfs, and takes any length; udev names a link after it.
+constexpr std::size_t kMaxPortName = 63;
+
+bool is_port_name(const std::string& name) noexcept {
+  constexpr std::string_view kOther = "._:-";
+  return !name.empty() && name.size() <= kMaxPortName && std::ranges::all_of(name, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kOther.find(c) != std::string_view::npos;
+  });
+}
+
+Result<void> validate_ports(const std::vector<PortConfig>& ports) {
+  if (ports.size() > virtio::Console::kMaxPorts) {
+    return make_error(ErrorCode::kInvalid,
+                      "--port: {} ports are more than a machine has: at most {}", ports.size(),
+                      virtio::Console::kMaxPorts);
+  }
+  std::set<std::string_view> names;
+  for (const PortConfig& port : ports) {
+    if (!is_port_name(port.name)) {
+      return make_error(ErrorCode::kInvalid,
+                        "--port: '{}' is no port's name: 1 to {} letters, digits and '._:-' are",
+                        port.name, kMaxPortName);
+    }
+    if (!names.insert(port.name).second) {
+      return make_error(ErrorCode::kInvalid, "--port: two ports are named '{}'", port.name);
+    }
+  }
+  return success();
+}
 
 Result<void> validate_disks(const std::vector<DiskConfig>& disks) {
   for (std::size_t i = 0; i < disks.size(); ++i) {
@@ -54,7 +89,8 @@ Result<void> validate(const MachineConfig& config) {
     return make_error(ErrorCode::kInvalid, "--memory of {} bytes is not a multiple of {} KiB",
                       config.memory, unit / layout::kKiB);
   }
-  return validate_disks(config.disks);
+  BOTHY_TRY(validate_disks(config.disks));
+  return validate_ports(config.ports);
 }
 
 }  // namespace bothy

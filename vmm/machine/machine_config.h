@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "devices/backend/console_config.h"
 #include "devices/backend/disk_config.h"
 #include "devices/backend/net_config.h"
 #include "vmm/base/result.h"
@@ -22,10 +23,11 @@ struct MachineConfig {
   std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
   MemoryBacking backing = MemoryBacking::kAnonymous;
 
-  bool serial = true;             // a 16550 at COM1, and the guest's console on it
-  bool rng = false;               // a virtio entropy device
   std::vector<DiskConfig> disks;  // each with an id of its own
   std::vector<NetConfig> nets;
+  ConsoleConfig console;
+  std::vector<PortConfig> ports;  // of a virtio console beside the guest's own
+  bool rng = false;               // a virtio entropy device
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

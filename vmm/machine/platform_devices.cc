@@ -12,6 +12,7 @@
 #include "devices/legacy/serial.h"
 #include "guest/protocol/boot_marker.h"
 #include "vmm/arch/x86_64/layout.h"
+#include "vmm/machine/console_plan.h"
 
 namespace bothy {
 namespace {
@@ -67,7 +68,7 @@ Result<std::unique_ptr<PlatformDevices>> PlatformDevices::create(const MachineCo
                                                                  CharacterSink& serial_sink) {
   auto devices = std::make_unique<X86Devices>(events);
   BOTHY_TRY(devices->attach(ports));
-  if (config.serial) {
+  if (plan_console(config).serial) {
     BOTHY_TRY(devices->attach_serial(vm, ports, serial_sink));
   }
   return devices;

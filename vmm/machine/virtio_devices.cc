@@ -5,12 +5,26 @@
 
 #include "devices/virtio/rng.h"
 #include "vmm/arch/x86_64/layout.h"
+#include "vmm/machine/console_plan.h"
 
 namespace bothy {
 namespace {
 
+std::vector<virtio::ConsolePortSpec> port_specs(const MachineConfig& config,
+                                                const ConsoleSinks& sinks) {
+  std::vector<virtio::ConsolePortSpec> specs;
+  for (std::size_t i = 0; i < config.ports.size(); ++i) {
+    const PortConfig& port = config.ports[i];
+    // A file always takes what comes; to anything else somebody comes and goes.
+    const bool open = port.backend.kind == CharacterBackendConfig::Kind::kFile;
+    specs.push_back({port.name, port.is_console, open, sinks.ports[i]});
+  }
+  return specs;
+}
+
 std::size_t device_count(const MachineConfig& config) noexcept {
-  return config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U);
+  return (plan_console(config).virtio ? 1U : 0U) + (config.ports.empty() ? 0U : 1U) +
+         config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U);
 }
 
 }  // namespace
@@ -25,7 +39,8 @@ std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config) {
   return windows;
 }
 
-Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig& config, Vm& vm,
+Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig& config,
+                                                             const ConsoleSinks& sinks, Vm& vm,
                                                              const GuestMemory& memory, Bus& mmio) {
   std::unique_ptr<VirtioDevices> all(new VirtioDevices);
   const auto windows = virtio_windows(config);
@@ -37,15 +52,28 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
                       windows.size(), layout::kMaxVirtio);
   }
   BOTHY_TRY(all->executor_.start());
-  BOTHY_TRY(DeviceList devices, all->make_devices(config));
+  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     BOTHY_TRY(all->attach(std::move(devices[i]), windows.at(i), vm, memory, mmio));
   }
   return all;
 }
 
-Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config) {
+Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config,
+                                                              const ConsoleSinks& sinks) {
   DeviceList devices;
+  // First, since Linux looks at them in this order: the sooner it prints there the better.
+  if (plan_console(config).virtio) {
+    auto console = std::make_unique<virtio::Console>(
+        executor_.context(), std::vector{virtio::ConsolePortSpec{{}, true, true, &sinks.console}});
+    console_ = console.get();
+    devices.push_back(std::move(console));
+  }
+  if (!config.ports.empty()) {
+    auto ports = std::make_unique<virtio::Console>(executor_.context(), port_specs(config, sinks));
+    ports_ = ports.get();
+    devices.push_back(std::move(ports));
+  }
   for (const DiskConfig& disk : config.disks) {
     BOTHY_TRY(auto block, virtio::Block::create(disk));
     disks_.push_back(block.get());

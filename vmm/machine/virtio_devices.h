@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "devices/bus.h"
+#include "devices/character.h"
 #include "devices/interrupt.h"
 #include "devices/virtio/block.h"
+#include "devices/virtio/console.h"
 #include "devices/virtio/mmio.h"
 #include "devices/virtio/net.h"
 #include "vmm/arch/x86_64/acpi.h"
@@ -24,11 +26,18 @@ namespace bothy {
 // Where the virtio devices of a configuration are, in the order in which create() makes them.
 [[nodiscard]] std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config);
 
+// Where consoles print. Outlives the devices.
+struct ConsoleSinks {
+  CharacterSink& console;
+  std::span<CharacterSink* const> ports;  // as many as the configuration has
+};
+
 // One executor serves them all. What it was built with outlives it.
 class VirtioDevices {
  public:
   // Adds every device to `mmio` and binds its interrupt and doorbells.
   [[nodiscard]] static Result<std::unique_ptr<VirtioDevices>> create(const MachineConfig& config,
+                                                                     const ConsoleSinks& sinks,
                                                                      Vm& vm,
                                                                      const GuestMemory& memory,
                                                                      Bus& mmio);
@@ -41,6 +50,10 @@ class VirtioDevices {
 
   // In the order of the configuration. They live as long as this.
   [[nodiscard]] std::span<const virtio::Net* const> nets() const noexcept { return nets_; }
+  // The guest's console, and the device that has the ports; null without. They live as long as
+  // this.
+  [[nodiscard]] virtio::Console* console() const noexcept { return console_; }
+  [[nodiscard]] virtio::Console* ports() const noexcept { return ports_; }
 
   // Stops every device and the executor; no vCPU may run any longer. Harmless when called again.
   void stop() noexcept;
@@ -51,7 +64,8 @@ class VirtioDevices {
   using DeviceList = std::vector<std::unique_ptr<virtio::Device>>;
 
   // In the order of their windows.
-  [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config);
+  [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config,
+                                                const ConsoleSinks& sinks);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
                                     const VirtioMmioDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
@@ -61,6 +75,8 @@ class VirtioDevices {
   std::vector<std::unique_ptr<virtio::MmioTransport>> transports_;
   std::vector<virtio::Block*> disks_;     // of transports_
   std::vector<const virtio::Net*> nets_;  // likewise
+  virtio::Console* console_ = nullptr;    // of transports_, as what follows
+  virtio::Console* ports_ = nullptr;
 };
 
 }  // namespace bothy

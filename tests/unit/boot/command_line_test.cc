@@ -67,6 +67,23 @@ TEST_CASE("The user's word wins over a default of the same parameter") {
   CHECK(line("panic=-1", "quiet -- panic=5") == "panic=-1 quiet -- panic=5");
 }
 
+TEST_CASE("The last defaults come behind the user's words, and before init's") {
+  const auto with_last = [](std::string_view user) {
+    CommandLine command_line;
+    command_line.add_default("a=1");
+    command_line.add_last_default("y=1 z");
+    command_line.add_user(user);
+    return command_line.assemble().value();
+  };
+  CHECK(with_last("") == "a=1 y=1 z");
+  CHECK(with_last("quiet") == "a=1 quiet y=1 z");
+  CHECK(with_last("y=2") == "a=1 y=2 z");
+  CHECK(with_last("b -- y=2") == "a=1 b  y=1 z -- y=2");
+  CHECK(with_last("--") == "a=1 y=1 z --");
+  // A quote that nobody closes would take them in.
+  CHECK(with_last("b=\"c d") == "a=1 b=\"c d");
+}
+
 TEST_CASE("The user's text is kept to the byte, several pieces in order") {
   CHECK(line("a", "  b   \"c  d\"\te ") == "a   b   \"c  d\"\te ");
   CommandLine command_line;

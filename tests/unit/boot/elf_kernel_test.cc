@@ -28,6 +28,9 @@ ByteVector with_header_field(std::size_t field, T value) {
   return image;
 }
 
+constexpr std::string_view kText = "a driver's text";
+constexpr std::size_t kSize = 3 * layout::kMiB + 5;
+
 }  // namespace
 
 TEST_CASE("An ELF kernel with a PVH note is entered through it") {
@@ -83,6 +86,29 @@ TEST_CASE("A compressed ELF kernel is unpacked") {
     CHECK(holds(memory, kBase, elf.segments[0].content));
     CHECK(holds(memory, 0x2000000, elf.segments[1].content));
   }
+}
+
+TEST_CASE("A text of the kernel decides on more words, wherever in its code and constants it is") {
+  // Larger than one step of the search, and the text across a border of steps.
+  const std::size_t at = GENERATE(std::size_t{0}, kSize - kText.size(), kSize - layout::kMiB - 7,
+                                  kSize - layout::kMiB - kText.size());
+  const bool there = GENERATE(true, false);
+  ElfImage elf = small_elf();
+  ByteVector& code = elf.segments[0].content;
+  code.resize(kSize);
+  poke(code, 0x40, std::uint8_t{0xf4});
+  std::ranges::copy(test::to_bytes(kText), code.begin() + static_cast<std::ptrdiff_t>(at));
+  if (!there) {
+    poke(code, at + kText.size() - 1, std::byte{});
+  }
+  GuestMemory memory = guest_memory();
+  const test::TestFile file(elf.build());
+  BootRequest request = request_for(file.path());
+  request.command_line.add_user("quiet");
+  request.words = {kText, {"with=1", "last"}, {"without=1", ""}};
+  const BootEntry entry = load_good(request, memory);
+  CHECK(entry.has_text == there);
+  CHECK(entry.command_line == (there ? "with=1 quiet last" : "without=1 quiet"));
 }
 
 TEST_CASE("A compressed file that is no kernel is refused for what it holds") {
