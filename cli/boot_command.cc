@@ -10,6 +10,7 @@
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
+#include "cli/devices/vsock.h"
 #include "cli/units.h"
 
 namespace bothy {
@@ -36,6 +37,7 @@ struct BootFlags {
   std::string payload = "unpack";
   std::vector<std::string> disks;
   std::vector<std::string> nets;
+  std::string vsock;
 };
 
 MemoryBacking backing_from(const std::string& name) {
@@ -58,6 +60,9 @@ BootOptions resolve(const BootFlags& flags) {
   options.machine.disks = parse_disks(flags.disks);
   options.machine.nets = parse_nets(flags.nets);
   options.restart_on_reboot = flags.on_reboot == "restart";
+  if (!flags.vsock.empty()) {
+    options.machine.vsock = parse_vsock(flags.vsock).value();
+  }
   if (!flags.timeout.empty()) {
     options.timeout = parse_duration(flags.timeout).value();
   }
@@ -114,6 +119,9 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
       ->expected(1)
       ->take_all();
   boot.add_flag("--rng", machine.rng, "A virtio entropy device, fed by the host's kernel");
+  boot.add_option("--vsock", flags.vsock,
+                  "The guest's vsock ports as unix sockets of the host, at PATH and PATH_<port>")
+      ->check(checked_by(parse_vsock, "PATH[,cid=N]"));
   boot.add_option("--kernel-payload", flags.payload,
                   "A bzImage's payload: unpack it here and boot it directly, or keep it to the "
                   "guest's own decompressor")

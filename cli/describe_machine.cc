@@ -3,6 +3,7 @@
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
+#include "cli/devices/vsock.h"
 
 namespace bothy {
 namespace {
@@ -40,6 +41,9 @@ boost::json::object describe_machine(const BootOptions& options) {
   }
   object["port"] = std::move(ports);
   object["rng"] = machine.rng;
+  if (machine.vsock) {
+    object["vsock"] = describe(*machine.vsock);
+  }
   object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
   if (options.timeout) {
     object["timeout"] = fmt::format("{}ms", options.timeout->count());

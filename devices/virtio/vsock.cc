@@ -13,8 +13,6 @@ namespace {
 // Receive, transmit, events (5.10.2).
 constexpr std::array<std::uint16_t, 3> kQueueSizes{256, 256, 8};
 constexpr std::uint64_t kFeatureStream = 1;  // VIRTIO_VSOCK_F_STREAM (5.10.3)
-constexpr std::uint32_t kFirstCid = 3;
-constexpr std::uint32_t kLastCid = 0xfffffffe;
 // Of everything but the connections.
 constexpr rlim_t kOtherFiles = 512;
 
@@ -31,9 +29,9 @@ void make_room_for_files() noexcept {
 
 Result<std::unique_ptr<Vsock>> Vsock::create(const VsockConfig& config,
                                              boost::asio::io_context& executor) {
-  if (config.cid < kFirstCid || config.cid > kLastCid) {
+  if (config.cid < VsockConfig::kFirstCid || config.cid > VsockConfig::kLastCid) {
     return make_error(ErrorCode::kInvalid, "--vsock: the guest's CID may be {} to {}, not {}",
-                      kFirstCid, kLastCid, config.cid);
+                      VsockConfig::kFirstCid, VsockConfig::kLastCid, config.cid);
   }
   BOTHY_TRY(PollSet poll, PollSet::create());
   BOTHY_TRY(UnixPorts ports, UnixPorts::listen("--vsock", config.path));

@@ -15,8 +15,12 @@ namespace bothy::virtio {
 
 // What a user can choose.
 struct VsockConfig {
+  // 0 to 2 and 0xffffffff have meanings of their own (5.10.4).
+  static constexpr std::uint32_t kFirstCid = 3;
+  static constexpr std::uint32_t kLastCid = 0xfffffffe;
+
   std::string path;       // of the unix socket; with "_<port>" behind it, those that guests reach
-  std::uint32_t cid = 3;  // the guest's context id: 3 to 0xfffffffe
+  std::uint32_t cid = 3;  // the guest's context id, kFirstCid to kLastCid
 };
 
 // A program of the host connects to the path, says "CONNECT <port>\n", is answered "OK <port>\n",

@@ -12,10 +12,6 @@ constexpr std::size_t kEventBurst = 64;
 // VIRTIO_VSOCK_EVENT_TRANSPORT_RESET (5.10.6.7).
 constexpr std::uint32_t kTransportReset = 0;
 
-std::uint64_t total(std::span<const iovec> buffers) noexcept {
-  return Writer(buffers).remaining();
-}
-
 }  // namespace
 
 VsockWorker::VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQueue> queues,
@@ -41,7 +37,9 @@ VsockWorker::~VsockWorker() {
 std::vector<QueueState> VsockWorker::stop() noexcept {
   *alive_ = false;
   muxer_.close_all();
-  spare_.reset();
+  if (spare_) {
+    receive_.queue->unpop(*std::exchange(spare_, std::nullopt));
+  }
   std::vector<QueueState> states;
   for (const Lane* lane : {&receive_, &transmit_, &events_}) {
     states.push_back(lane->queue ? lane->queue->state() : QueueState{});
@@ -127,7 +125,7 @@ bool VsockWorker::serve_receive() {
     if (!spare_) {
       return queue->enable_kicks() || (stalled && muxer_.can_receive());
     }
-    if (total(spare_->writable()) <= kVsockHeaderSize) {
+    if (spare_->writer().remaining() <= kVsockHeaderSize) {
       park("a receive buffer without room for a packet");
       return false;
     }

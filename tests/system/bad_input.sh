@@ -47,6 +47,9 @@ run 125 'a machine file with an unknown member' --err 'colour' -- boot --config 
 run 125 'a control socket where a file is' --err 'no socket' -- \
   boot --kernel "$kernels/vmlinux" --control "$work/text"
 run 127 'a control socket that is not there' --err 'nothere' -- "$bothy" control "$work/nothere"
+run 125 'a vsock without a path' --err 'needs the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
+run 125 'a CID that is the host' --err 'cid=2' -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
+run 125 'a vsock where a file is' --err 'no socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"
 run 125 'no kernel named' --err '--kernel' -- boot
 run 125 'no subcommand' --err 'subcommand' -- "$bothy"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

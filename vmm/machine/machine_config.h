@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "devices/backend/console_config.h"
 #include "devices/backend/disk_config.h"
 #include "devices/backend/net_config.h"
+#include "devices/virtio/vsock.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
 
@@ -28,6 +30,7 @@ struct MachineConfig {
   ConsoleConfig console;
   std::vector<PortConfig> ports;  // of a virtio console beside the guest's own
   bool rng = false;               // a virtio entropy device
+  std::optional<virtio::VsockConfig> vsock;
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

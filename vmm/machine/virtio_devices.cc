@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "devices/virtio/rng.h"
+#include "devices/virtio/vsock.h"
 #include "vmm/arch/x86_64/layout.h"
 #include "vmm/machine/console_plan.h"
 
@@ -24,7 +25,8 @@ std::vector<virtio::ConsolePortSpec> port_specs(const MachineConfig& config,
 
 std::size_t device_count(const MachineConfig& config) noexcept {
   return (plan_console(config).virtio ? 1U : 0U) + (config.ports.empty() ? 0U : 1U) +
-         config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U);
+         config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U) +
+         (config.vsock ? 1U : 0U);
 }
 
 }  // namespace
@@ -86,6 +88,10 @@ Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfi
   }
   if (config.rng) {
     devices.push_back(std::make_unique<virtio::Rng>(executor_.context()));
+  }
+  if (config.vsock) {
+    BOTHY_TRY(auto vsock, virtio::Vsock::create(*config.vsock, executor_.context()));
+    devices.push_back(std::move(vsock));
   }
   return devices;
 }

@@ -375,10 +375,10 @@ TEST_CASE("A flood without a buffer for the answers waits in the ring") {
 }
 
 TEST_CASE("A broken ring, or a buffer too small for a packet, parks the device") {
-  VsockRig rig(1, 4096);
+  VsockRig rig(1);
   auto stream = rig.connect_to_guest(1024);
   SECTION("transmit") {
-    rig.transmit.offer(999);
+    rig.transmit.break_ring();
     rig.kick(1);
     rig.run();
   }
