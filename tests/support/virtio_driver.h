@@ -62,6 +62,8 @@ class DriverQueue {
   // Where the buffers of the last add() are.
   [[nodiscard]] const std::vector<GuestAddress>& addresses() const noexcept { return addresses_; }
   [[nodiscard]] GuestAddress allocate(std::uint64_t length);
+  // What was allocated so far is free again.
+  void rewind_heap() noexcept { heap_ = base_ + kHeap; }
 
   // Completions that the device has shown, from the start; wraps.
   [[nodiscard]] std::uint16_t used_index() const;
