@@ -164,6 +164,7 @@ TEST_CASE("A ring that breaks parks the device, which can be stopped and started
   rig.kick.signal();
   CHECK(BlockRig::soon([&] { return again.used_index() == 1; }));
   CHECK(BlockDriver{again}.status(read) == kOk);
+  rig.stop();  // before its second driver's memory goes
 }
 
 TEST_CASE("Stopping waits for what is under way") {

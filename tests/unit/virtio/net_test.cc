@@ -90,7 +90,8 @@ struct Rig {
 
   explicit Rig(int type = SOCK_DGRAM, NetConfig config = {}) : ends(socket_ends(type)) {
     REQUIRE(executor.start().has_value());
-    net = std::make_unique<Net>(config, PacketSocket::adopt(std::move(ends.device), "a socket").value(),
+    net = std::make_unique<Net>(config,
+                                PacketSocket::adopt(std::move(ends.device), "a socket").value(),
                                 executor.context());
   }
   ~Rig() {
