@@ -167,7 +167,8 @@ void PackedQueue::flush() noexcept {
   if (held_slots_ == 0) {
     return;
   }
-  unsignalled_ = std::min<std::uint32_t>(unsignalled_ + held_slots_, size_);
+  // More than a lap says no more than that it is more.
+  unsignalled_ = std::min<std::uint32_t>(unsignalled_ + held_slots_, size_ + 1U);
   held_slots_ = 0;
   // Release: pairs with the driver's barrier between looking at the flags and at the rest; who sees
   // the first completion of a batch sees all of them, and what was written to the buffers (virtio
@@ -212,6 +213,9 @@ bool PackedQueue::needs_signal() noexcept {
   const unsigned flags = wanted.flags & kEventFlags;
   if (flags != kEventPosition || !features_.event_index) {
     return flags != kEventDisable;
+  }
+  if (count > size_) {
+    return true;  // whatever it was, it was passed
   }
   // Counted from the start of the lap that next_used_ is on; the one before lies below zero.
   const bool this_lap = ((wanted.position & kEventWrap) != 0) == next_used_.wrap;
