@@ -47,6 +47,15 @@ run 125 'a machine file with an unknown member' --err 'colour' -- boot --config 
 run 125 'a control socket where a file is' --err 'no socket' -- \
   boot --kernel "$kernels/vmlinux" --control "$work/text"
 run 127 'a control socket that is not there' --err 'nothere' -- "$bothy" control "$work/nothere"
+run 127 'a disk that is not there' --err 'nothere' -- boot --kernel "$kernels/vmlinux" --disk "$work/nothere"
+run 125 'an empty disk' --err 'truncate -s' -- boot --kernel "$kernels/vmlinux" --disk "$work/empty"
+run 125 'a FIFO as disk' --err 'neither a file' -- timeout 10 "$bothy" boot --kernel "$kernels/vmlinux" --disk "$work/fifo,ro"
+run 125 'a key of a disk that is none' --err 'readonly' -- boot --kernel "$kernels/vmlinux" --disk "$work/text,readonly"
+run 125 'two disks of one id' --err "the same id 'a'" -- \
+  boot --kernel "$kernels/vmlinux" --disk "$work/huge,id=a" --disk "$work/text,id=a"
+printf 'KDMV\1\0\0\0' >"$work/image.vmdk"
+run 126 'a VMDK image as disk' --err 'qemu-img convert -f vmdk -O raw' -- \
+  boot --kernel "$kernels/vmlinux" --disk "$work/image.vmdk"
 run 125 'a vsock without a path' --err 'needs the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
 run 125 'a CID that is the host' --err 'cid=2' -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
 run 125 'a vsock where a file is' --err 'no socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"

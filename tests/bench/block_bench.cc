@@ -1,0 +1,224 @@
+// Reads a file at random through the block device, whole, with the fake driver on the other side:
+// what fio does to the file itself.
+//
+//   bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct]
+//
+// One JSON object on stdout; cpu_us is the processor time that the device took for a request. The
+// device does all that it does for a guest, on its own thread, named disk-bench.
+#include <poll.h>
+#include <sys/resource.h>
+
+#include <charconv>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <string_view>
+#include <vector>
+
+#include "devices/virtio/block.h"
+#include "tests/support/block_driver.h"
+
+namespace {
+
+using namespace bothy;
+using Clock = std::chrono::steady_clock;
+
+struct Options {
+  DiskConfig disk;
+  std::uint32_t block = 0;  // bytes
+  unsigned depth = 0;
+  unsigned seconds = 0;
+};
+
+class Link final : public virtio::DriverLink {
+ public:
+  void signal_queue(std::uint16_t) noexcept override {
+    ++signals;
+    event_.signal();  // what wakes a guest
+  }
+  void signal_config() noexcept override {}
+  void park(const std::string& why) noexcept override {
+    std::fprintf(stderr, "parked: %s\n", why.c_str());
+    std::abort();
+  }
+
+  // Until the next interrupt, or for a tenth of a second.
+  void sleep() const {
+    pollfd polled{event_.fd(), POLLIN, 0};
+    static_cast<void>(::poll(&polled, 1, 100));
+    static_cast<void>(event_.drain());
+  }
+
+  std::atomic<std::uint64_t> signals{0};
+
+ private:
+  EventFd event_ = EventFd::create().value();
+};
+
+class Bench {
+ public:
+  Bench(const Options& options, virtio::Block& device)
+      : options_(options),
+        device_(device),
+        memory_(test::make_guest_memory(kBuffers + std::uint64_t{options.depth} * slot_size())),
+        queue_(memory_, 0, virtio::Block::kQueueSize, {.indirect = true, .event_index = true}) {
+    std::uint64_t bytes = 0;
+    device_.read_config(0, std::as_writable_bytes(std::span(&bytes, 1)));
+    blocks_ = bytes * DiskFile::kSector / options_.block;
+  }
+
+  void run() {
+    std::vector<virtio::ActiveQueue> queues(1);
+    queues[0] = {queue_.queue(), &kick_, 0};
+    device_.start(device_.features(), std::move(queues), link_);
+    for (unsigned i = 0; i < options_.depth; ++i) {
+      describe(i);
+      ask(i);
+    }
+    kick();
+    const auto began = Clock::now();
+    const auto end = began + std::chrono::seconds(options_.seconds);
+    while (Clock::now() < end) {
+      turn();
+    }
+    const std::chrono::duration<double> taken = Clock::now() - began;
+    const double cpu = seconds_of(RUSAGE_SELF) - seconds_of(RUSAGE_THREAD);
+    device_.stop();
+    std::printf(
+        "{\"requests\": %llu, \"seconds\": %.3f, \"iops\": %.0f, \"cpu_us\": %.3f, "
+        "\"signals\": %llu, \"kicks\": %llu}\n",
+        done_, taken.count(), static_cast<double>(done_) / taken.count(),
+        cpu * 1e6 / static_cast<double>(done_), static_cast<unsigned long long>(link_.signals),
+        kicks_);
+  }
+
+ private:
+  static constexpr GuestAddress kBuffers = test::DriverQueue::kSpan;
+  static constexpr std::uint32_t kPage = 4096;
+  static constexpr std::uint64_t kStatus = 64;
+  static constexpr unsigned kDescriptors = 3;
+
+  // Spins for a moment, and then sleeps until the device interrupts: as idle guests do.
+  void wait() {
+    constexpr std::chrono::microseconds kSpin{20};
+    const auto now = Clock::now();
+    if (idle_since_ == Clock::time_point{}) {
+      idle_since_ = now;
+    }
+    if (now - idle_since_ < kSpin) {
+      return;
+    }
+    link_.sleep();
+    idle_since_ = {};
+  }
+
+  // Processor time of this process, or of the driver's thread.
+  static double seconds_of(int whom) {
+    rusage usage{};
+    ::getrusage(whom, &usage);
+    const auto seconds = [](const timeval& time) {
+      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  }
+
+  // A page for header and status, and then the data.
+  [[nodiscard]] std::uint64_t slot_size() const { return options_.block + kPage; }
+
+  void ask(unsigned slot) {
+    const GuestAddress own = kBuffers + slot * slot_size();
+    const std::uint64_t sector = random_() % blocks_ * (options_.block / DiskFile::kSector);
+    static_cast<void>(memory_.write(own, virtio_blk_outhdr{VIRTIO_BLK_T_IN, 0, sector}));
+    queue_.offer(static_cast<std::uint16_t>(slot * kDescriptors));
+  }
+
+  // A slot has its own descriptors, whatever the order in which requests end.
+  void describe(unsigned slot) {
+    const GuestAddress own = kBuffers + slot * slot_size();
+    const auto first = static_cast<std::uint16_t>(slot * kDescriptors);
+    const auto next = [&](unsigned i) { return static_cast<std::uint16_t>(first + i); };
+    queue_.set_descriptor(first,
+                          {own, test::BlockDriver::kHeader, virtio::kDescriptorNext, next(1)});
+    queue_.set_descriptor(next(1), {own + kPage, options_.block,
+                                    virtio::kDescriptorNext | virtio::kDescriptorWrite, next(2)});
+    queue_.set_descriptor(next(2), {own + kStatus, 1, virtio::kDescriptorWrite, 0});
+  }
+
+  void kick() {
+    if (queue_.wants_kick()) {
+      ++kicks_;
+      kick_.signal();
+    }
+  }
+
+  void turn() {
+    free_.clear();
+    while (const auto used = queue_.take()) {
+      const unsigned slot = used->id / kDescriptors;
+      if (memory_.read<std::uint8_t>(kBuffers + slot * slot_size() + kStatus) != 0) {
+        std::fprintf(stderr, "a read failed\n");
+        std::abort();
+      }
+      free_.push_back(slot);
+    }
+    if (free_.empty()) {
+      return wait();
+    }
+    idle_since_ = {};
+    queue_.enable_interrupts();  // what ends from here on has to interrupt
+    for (const unsigned slot : free_) {
+      ask(slot);
+    }
+    done_ += free_.size();
+    kick();
+  }
+
+  const Options& options_;
+  virtio::Block& device_;
+  GuestMemory memory_;
+  test::DriverQueue queue_;
+  Link link_;
+  EventFd kick_ = EventFd::create().value();
+  std::minstd_rand random_;
+  std::uint64_t blocks_ = 0;
+  std::vector<unsigned> free_;
+  Clock::time_point idle_since_;
+  unsigned long long done_ = 0;
+  unsigned long long kicks_ = 0;
+};
+
+unsigned number(const char* text) {
+  unsigned value = 0;
+  const std::string_view view(text);
+  std::from_chars(view.data(), view.data() + view.size(), value);
+  if (value == 0) {
+    std::fprintf(stderr, "%s is no number\n", text);
+    std::exit(2);
+  }
+  return value;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) {
+    std::fprintf(stderr, "usage: bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct]\n");
+    return 2;
+  }
+  Options options;
+  options.disk.path = argv[1];
+  options.disk.id = "bench";
+  options.disk.read_only = true;
+  options.disk.direct = argc > 5;
+  options.block = number(argv[2]);
+  options.depth = number(argv[3]);
+  options.seconds = number(argv[4]);
+  const auto device = virtio::Block::create(options.disk);
+  if (!device) {
+    std::fprintf(stderr, "%s\n", device.error().context.c_str());
+    return 1;
+  }
+  Bench(options, *device.value()).run();
+  return 0;
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# Disks: what a guest's file system goes through on virtio-block. Needs what boot.sh needs.
+#
+#   block.sh --prepare    makes the guests' files, where there is a network and time
+#   block.sh              with the project's kernel, and one step with Debian's for virtual machines
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+prepare() {
+  scripts/guest-kernel
+  local with=(--busybox --with tests/system/block/guest.sh) package
+  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/block.cpio
+  package=$(scripts/debian-kernel cloud --modules)
+  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/block-cloud.cpio \
+    --modules "${package%/lib/modules/*}" virtio_mmio,virtio_blk
+  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
+}
+
+if [ "${1:-}" = --prepare ]; then
+  prepare
+  exit
+fi
+. tests/system/lib.sh
+cp "$bothy" "$kernels"/{vmlinux,cloud,block.cpio,block-cloud.cpio} "$work"
+bothy=$work/bothy
+
+# guest KERNEL INITRD STEP [FLAG]...
+guest() {
+  local kernel=$1 initrd=$2 step=$3
+  shift 3
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --timeout 100s \
+    --cmdline "quiet bothy.exec=\"/tests/system/block/guest.sh $step\"" "$@"
+}
+# waits NAME WORDS FILE: until they are in it.
+waits() {
+  for _ in $(seq 900); do
+    if grep -q "$2" "$3"; then pass "$1" && return; fi
+    sleep 0.1
+  done
+  cp "$3" "$work/out" && fail "$1" "'$2' didn't come"
+}
+clean() { # NAME
+  run 0 "$1" -- e2fsck -fn "$root"
+}
+
+root=$work/root.img
+truncate -s 64M "$root"
+mke2fs -q -t ext4 "$root"
+mkdir "$work/small"
+mount -t tmpfs -o size=3m tmpfs "$work/small"
+trap 'umount "$work/small"; rm -rf "$work"' EXIT
+truncate -s 16M "$work/small/full.img" "$work/plain.img"
+
+run 0 'a file system is written to; disks have ids, queues and errors' --out 'guest: ok write' \
+  --out 'guest: serial=the-root ro=1 queues=2' --out 'guest: ok read-only' --out 'guest: ok no room' --out 'guest: ok alive' \
+  --err 'No space left on device' -- guest vmlinux block.cpio write --cpus 2 \
+  --disk "$root,id=the-root,queues=2" --disk "$work/plain.img,ro" --disk "$work/small/full.img"
+clean 'it is clean after power-off'
+
+before=$(stat -c %b "$root")
+run 0 "Debian's cloud kernel reads what was written, and trims" --out 'guest: ok read' --out 'guest: ok trim' -- \
+  guest cloud block-cloud.cpio trim --disk "$root"
+after=$(stat -c %b "$root")
+if [ $((before - after)) -ge 16000 ]; then pass 'the host has the blocks back'; else
+  fail 'the host has the blocks back' "$before before, $after after"
+fi
+
+# A monitor that is killed in the midst of writing, when its guest has been told that some of it is safe.
+guest vmlinux block.cpio killed --disk "$root,id=r" --control "$work/control" >"$work/killed" 2>&1 &
+waits 'a guest flushes' 'guest: flushed' "$work/killed"
+run 125 'a second writer is kept off' --err 'in use by another program' -- guest vmlinux block.cpio '' --disk "$root"
+run 125 'and so is a reader' --err 'which writes to it' -- guest vmlinux block.cpio '' --disk "$root,ro"
+truncate -s 80M "$root"
+run 0 'a disk is resized while it runs' --out 83886080 -- "$bothy" control "$work/control" resize-disk r
+run 125 'one that is not there is not' --err "'nothing'" -- "$bothy" control "$work/control" resize-disk nothing
+waits 'its guest sees it' 'resized from 131072 to 163840' "$work/killed"
+sleep 2
+pkill -KILL -x bothy
+wait %1 2>/dev/null || true
+e2fsck -fp "$root" >/dev/null || true # replays the journal, as a mount does
+clean 'it is clean after the monitor was killed'
+wanted=$(sed -n 's/.*guest: flushed \([0-9a-f]*\).*/\1/p' "$work/killed")
+if [ -n "$wanted" ] && [ "$(debugfs -R 'cat /b' "$root" 2>/dev/null | sha256sum)" = "$wanted  -" ]; then
+  pass 'what was flushed is there'
+else
+  fail 'what was flushed is there' "not $wanted"
+fi
+
+printf 'QFI\373\0\0\0\3' | dd of="$work/plain.img" conv=notrunc 2>/dev/null
+run 126 'a qcow2 image is refused' --err "qemu-img convert -f qcow2 -O raw $work/plain.img" -- \
+  guest vmlinux block.cpio '' --disk "$work/plain.img"
+finish
