@@ -33,8 +33,8 @@ Error open_error(const DiskConfig& config) {
   const std::string what = "can't open disk " + config.path;
   if (error == EBUSY) {
     return make_error(ErrorCode::kBusy,
-                      "disk {} is in use by the host, mounted perhaps: unmount it first, or only "
-                      "read it (,ro)",
+                      "disk {} is in use, mounted on the host or another program's: free it first, "
+                      "or only read it (,ro)",
                       config.path);
   }
   if (error == EINVAL && config.direct) {

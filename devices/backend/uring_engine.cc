@@ -18,14 +18,19 @@ constexpr unsigned kBells = 3;
 // Linux 5.13, which also watches an eventfd for more than one event (multishot poll).
 constexpr unsigned kNeeded = IORING_FEAT_RSRC_TAGS | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
 
+// From the best down.
+constexpr std::array kSetups{
+    // Completions are worked off when we ask for them, and interrupt nobody: Linux 6.1.
+    unsigned{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN},
+    unsigned{IORING_SETUP_COOP_TASKRUN},  // 5.19
+    0U,
+};
+
+// The one file that is registered.
+constexpr int kFile = 0;
+
 // The ring of one thread, as good as the kernel has it. 0 or -errno.
 int open_ring(unsigned entries, io_uring& ring) noexcept {
-  constexpr std::array kSetups{
-      // Completions are worked off when we ask for them, and interrupt nobody: Linux 6.1.
-      unsigned{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN},
-      unsigned{IORING_SETUP_COOP_TASKRUN},  // 5.19
-      0U,
-  };
   int error = 0;
   for (const unsigned flags : kSetups) {
     io_uring_params parameters{};
@@ -118,7 +123,6 @@ void UringEngine::submit(IoOperation& operation) noexcept {
 }
 
 void UringEngine::prepare(io_uring_sqe& sqe, const IoOperation& operation) noexcept {
-  constexpr int kFile = 0;
   const auto buffers = operation.buffers;
   const auto count = static_cast<unsigned>(buffers.size());
   switch (operation.kind) {
@@ -199,7 +203,7 @@ IoEngine::Rung UringEngine::wait(std::vector<IoOperation*>& done,
 void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
                        Rung& rung) noexcept {
   if (cqe.user_data > kHelper) {
-    auto& operation = *reinterpret_cast<IoOperation*>(cqe.user_data);
+    auto& operation = *static_cast<IoOperation*>(::io_uring_cqe_get_data(&cqe));
     operation.result = cqe.res;
     done.push_back(&operation);
     return;

@@ -14,6 +14,7 @@ namespace {
 constexpr std::uint64_t kSector = DiskFile::kSector;
 constexpr std::size_t kAlignment = 4096;
 constexpr std::size_t kBounceSize = 256U << 10U;
+constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
 
 // What zeros are written from, where the host can't make them itself: never written to, so that it
 // takes no memory.
@@ -252,9 +253,8 @@ void BlockQueue::begin_ranges(BlockRequest& request, IoOperation::Kind kind) {
   if (zeroes ? disk_.config.read_only : !disk_.discards()) {
     return finish(request, BlockStatus::kUnsupported);  // not offered
   }
-  constexpr std::uint64_t kEntry = sizeof(virtio_blk_discard_write_zeroes);
-  const std::uint64_t segments = request.left() / kEntry;
-  if (request.left() % kEntry != 0 || segments == 0 || segments > BlockDisk::kMaxSegments) {
+  const std::uint64_t segments = request.left() / kRangeSize;
+  if (request.left() % kRangeSize != 0 || segments == 0 || segments > BlockDisk::kMaxSegments) {
     return finish(request, BlockStatus::kIoError);
   }
   next_range(request);

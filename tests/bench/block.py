@@ -1,0 +1,170 @@
+"""Measures disks. Called by tests/bench/block, which prepares what it needs."""
+
+import argparse
+import json
+import os
+import pathlib
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+BENCH = "build/release/tests/bench/bench_block"
+BOTHY = "build/release/bothy"
+MIB = 1 << 20
+PATIENCE = 300
+NATIVE_MIB = 512
+RIG_MIB = 256
+WORDS = "quiet console=ttyS0 pci=off panic=-1 reboot=t"
+GUEST = "/tests/bench/block_guest.sh"
+
+
+class Table:
+    """Figures with the limits that they must keep: at least, or at most."""
+
+    def __init__(self):
+        self.rows = []
+
+    def add(self, name, value, least=None, most=None):
+        kept = (least is None or value >= least) and (most is None or value <= most)
+        self.rows.append({"name": name, "value": value, "least": least, "most": most, "kept": kept})
+
+    def show(self, title):
+        print(f"\n{title}")
+        for row in self.rows:
+            limit = f"at least {row['least']:g}" if row["least"] is not None else f"at most {row['most'] or 0:g}"
+            bound = row["least"] is not None or row["most"] is not None
+            verdict = f"  {'keeps' if row['kept'] else 'MISSES'} {limit}" if bound else ""
+            print(f"  {row['name']:<64} {row['value']:>10.3f}{verdict}")
+        return all(row["kept"] for row in self.rows)
+
+
+def random_file(path, mib):
+    with open(path, "wb") as file:
+        for _ in range(mib):
+            file.write(os.urandom(MIB))
+        os.fsync(file.fileno())
+
+
+def device_run(path, block, depth, direct):
+    command = [BENCH, path, str(block), str(depth), "1", *(["direct"] if direct else [])]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout)
+
+
+def fio_run(path, block, depth, direct):
+    command = ["fio", "--name=job", f"--filename={path}", "--rw=randread", f"--bs={block}", f"--iodepth={depth}",
+               "--ioengine=io_uring", "--registerfiles=1", f"--direct={int(direct)}", "--runtime=1", "--time_based",
+               "--readonly", "--randrepeat=0", "--norandommap", "--thread", "--output-format=json"]
+    out = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout
+    return json.loads(out)["jobs"][0]["read"]["iops"]
+
+
+def measure_native(runs, out, directory):
+    table = Table()
+    figures = []
+    with tempfile.TemporaryDirectory(dir=directory) as place:
+        path = f"{place}/disk.img"
+        random_file(path, NATIVE_MIB)
+        for direct in (True, False):
+            for block, depth in ((4096, 32), (4096, 1), (MIB, 32), (MIB, 1)):
+                device, fio = [], []
+                for _ in range(runs):
+                    device.append(device_run(path, block, depth, direct))
+                    fio.append(fio_run(path, block, depth, direct))
+                figures.append({"block": block, "depth": depth, "direct": direct, "device": device, "fio": fio})
+                name = f"{block // 1024} KiB, depth {depth}, {'O_DIRECT' if direct else 'page cache'}"
+                ratio = statistics.median(run["iops"] for run in device) / statistics.median(fio)
+                table.add(f"{name}: device / fio", ratio, least=0.9)
+                calls = statistics.median(run["syscalls"] / run["requests"] for run in device)
+                if block == 4096 and calls >= 0:
+                    table.add(f"{name}: system calls a request", calls, most=0.2 if depth == 32 else None)
+    pathlib.Path(out, "block-native.json").write_text(json.dumps(figures, indent=1))
+    return table.show(f"The device alone, medians of {runs} runs, each beside one of fio")
+
+
+def subjects(place):
+    """Name -> the command that boots the guest."""
+    exec_words = f'{WORDS} bothy.exec={GUEST}'
+    bothy = [f"{place}/bothy", "boot", "--kernel", f"{place}/vmlinux", "--initrd", f"{place}/block.cpio",
+             "--cmdline", exec_words, "--memory", "512M", "--disk", f"{place}/disk.img"]
+    qemu = (
+        "qemu-system-x86_64 -M microvm,x-option-roms=off,pit=off,pic=off,rtc=off -accel kvm -cpu host -smp 1 -m 512"
+        f" -nodefaults -no-user-config -display none -no-reboot -serial stdio -kernel {place}/vmlinux"
+        f" -initrd {place}/block.cpio"
+    ).split() + ["-append", exec_words]
+    drive = f"file={place}/disk.img,format=raw,if=none,id=disk"
+    return {
+        "bothy": bothy,
+        "QEMU": [*qemu, "-drive", drive, "-device", "virtio-blk-device,drive=disk"],
+        "QEMU, io_uring and an iothread": [*qemu, "-object", "iothread,id=io", "-drive", drive + ",aio=io_uring",
+                                           "-device", "virtio-blk-device,drive=disk,iothread=io"],
+    }
+
+
+def kvm_exits():
+    return int(pathlib.Path("/sys/kernel/debug/kvm/exits").read_text())
+
+
+def guest_run(command):
+    """Job -> reads a second, and exits for each."""
+    jobs = {}
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          text=True, errors="replace") as process:
+        for line in process.stdout:
+            found = re.search(r"bench: (begin|end|result) ([\w ,]+?)(?: (\d+) (\d+))?\s*$", line)
+            if not found:
+                continue
+            job = jobs.setdefault(found[2], {})
+            if found[1] == "result":
+                job["iops"] = int(found[4])
+                job["exits"] = (job["end"] - job["begin"]) / int(found[3])
+            else:
+                job[found[1]] = kvm_exits()
+    if process.returncode != 0 or not jobs or any("iops" not in job for job in jobs.values()):
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {jobs}")
+    return jobs
+
+
+def measure_rig(runs, out, _directory):
+    if not os.path.ismount("/sys/kernel/debug"):
+        subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=True)
+    table = Table()
+    with tempfile.TemporaryDirectory(dir="/tmp") as place:
+        for file in (BOTHY, "build/guest/x86_64/vmlinux", "build/bench/block.cpio"):
+            shutil.copy(file, place)
+        random_file(f"{place}/disk.img", RIG_MIB)
+        results = {name: [] for name in subjects(place)}
+        for _ in range(runs):
+            for name, command in subjects(place).items():
+                results[name].append(guest_run(command))
+                print(f"{name}: {results[name][-1]}", file=sys.stderr, flush=True)
+    pathlib.Path(out, "block-rig.json").write_text(json.dumps(results, indent=1))
+
+    def median(name, job, field):
+        return statistics.median(run[job][field] for run in results[name])
+
+    for job in results["bothy"][0]:
+        for other in results:
+            if other != "bothy":
+                table.add(f"{job}: bothy / {other}", median("bothy", job, "iops") / median(other, job, "iops"), least=1)
+        for name in results:
+            most = 0.3 if name == "bothy" and job == "random 4 KiB, depth 32" else None
+            table.add(f"{job}: exits a request, {name}", median(name, job, "exits"), most=most)
+    return table.show(f"fio in a guest, medians of {runs} runs")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("where", choices=("native", "rig"))
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--directory", default="build/bench")
+    arguments = parser.parse_args()
+    measure = measure_native if arguments.where == "native" else measure_rig
+    sys.exit(0 if measure(arguments.runs, arguments.out, arguments.directory) else 1)
+
+
+if __name__ == "__main__":
+    main()
