@@ -10,6 +10,7 @@
 #include "cli/control_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_status.h"
+#include "cli/image_command.h"
 #include "cli/machine_file.h"
 #include "cli/process_clock.h"
 #include "vmm/base/log.h"
@@ -51,6 +52,7 @@ int main(int argc, char** argv) {
   bothy::add_boot_command(app, status);
   bothy::add_control_command(app, status);
   bothy::add_doctor_command(app, status);
+  bothy::add_image_command(app, status);
   auto arguments = bothy::expand_machine_files({argv + 1, argv + argc});
   if (!arguments) {
     bothy::log_line(bothy::LogLevel::kError, arguments.error().context);

@@ -1,0 +1,14 @@
+// bothy image: the images that there are, and how they come and go. docs/images.md is the user's
+// view.
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace bothy {
+
+// `exit_status` is set when the command was run: 0, or 125 for every failure, as Docker has it.
+void add_image_command(CLI::App& app, int& exit_status);
+
+}  // namespace bothy
