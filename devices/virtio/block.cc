@@ -17,10 +17,6 @@ namespace {
 // Header and status have a descriptor each, and no chain is longer than the queue (2.7.5.3.1).
 constexpr std::uint32_t kMaxDataBuffers = Block::kQueueSize - 2;
 
-constexpr std::uint64_t bit(unsigned number) noexcept {
-  return std::uint64_t{1} << number;
-}
-
 template <class T>
 T clamped(std::uint64_t value) noexcept {
   return static_cast<T>(std::min<std::uint64_t>(value, std::numeric_limits<T>::max()));
@@ -81,21 +77,21 @@ Block::~Block() {
 }
 
 std::uint64_t Block::features() const noexcept {
-  std::uint64_t features =
-      bit(VIRTIO_BLK_F_SEG_MAX) | bit(VIRTIO_BLK_F_BLK_SIZE) | bit(VIRTIO_BLK_F_TOPOLOGY);
+  std::uint64_t features = feature(VIRTIO_BLK_F_SEG_MAX) | feature(VIRTIO_BLK_F_BLK_SIZE) |
+                           feature(VIRTIO_BLK_F_TOPOLOGY);
   if (disk_.config.queues > 1) {
-    features |= bit(VIRTIO_BLK_F_MQ);
+    features |= feature(VIRTIO_BLK_F_MQ);
   }
   if (disk_.config.read_only) {
-    return features | bit(VIRTIO_BLK_F_RO);
+    return features | feature(VIRTIO_BLK_F_RO);
   }
   if (disk_.config.cache != DiskCache::kUnsafe) {
-    features |= bit(VIRTIO_BLK_F_FLUSH) | bit(VIRTIO_BLK_F_CONFIG_WCE);
+    features |= feature(VIRTIO_BLK_F_FLUSH) | feature(VIRTIO_BLK_F_CONFIG_WCE);
   }
   if (disk_.discards()) {
-    features |= bit(VIRTIO_BLK_F_DISCARD);
+    features |= feature(VIRTIO_BLK_F_DISCARD);
   }
-  return features | bit(VIRTIO_BLK_F_WRITE_ZEROES);
+  return features | feature(VIRTIO_BLK_F_WRITE_ZEROES);
 }
 
 void Block::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
@@ -129,7 +125,7 @@ void Block::write_config(std::uint64_t offset, std::span<const std::byte> data) 
 void Block::set_write_back(bool on) noexcept {
   write_back_ = on;
   // virtio 1.2, 5.2.6.2: a driver without FLUSH can't ask for durability, so it always gets it.
-  const bool flushes = (features_ & bit(VIRTIO_BLK_F_FLUSH)) != 0;
+  const bool flushes = (features_ & feature(VIRTIO_BLK_F_FLUSH)) != 0;
   disk_.write_through = disk_.config.cache != DiskCache::kUnsafe && !(flushes && on);
 }
 

@@ -14,14 +14,6 @@ constexpr bool answers_with_data(std::uint32_t type) noexcept {
   return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
 }
 
-std::uint64_t total(std::span<const iovec> buffers) noexcept {
-  std::uint64_t bytes = 0;
-  for (const iovec& buffer : buffers) {
-    bytes += buffer.iov_len;
-  }
-  return bytes;
-}
-
 }  // namespace
 
 bool BlockRequest::take(Chain chain) {
@@ -54,7 +46,7 @@ bool BlockRequest::take(Chain chain) {
 }
 
 void BlockRequest::cut(std::span<const iovec> whole, std::uint64_t front, std::uint64_t back) {
-  left_ = total(whole) - front - back;
+  left_ = total_bytes(whole) - front - back;
   while (front != 0 && front >= whole.front().iov_len) {
     front -= whole.front().iov_len;
     whole = whole.subspan(1);
@@ -96,7 +88,7 @@ void BlockRequest::complete(BlockStatus status) noexcept {
   *status_ = static_cast<std::byte>(status);
   // What counts is written from the first writable byte on, without a gap (2.7.8.2).
   std::uint64_t written = device_writes_ ? moved_ : 0;
-  if (written + sizeof(BlockStatus) == total(chain_->writable())) {
+  if (written + sizeof(BlockStatus) == total_bytes(chain_->writable())) {
     written += sizeof(BlockStatus);
   }
   chain_->complete(static_cast<std::uint32_t>(written));

@@ -14,17 +14,22 @@
 
 namespace bothy::virtio {
 
+[[nodiscard]] inline std::uint64_t total_bytes(std::span<const iovec> buffers) noexcept {
+  std::uint64_t bytes = 0;
+  for (const iovec& buffer : buffers) {
+    bytes += buffer.iov_len;
+  }
+  return bytes;
+}
+
 // A position in a list of buffers. The guest may change what is in them at any moment: a value is
 // copied out once and then judged.
 class BufferCursor {
  public:
   BufferCursor() noexcept = default;
   // None of the buffers is empty.
-  explicit BufferCursor(std::span<const iovec> buffers) noexcept : buffers_(buffers) {
-    for (const iovec& buffer : buffers) {
-      remaining_ += buffer.iov_len;
-    }
-  }
+  explicit BufferCursor(std::span<const iovec> buffers) noexcept
+      : BufferCursor(buffers, total_bytes(buffers)) {}
   // For who knows their length already.
   BufferCursor(std::span<const iovec> buffers, std::uint64_t length) noexcept
       : buffers_(buffers), remaining_(length) {}

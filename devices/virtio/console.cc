@@ -17,10 +17,6 @@ namespace {
 constexpr std::uint16_t kQueueSize = 64;
 constexpr std::size_t kControlQueue = 2;  // to the driver; the one from it follows
 
-constexpr std::uint64_t feature(unsigned bit) noexcept {
-  return std::uint64_t{1} << bit;
-}
-
 // Port 0 has queues 0 and 1, the control queues come next, then the other ports (5.3.2).
 constexpr std::size_t first_queue(std::size_t port) noexcept {
   return port == 0 ? 0 : 2 + 2 * port;

@@ -23,6 +23,11 @@ enum class DeviceId : std::uint32_t {
   kVsock = 19,
 };
 
+// A feature's bit, by its number.
+[[nodiscard]] constexpr std::uint64_t feature(unsigned number) noexcept {
+  return std::uint64_t{1} << number;
+}
+
 // Where a device's words to its driver go. Any thread.
 class DriverLink {
  public:

@@ -19,12 +19,9 @@ constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kVendor = 0x554d4551;
 static_assert(MmioTransport::kNotifyOffset == VIRTIO_MMIO_QUEUE_NOTIFY);
 
-constexpr std::uint64_t bit(unsigned number) noexcept {
-  return std::uint64_t{1} << number;
-}
 // What every device has by way of its rings and the transport.
-constexpr std::uint64_t kRingFeatures = bit(kFeatureVersion1) | bit(kFeatureIndirect) |
-                                        bit(kFeatureEventIndex) | bit(kFeatureRingPacked);
+constexpr std::uint64_t kRingFeatures = feature(kFeatureVersion1) | feature(kFeatureIndirect) |
+                                        feature(kFeatureEventIndex) | feature(kFeatureRingPacked);
 
 std::uint32_t half(std::uint64_t value, std::uint32_t select) noexcept {
   return select > 1 ? 0 : static_cast<std::uint32_t>(value >> (32U * select));
@@ -223,13 +220,13 @@ std::uint64_t MmioTransport::offered_features() const noexcept {
 bool MmioTransport::features_acceptable() const noexcept {
   // VERSION_1 is not the driver's to leave out: legacy is not offered (virtio 1.2, 6.1).
   return (driver_features_ & ~offered_features()) == 0 &&
-         (driver_features_ & bit(kFeatureVersion1)) != 0;
+         (driver_features_ & feature(kFeatureVersion1)) != 0;
 }
 
 void MmioTransport::activate() noexcept {
-  const RingFeatures rings{(driver_features_ & bit(kFeatureIndirect)) != 0,
-                           (driver_features_ & bit(kFeatureEventIndex)) != 0,
-                           (driver_features_ & bit(kFeatureRingPacked)) != 0};
+  const RingFeatures rings{(driver_features_ & feature(kFeatureIndirect)) != 0,
+                           (driver_features_ & feature(kFeatureEventIndex)) != 0,
+                           (driver_features_ & feature(kFeatureRingPacked)) != 0};
   std::vector<ActiveQueue> active(queues_.size());
   for (std::size_t i = 0; i < queues_.size(); ++i) {
     if (!queues_[i].ready) {

@@ -32,10 +32,6 @@ enum NetFeature : unsigned {
   kNetHostUso = 56,
 };
 
-[[nodiscard]] constexpr std::uint64_t feature(unsigned number) noexcept {
-  return std::uint64_t{1} << number;
-}
-
 // 5.1.4, the part that is ours.
 struct NetConfigSpace {
   std::uint8_t mac[6] = {};

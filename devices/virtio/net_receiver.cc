@@ -18,14 +18,6 @@ constexpr std::size_t kFirstChains = 32;
 // More than any packet, so that a larger one shows.
 constexpr std::size_t kSpill = PacketPort::kMostBytes + 1;
 
-std::size_t length_of(std::span<const iovec> buffers) noexcept {
-  std::size_t length = 0;
-  for (const iovec& buffer : buffers) {
-    length += buffer.iov_len;
-  }
-  return length;
-}
-
 }  // namespace
 
 NetReceiver::NetReceiver(std::unique_ptr<Queue> queue, bool mergeable, std::size_t expected,
@@ -107,7 +99,7 @@ void NetReceiver::post(std::size_t wanted) noexcept {
 
 void NetReceiver::post_one(Chain chain) noexcept {
   const auto writable = chain.writable();
-  const std::size_t capacity = length_of(writable);
+  const std::size_t capacity = total_bytes(writable);
   // virtio 1.2, 5.1.6.3.1.
   if (capacity < PacketPort::kHeader) {
     fault_ = "a receive buffer has no room for a packet's header";
@@ -134,7 +126,7 @@ ReceivedPacket NetReceiver::receive_into_room(PacketPort& port) noexcept {
   const iovec next = std::exchange(room.back(), buffers_.back());
   const ReceivedPacket packet = port.receive(room);
   room.back() = next;
-  placed_ = std::min(packet.size, length_of(room.first(count)));
+  placed_ = std::min(packet.size, total_bytes(room.first(count)));
   return packet;
 }
 

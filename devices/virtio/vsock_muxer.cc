@@ -4,6 +4,8 @@
 #include <cerrno>
 #include <utility>
 
+#include "devices/virtio/buffers.h"
+
 namespace bothy::virtio {
 namespace {
 
@@ -29,10 +31,7 @@ void VsockMuxer::receive(std::span<const iovec> packet) {
               header->destination_cid);
     return;
   }
-  std::uint64_t length = 0;
-  for (const iovec& buffer : packet) {
-    length += buffer.iov_len;
-  }
+  const std::uint64_t length = total_bytes(packet);
   VsockHeader judged = *header;
   if (judged.length > length - kVsockHeaderSize) {
     log_guest(limiter_, "vsock: the guest sent a packet of {} bytes that claims a payload of {}",

@@ -15,25 +15,20 @@
 #include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
-
-// NOLINTNEXTLINE(readability-identifier-naming): the name is libFuzzer's
-extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
+#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 
 namespace {
 
 using namespace bothy;
+using fuzz::check;
+using fuzz::Input;
 
 constexpr std::array<std::uint16_t, 7> kBases{0x3f8, 0x70, 0x60, 0x505, 0x600, 0x3f0, 0x40};
 constexpr std::uint64_t kIdentification = 0x3fa;
 constexpr std::uint64_t kLineStatus = 0x3fd;
 constexpr std::uint64_t kControllerStatus = 0x64;
 constexpr std::size_t kMaxWidth = 8;
-
-void check(bool condition) {
-  if (!condition) {
-    std::abort();
-  }
-}
 
 class CountingSink final : public CharacterSink {
  public:
@@ -49,27 +44,6 @@ class CountingSink final : public CharacterSink {
 class IgnoredEvents final : public GuestEvents {
  public:
   void on_guest_event(GuestEvent /*event*/) noexcept override {}
-};
-
-// Takes the input apart; reads as zero once it has ended.
-class Input {
- public:
-  explicit Input(std::span<const std::uint8_t> data) : data_(data) {}
-  [[nodiscard]] bool ended() const { return data_.empty(); }
-  [[nodiscard]] std::uint8_t byte() {
-    if (data_.empty()) {
-      return 0;
-    }
-    const std::uint8_t value = data_.front();
-    data_ = data_.subspan(1);
-    return value;
-  }
-  void fill(std::span<std::byte> bytes) {
-    std::ranges::generate(bytes, [this] { return std::byte{byte()}; });
-  }
-
- private:
-  std::span<const std::uint8_t> data_;
 };
 
 class Machine {

@@ -13,6 +13,7 @@
 
 #include "devices/virtio/block_queue.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/input.h"
 #include "tests/support/block_driver.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/sync_engine.h"
@@ -21,6 +22,7 @@ namespace {
 
 using namespace bothy;
 using fuzz::check;
+using fuzz::Input;
 using test::DriverQueue;
 
 constexpr std::uint64_t kDiskSize = 256U << 10U;
@@ -35,32 +37,6 @@ constexpr std::array<std::uint32_t, 8> kTypes{VIRTIO_BLK_T_IN,
                                               99,
                                               VIRTIO_BLK_T_SECURE_ERASE};
 constexpr std::array<std::int64_t, 6> kFailures{-EIO, -ENOSPC, -EINTR, -EOPNOTSUPP, 0, 1};
-
-// Takes the input apart; reads as zero once it has ended.
-class Input {
- public:
-  explicit Input(std::span<const std::uint8_t> data) : data_(data) {}
-  [[nodiscard]] bool ended() const { return data_.empty(); }
-  std::uint8_t byte() {
-    if (data_.empty()) {
-      return 0;
-    }
-    const std::uint8_t value = data_.front();
-    data_ = data_.subspan(1);
-    return value;
-  }
-  template <class T>
-  T number() {
-    T value = 0;
-    for (std::size_t i = 0; i < sizeof(T); ++i) {
-      value = static_cast<T>(value | static_cast<T>(T{byte()} << (8 * i)));
-    }
-    return value;
-  }
-
- private:
-  std::span<const std::uint8_t> data_;
-};
 
 const UniqueFd& disk_memory() {
   static const UniqueFd fd(::memfd_create("disk", MFD_CLOEXEC));
@@ -163,9 +139,9 @@ class Machine {
   void add_request(std::uint8_t how) {
     const std::uint32_t type = kTypes.at(how % kTypes.size());
     const bool far = (how & 8U) != 0;
-    const std::uint64_t sector = far ? input_.number<std::uint64_t>() : input_.byte();
+    const std::uint64_t sector = far ? input_.take<std::uint64_t>() : input_.byte();
     const std::uint32_t length =
-        (how & 16U) != 0 ? input_.number<std::uint16_t>() : 512U * (input_.byte() % 16U);
+        (how & 16U) != 0 ? input_.take<std::uint16_t>() : 512U * (input_.byte() % 16U);
     if (full(3)) {
       return;
     }
@@ -176,8 +152,8 @@ class Machine {
       for (std::uint64_t at = 0; at + sizeof(std::uint64_t) <= length && at < 64; at += 16) {
         static_cast<void>(memory_.write(
             request.data + at,
-            virtio_blk_discard_write_zeroes{input_.number<std::uint16_t>(),
-                                            input_.number<std::uint16_t>(), input_.byte() & 3U}));
+            virtio_blk_discard_write_zeroes{input_.take<std::uint16_t>(),
+                                            input_.take<std::uint16_t>(), input_.byte() & 3U}));
       }
     }
   }
@@ -193,12 +169,12 @@ class Machine {
       const std::uint8_t shape = input_.byte();
       DriverQueue::Buffer buffer;
       buffer.writable = (shape & 1U) != 0;
-      buffer.length = (shape & 2U) != 0 ? input_.number<std::uint16_t>() : shape >> 3U;
+      buffer.length = (shape & 2U) != 0 ? input_.take<std::uint16_t>() : shape >> 3U;
       if ((shape & 4U) != 0) {
         buffer.address = header + used;
         used += buffer.length;
       } else if (shape == 0xff) {
-        buffer.address = input_.number<std::uint64_t>();
+        buffer.address = input_.take<std::uint64_t>();
       } else {
         buffer.address = kHeap;
       }
@@ -216,7 +192,7 @@ class Machine {
 
   // The guest may change its memory at any moment.
   void scribble() {
-    const std::uint32_t at = input_.number<std::uint32_t>() % kMemory;
+    const std::uint32_t at = input_.take<std::uint32_t>() % kMemory;
     static_cast<void>(memory_.write(at, input_.byte()));
   }
 

@@ -32,6 +32,9 @@ class Input {
     return static_cast<std::uint8_t>(byte() % end);
   }
   [[nodiscard]] bool flag() { return (byte() & 1U) != 0; }
+  void fill(std::span<std::byte> bytes) {
+    std::ranges::generate(bytes, [this] { return std::byte{byte()}; });
+  }
 
  private:
   std::span<const std::uint8_t> data_;

@@ -10,23 +10,17 @@
 #include <filesystem>
 
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 #include "vmm/base/executor.h"
 
 namespace bothy {
 namespace {
 
-struct TemporaryDirectory {
-  TemporaryDirectory() { REQUIRE(::mkdtemp(name.data()) != nullptr); }
-  ~TemporaryDirectory() { std::filesystem::remove_all(name.data()); }
-  std::array<char, 32> name{"/tmp/bothy-api-test-XXXXXX"};
-  [[nodiscard]] std::string file(const std::string& leaf) const {
-    return std::string(name.data()) + "/" + leaf;
-  }
-};
+using test::TemporaryDirectory;
 
 struct Served {
   TemporaryDirectory directory;
-  std::string path = directory.file("control");
+  std::string path = directory / "control";
   Executor executor{"test-control"};
   std::unique_ptr<ControlServer> server;
 
@@ -106,7 +100,7 @@ TEST_CASE("A client that sends a line without end is cut off, and others are sti
 
 TEST_CASE("The socket is its owner's alone, refused when in use, replaced when dead") {
   const TemporaryDirectory directory;
-  const std::string path = directory.file("socket");
+  const std::string path = directory / "socket";
   {
     const auto listener = UnixListener::bind("--control", path);
     REQUIRE(listener.has_value());
@@ -115,17 +109,17 @@ TEST_CASE("The socket is its owner's alone, refused when in use, replaced when d
     CHECK((status.st_mode & 0777U) == 0600);
     CHECK(UnixListener::bind("--control", path).error().code == ErrorCode::kBusy);
     // A copy of the name stays behind, as after a kill.
-    REQUIRE(::link(path.c_str(), directory.file("dead").c_str()) == 0);
+    REQUIRE(::link(path.c_str(), (directory / "dead").c_str()) == 0);
   }
   CHECK(!std::filesystem::exists(path));
-  CHECK(UnixListener::bind("--control", directory.file("dead")).has_value());
+  CHECK(UnixListener::bind("--control", directory / "dead").has_value());
 }
 
 TEST_CASE("A socket's path that can't be one is refused") {
   const TemporaryDirectory directory;
   CHECK(UnixListener::bind("--control", "").error().code == ErrorCode::kInvalid);
   CHECK(UnixListener::bind("--control", std::string(200, 'x')).error().code == ErrorCode::kInvalid);
-  CHECK(UnixListener::bind("--control", directory.name.data()).error().context.find("no socket") !=
+  CHECK(UnixListener::bind("--control", directory.path()).error().context.find("no socket") !=
         std::string::npos);
   CHECK(UnixListener::bind("--control", "/nothere/socket").error().code == ErrorCode::kNotFound);
 }

@@ -9,20 +9,21 @@
 #include <fstream>
 
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/unix_sockets.h"
 
 namespace bothy {
 namespace {
 
-using test::ScratchDirectory;
+using test::TemporaryDirectory;
 using test::unix_connect;
 using test::unix_listen;
 
 }  // namespace
 
 TEST_CASE("A listening path is its owner's alone, and goes with the listener") {
-  const ScratchDirectory directory;
-  const std::string path = directory.at("ports");
+  const TemporaryDirectory directory;
+  const std::string path = directory / "ports";
   {
     const UnixPorts ports = UnixPorts::listen("--vsock", path).value();
     struct stat status {};
@@ -38,8 +39,8 @@ TEST_CASE("A listening path is its owner's alone, and goes with the listener") {
 }
 
 TEST_CASE("A stale socket is replaced; one in use, or another kind of file, is not") {
-  const ScratchDirectory directory;
-  const std::string path = directory.at("ports");
+  const TemporaryDirectory directory;
+  const std::string path = directory / "ports";
   SECTION("stale") {
     unix_listen(path).reset();
     REQUIRE(std::filesystem::exists(path));
@@ -71,27 +72,27 @@ TEST_CASE("A stale socket is replaced; one in use, or another kind of file, is n
 }
 
 TEST_CASE("A path that leaves no room for a port is refused") {
-  const ScratchDirectory directory;
-  const auto ports = UnixPorts::listen("--vsock", directory.at(std::string(90, 'x')));
+  const TemporaryDirectory directory;
+  const auto ports = UnixPorts::listen("--vsock", directory / std::string(90, 'x'));
   REQUIRE(!ports);
   CHECK(ports.error().code == ErrorCode::kInvalid);
   CHECK(ports.error().context.starts_with("--vsock: "));
 }
 
 TEST_CASE("A port is the socket of its number") {
-  const ScratchDirectory directory;
-  const UnixPorts ports = UnixPorts::listen("--vsock", directory.at("ports")).value();
+  const TemporaryDirectory directory;
+  const UnixPorts ports = UnixPorts::listen("--vsock", directory / "ports").value();
   int error = 0;
   CHECK(!ports.connect(52, error));
   CHECK(error == ENOENT);
   {
-    const UniqueFd listener = unix_listen(directory.at("ports_52"));
+    const UniqueFd listener = unix_listen(directory / "ports_52");
     CHECK(ports.connect(52, error));
     CHECK(error == 0);
   }
   CHECK(!ports.connect(52, error));
   CHECK(error == ECONNREFUSED);
-  const UniqueFd last = unix_listen(directory.at("ports_4294967295"), 0);
+  const UniqueFd last = unix_listen(directory / "ports_4294967295", 0);
   const UniqueFd first = ports.connect(4294967295, error);
   CHECK(first);
   CHECK(!ports.connect(4294967295, error));

@@ -1,23 +1,12 @@
 #include "cli/machine_file.h"
 
-#include <cstdio>
-#include <cstdlib>
-#include <fstream>
-
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bothy {
 namespace {
 
 using Arguments = std::vector<std::string>;
-
-// A machine file on disk, as long as it lives.
-struct MachineFile {
-  explicit MachineFile(const std::string& text) { std::ofstream(path) << text; }
-  ~MachineFile() { std::remove(path.c_str()); }
-  std::string path =
-      std::string(std::tmpnam(nullptr));  // NOLINT: nobody else writes there in a test
-};
 
 }  // namespace
 
@@ -52,10 +41,11 @@ TEST_CASE("What is no machine file is refused with the member's name") {
 }
 
 TEST_CASE("A machine file's flags come before the command line's own") {
-  const MachineFile file(R"({"cpus":2,"initrd":["x"]})");
+  const test::TemporaryDirectory directory;
+  const std::string file = directory.write("machine.json", R"({"cpus":2,"initrd":["x"]})");
   const Arguments expected{"boot", "--cpus=2", "--initrd=x", "--cpus", "4"};
-  CHECK(expand_machine_files({"boot", "--cpus", "4", "--config", file.path}).value() == expected);
-  CHECK(expand_machine_files({"boot", "--config=" + file.path, "--cpus", "4"}).value() == expected);
+  CHECK(expand_machine_files({"boot", "--cpus", "4", "--config", file}).value() == expected);
+  CHECK(expand_machine_files({"boot", "--config=" + file, "--cpus", "4"}).value() == expected);
 }
 
 TEST_CASE("A machine file that can't be read is an error that names it") {

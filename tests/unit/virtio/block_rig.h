@@ -21,10 +21,6 @@ constexpr std::uint8_t kOk = 0;
 constexpr std::uint8_t kIoError = 1;
 constexpr std::uint8_t kUnsupported = 2;
 
-constexpr std::uint64_t feature(unsigned number) noexcept {
-  return std::uint64_t{1} << number;
-}
-
 struct BlockRigKind {
   IoEngineKind engine = IoEngineKind::kUring;
   bool packed = false;

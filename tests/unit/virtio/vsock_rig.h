@@ -11,6 +11,7 @@
 
 #include "devices/virtio/vsock.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/unix_sockets.h"
 #include "tests/support/virtio_driver.h"
 
@@ -33,7 +34,7 @@ class VsockRig : private virtio::DriverLink {
         receive(memory, 0, 64, features),
         transmit(memory, DriverQueue::kSpan, 64, features),
         events(memory, 2 * DriverQueue::kSpan, 64, features),
-        path(directory.at("vsock")),
+        path(directory / "vsock"),
         device(virtio::Vsock::create({path, kCid}, executor).value()) {
     offer_more(buffers, buffer_size);
     packet_ = transmit.allocate(kLargestPacket);
@@ -185,7 +186,7 @@ class VsockRig : private virtio::DriverLink {
 
   static constexpr std::uint32_t kLargestPacket = 128U << 10U;
 
-  ScratchDirectory directory;
+  TemporaryDirectory directory;
   boost::asio::io_context executor{1};
   GuestMemory memory;
   DriverQueue receive;

@@ -434,10 +434,10 @@ TEST_CASE("The driver reads its CID") {
 }
 
 TEST_CASE("A CID that is taken by definition is refused") {
-  const test::ScratchDirectory directory;
+  const test::TemporaryDirectory directory;
   boost::asio::io_context executor;
   const std::uint32_t cid = GENERATE(0U, 1U, 2U, 0xffffffffU);
-  const auto device = Vsock::create({directory.at("vsock"), cid}, executor);
+  const auto device = Vsock::create({directory / "vsock", cid}, executor);
   REQUIRE(!device);
   CHECK(device.error().code == ErrorCode::kInvalid);
   CHECK(device.error().context.find("CID") != std::string::npos);
