@@ -48,7 +48,8 @@ Guest::Guest(std::span<const std::byte> payload, std::uint32_t vcpus, Mode mode)
   const std::array ranges{MemoryRange{0, kGuestMemory}};
   memory_.emplace(must(GuestMemory::create(ranges, MemoryBacking::kAnonymous)));
   kvm_.emplace(must(Kvm::open()));
-  vm_.emplace(must(Vm::create(*kvm_, *memory_)));
+  vm_.emplace(must(Vm::create(*kvm_)));
+  must(vm_->set_up(*kvm_, *memory_));
   must(arch::write_boot_tables(*memory_, arch::EntryMode::kProtected32));
   REQUIRE(memory_->write_bytes(kPayloadAddress, payload));
 

@@ -1,6 +1,9 @@
 #include "vmm/kvm/kvm.h"
 
+#include <sys/ioctl.h>
+
 #include "tests/support/catch.h"
+#include "vmm/kvm/vm.h"
 
 namespace bothy {
 
@@ -23,6 +26,17 @@ TEST_CASE("KVM opens and says what CPUID it supports") {
   const auto cpuid = kvm.value().supported_cpuid();
   REQUIRE(cpuid.has_value());
   CHECK(cpuid.value().size() > 4);
+}
+
+TEST_CASE("A virtual machine says what its time stamp counters count at") {
+  const auto kvm = Kvm::open();
+  REQUIRE(kvm.has_value());
+  const auto vm = Vm::create(kvm.value());
+  REQUIRE(vm.has_value());
+  const auto vcpu = vm.value().create_vcpu(0);
+  REQUIRE(vcpu.has_value());
+  CHECK(vm.value().tsc_khz() ==
+        static_cast<std::uint32_t>(ioctl(vcpu.value().get(), KVM_GET_TSC_KHZ, 0)));
 }
 
 }  // namespace bothy

@@ -72,7 +72,8 @@ Result<std::unique_ptr<ProbeGuest>> ProbeGuest::create(const Kvm& kvm,
                                                        std::span<const std::uint8_t> payload) {
   const std::array ranges{MemoryRange{0, kGuestMemory}};
   BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, MemoryBacking::kAnonymous));
-  BOTHY_TRY(Vm vm, Vm::create(kvm, memory));
+  BOTHY_TRY(Vm vm, Vm::create(kvm));
+  BOTHY_TRY(vm.set_up(kvm, memory));
   std::unique_ptr<ProbeGuest> guest(new ProbeGuest(std::move(memory), std::move(vm)));
   BOTHY_TRY(guest->set_up(kvm, payload));
   return guest;

@@ -21,25 +21,32 @@ int retrying_ioctl(int fd, unsigned long request, Argument argument) noexcept {
 
 }  // namespace
 
-Result<Vm> Vm::create(const Kvm& kvm, const GuestMemory& memory) {
+Result<Vm> Vm::create(const Kvm& kvm) {
   UniqueFd fd(retrying_ioctl(kvm.fd(), KVM_CREATE_VM, 0UL));
   if (!fd) {
     return errno_error("KVM can't create a virtual machine");
   }
-  Vm vm(std::move(fd));
+  return Vm(std::move(fd));
+}
+
+Result<void> Vm::set_up(const Kvm& kvm, const GuestMemory& memory) {
   // Memory before the interrupt controllers: afterwards KVM waits for an SRCU grace period of
   // theirs, milliseconds.
-  BOTHY_TRY(vm.map_memory(memory));
-  if (retrying_ioctl(vm.fd_.get(), KVM_SET_TSS_ADDR, layout::kKvmTss) < 0) {
+  BOTHY_TRY(map_memory(memory));
+  if (retrying_ioctl(fd_.get(), KVM_SET_TSS_ADDR, layout::kKvmTss) < 0) {
     return errno_error("KVM refuses the address of its TSS");
   }
   std::uint64_t identity_map = layout::kKvmIdentityMap;
   if (kvm.check(KVM_CAP_SET_IDENTITY_MAP_ADDR) > 0 &&
-      retrying_ioctl(vm.fd_.get(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0) {
+      retrying_ioctl(fd_.get(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0) {
     return errno_error("KVM refuses the address of its identity map");
   }
-  BOTHY_TRY(vm.create_interrupt_controllers());
-  return vm;
+  return create_interrupt_controllers();
+}
+
+std::uint32_t Vm::tsc_khz() const noexcept {
+  const int khz = retrying_ioctl(fd_.get(), KVM_GET_TSC_KHZ, 0UL);
+  return khz > 0 ? static_cast<std::uint32_t>(khz) : 0;
 }
 
 Result<void> Vm::create_interrupt_controllers() {

@@ -16,9 +16,16 @@ namespace bothy {
 // be called from any thread; each is one ioctl.
 class Vm {
  public:
-  // Creates the machine with all of `memory` for its RAM, one slot per region, with its in-kernel
-  // interrupt controllers: 8259 pair, I/O APIC, and a local APIC for every vCPU.
-  [[nodiscard]] static Result<Vm> create(const Kvm& kvm, const GuestMemory& memory);
+  // A machine without memory (KVM_CREATE_VM): it wants a set_up().
+  [[nodiscard]] static Result<Vm> create(const Kvm& kvm);
+
+  // Gives it all of `memory` for its RAM, one slot per region, and the in-kernel interrupt
+  // controllers: 8259 pair, I/O APIC, and a local APIC for every vCPU to come. Once.
+  [[nodiscard]] Result<void> set_up(const Kvm& kvm, const GuestMemory& memory);
+
+  // What the guest's time stamp counters count at, in kHz; 0 when KVM tells it of a vCPU only
+  // (before Linux 5.16) or doesn't know (KVM_GET_TSC_KHZ).
+  [[nodiscard]] std::uint32_t tsc_khz() const noexcept;
 
   // A signal on `event` becomes an edge on `gsi` (KVM_IRQFD).
   [[nodiscard]] Result<void> bind_irq(const EventFd& event, std::uint32_t gsi);

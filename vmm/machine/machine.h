@@ -118,7 +118,8 @@ class Machine final : private VcpuHandler, private GuestEvents {
   [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& console,
                                       std::span<CharacterSink* const> ports);
   // ACPI tables, kernel, initrd and boot tables into guest memory.
-  [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config);
+  [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config,
+                                                  std::uint32_t tsc_khz);
   [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm,
                                           std::span<const kvm_cpuid_entry2> supported,
                                           std::uint32_t count);
