@@ -26,11 +26,16 @@ class TarBuilder {
     std::vector<std::pair<std::string, std::string>> xattrs = {};
   };
 
-  explicit TarBuilder(int filter = ARCHIVE_FILTER_NONE,
-                      int format = ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE)
+  using Format = int (*)(archive*);
+  using Filter = int (*)(archive*);
+
+  // Formats and filters as libarchive's functions that set them: its functions that take a code
+  // bring in every format it has.
+  explicit TarBuilder(Filter filter = archive_write_add_filter_none,
+                      Format format = archive_write_set_format_pax)
       : handle_(archive_write_new()) {
-    archive_write_set_format(handle_, format);
-    archive_write_add_filter(handle_, filter);
+    format(handle_);
+    filter(handle_);
     archive_write_set_bytes_per_block(handle_, 0);
     archive_write_open(handle_, this, nullptr, &TarBuilder::put, nullptr);
   }

@@ -63,7 +63,7 @@ TEST_CASE("the same image gives the same disk in every store") {
   LayoutBuilder layout(f.directory / "layout");
   const std::string plain = TarBuilder().file("f", "x").done();
   layout.add("x", {plain, small_layer()},
-             {TarBuilder(ARCHIVE_FILTER_ZSTD).file("f", "x").done(), small_layer()});
+             {TarBuilder(archive_write_add_filter_zstd).file("f", "x").done(), small_layer()});
   layout.finish();
   const auto one = ensure_disk(f.store, f.import_one(layout.root()), {}, {});
   const auto two = ensure_disk(g.store, g.import_one(layout.root()), {}, {});

@@ -190,7 +190,7 @@ TEST_CASE("what docker save writes") {
     CHECK(f.store.list().value().size() == 1);
   }
   SECTION("without names, packed") {
-    const std::string packed = TarBuilder(ARCHIVE_FILTER_GZIP).file("f", "x").done();
+    const std::string packed = TarBuilder(archive_write_add_filter_gzip).file("f", "x").done();
     const std::string plain = TarBuilder().file("f", "x").done();
     f.import_one(
         f.directory.write("y.tar", docker_archive(packed, path, "null", digest_of(plain))));
@@ -224,15 +224,17 @@ TEST_CASE("what docker save writes") {
 
 TEST_CASE("a root file system, as a tar of any packing") {
   StoreFixture f;
-  const int filter = GENERATE(ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD,
-                              ARCHIVE_FILTER_XZ, ARCHIVE_FILTER_BZIP2);
-  const auto build = [](int how) {
+  const auto filter = GENERATE(as<TarBuilder::Filter>(), archive_write_add_filter_none,
+                               archive_write_add_filter_gzip, archive_write_add_filter_zstd,
+                               archive_write_add_filter_xz, archive_write_add_filter_bzip2);
+  const auto build = [](TarBuilder::Filter how) {
     return TarBuilder(how).directory("./").file("./bin/sh", "sh").done();
   };
   const Image image = f.import_one(f.directory.write("rootfs.tar.x", build(filter)));
   const auto details = f.store.details(image);
   REQUIRE(details.has_value());
-  CHECK(details.value().manifest.layers[0].digest == digest_of(build(ARCHIVE_FILTER_NONE)));
+  CHECK(details.value().manifest.layers[0].digest ==
+        digest_of(build(archive_write_add_filter_none)));
   CHECK(details.value().manifest.layers[0].media_type == kLayerType);
 }
 
@@ -247,7 +249,7 @@ TEST_CASE("a hostile root file system is refused at once") {
   ImportOptions options;
   options.limits.unpacked = 1U << 20U;
   const std::string bomb =
-      TarBuilder(ARCHIVE_FILTER_GZIP).file("zeros", std::string(4U << 20U, '\0')).done();
+      TarBuilder(archive_write_add_filter_gzip).file("zeros", std::string(4U << 20U, '\0')).done();
   CHECK(f.refusal(f.directory.write("bomb.tar.gz", bomb), options).find("--max-size") !=
         std::string::npos);
 }

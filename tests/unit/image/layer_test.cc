@@ -54,7 +54,8 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("layers are applied one over another, however they are packed") {
-  const int filter = GENERATE(ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_GZIP, ARCHIVE_FILTER_ZSTD);
+  const auto filter = GENERATE(as<TarBuilder::Filter>(), archive_write_add_filter_none,
+                               archive_write_add_filter_gzip, archive_write_add_filter_zstd);
   Fixture f;
   REQUIRE(
       f.apply(TarBuilder(filter).file("etc/a", "one").file("etc/b", "two").file("c", "x").done())
@@ -77,7 +78,7 @@ TEST_CASE("the digest is of the unpacked archive, to its last byte") {
   const std::string plain = TarBuilder().file("f", "content").done() + std::string(10'000, '\0');
   Fixture f;
   CHECK(f.apply(plain).value() == digest_of(plain));
-  const std::string packed = TarBuilder(ARCHIVE_FILTER_GZIP).file("f", "content").done();
+  const std::string packed = TarBuilder(archive_write_add_filter_gzip).file("f", "content").done();
   const std::string same = TarBuilder().file("f", "content").done();
   Fixture g;
   CHECK(g.apply(packed).value() == digest_of(same));
@@ -136,7 +137,8 @@ TEST_CASE("hostile layers are refused in one line") {
   f.refusal("no tar at all" + std::string(600, 'x'));
   f.refusal("\x1f\x8b" + std::string(600, 'x'));
   f.refusal(std::string("\x28\xb5\x2f\xfd") + std::string(600, 'x'));
-  const std::string cut = TarBuilder(ARCHIVE_FILTER_GZIP).file("f", std::string(9000, 'x')).done();
+  const std::string cut =
+      TarBuilder(archive_write_add_filter_gzip).file("f", std::string(9000, 'x')).done();
   f.refusal(cut.substr(0, cut.size() - 12));
 }
 
@@ -145,8 +147,9 @@ TEST_CASE("bombs are refused before they go off") {
   f.limits.unpacked = 1U << 20U;
   f.limits.entries = 100;
   SECTION("one large file, packed small") {
-    const std::string bomb =
-        TarBuilder(ARCHIVE_FILTER_GZIP).file("zeros", std::string(4U << 20U, '\0')).done();
+    const std::string bomb = TarBuilder(archive_write_add_filter_gzip)
+                                 .file("zeros", std::string(4U << 20U, '\0'))
+                                 .done();
     CHECK(bomb.size() < 10'000);
     CHECK(f.refusal(bomb).find("--max-size") != std::string::npos);
     CHECK(f.keeper.contents.empty());
@@ -170,7 +173,7 @@ TEST_CASE("bombs are refused before they go off") {
     f.refusal(layer);
   }
   SECTION("nothing but an end") {
-    TarBuilder builder(ARCHIVE_FILTER_GZIP);
+    TarBuilder builder(archive_write_add_filter_gzip);
     f.refusal(TarBuilder().file("f", "").done() + std::string(2U << 20U, '\0'));
   }
   SECTION("within an inch") {

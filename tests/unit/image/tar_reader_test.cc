@@ -72,12 +72,13 @@ std::string failure(const std::string& archive) {
 }  // namespace
 
 TEST_CASE("entries come back as libarchive wrote them") {
-  for (const int format : {ARCHIVE_FORMAT_TAR_PAX_INTERCHANGE, ARCHIVE_FORMAT_TAR_PAX_RESTRICTED,
-                           ARCHIVE_FORMAT_TAR_GNUTAR, ARCHIVE_FORMAT_TAR_USTAR}) {
+  for (const TarBuilder::Format format :
+       {archive_write_set_format_pax, archive_write_set_format_pax_restricted,
+        archive_write_set_format_gnutar, archive_write_set_format_ustar}) {
     CAPTURE(format);
     const std::string big(300'000, 'b');
     const std::string archive =
-        TarBuilder(ARCHIVE_FILTER_NONE, format)
+        TarBuilder(archive_write_add_filter_none, format)
             .directory("d", {.mode = 01777})
             .file("d/f", "content", {.mode = 04755, .uid = 1000, .gid = 1001})
             .file("d/empty", "")
