@@ -67,6 +67,11 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(bothy_options INTERFACE -ffunction-sections -fdata-sections)
   target_link_options(bothy_options INTERFACE -Wl,--gc-sections -Wl,-z,relro,-z,now)
 endif()
+# For what runs once and never in a guest's way: there size is all that counts.
+add_library(bothy_small INTERFACE)
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(bothy_small INTERFACE -Os)
+endif()
 if(BOTHY_SANITIZE)
   list(JOIN BOTHY_SANITIZE "," sanitizers)
   target_compile_options(bothy_options INTERFACE
