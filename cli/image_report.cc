@@ -16,6 +16,8 @@ namespace {
 namespace json = boost::json;
 using image::printable;
 
+constexpr std::array<std::string_view, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
+
 std::string shown_name(const std::string& name) {
   const auto reference = image::Reference::parse(name);
   return reference ? reference.value().familiar() : printable(name);
@@ -45,7 +47,6 @@ json::array names_of(const image::Image& image) {
 }  // namespace
 
 std::string format_bytes(std::uint64_t bytes) {
-  constexpr std::array<std::string_view, 5> kUnits{"B", "kB", "MB", "GB", "TB"};
   auto value = static_cast<double>(bytes);
   std::size_t unit = 0;
   while (value >= 999.5 && unit + 1 < kUnits.size()) {

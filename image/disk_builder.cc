@@ -125,7 +125,7 @@ Result<void> copy_disk(const Disk& disk, const std::string& path) {
   if (!to) {
     return errno_error("can't write " + printable(path));
   }
-  const auto copied = [&]() -> Result<void> {
+  auto copied = [&]() -> Result<void> {
     if (::ftruncate(to.get(), static_cast<off_t>(size)) != 0 || ::fchmod(to.get(), 0644) != 0) {
       return errno_error("can't write " + printable(path));
     }

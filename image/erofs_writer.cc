@@ -34,16 +34,16 @@ Bytes bytes_of(const T& value) noexcept {
 }
 
 std::uint16_t mode_of(const Inode& inode) noexcept {
-  constexpr std::array<unsigned, 6> kTypes{S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO};
-  return static_cast<std::uint16_t>(kTypes[static_cast<std::size_t>(inode.type)] |
+  constexpr std::array<unsigned, 6> types{S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO};
+  return static_cast<std::uint16_t>(types[static_cast<std::size_t>(inode.type)] |
                                     (inode.attributes.permissions & 07777U));
 }
 
 std::uint8_t file_type_of(const Inode& inode) noexcept {
-  constexpr std::array<std::uint8_t, 6> kTypes{erofs::kRegular,     erofs::kDirectory,
-                                               erofs::kSymlink,     erofs::kCharacter,
-                                               erofs::kBlockDevice, erofs::kFifo};
-  return kTypes[static_cast<std::size_t>(inode.type)];
+  constexpr std::array<std::uint8_t, 6> types{erofs::kRegular,     erofs::kDirectory,
+                                              erofs::kSymlink,     erofs::kCharacter,
+                                              erofs::kBlockDevice, erofs::kFifo};
+  return types[static_cast<std::size_t>(inode.type)];
 }
 
 // As the kernel's new_encode_dev() has it.
@@ -109,7 +109,7 @@ class ErofsWriter::Metadata {
     return success();
   }
 
-  std::string pack(InodeNumber number) const {
+  [[nodiscard]] std::string pack(InodeNumber number) const {
     const Directory& directory = *tree_.inode(number).directory;
     std::vector<erofs::NamedInode> names;
     names.reserve(directory.entries.size() + 2);
@@ -125,7 +125,7 @@ class ErofsWriter::Metadata {
   }
 
   // What goes right behind the inode and its attributes: a symlink's target, a small directory.
-  std::string tail(InodeNumber number, std::size_t before) const {
+  [[nodiscard]] std::string tail(InodeNumber number, std::size_t before) const {
     const Inode& inode = tree_.inode(number);
     std::string content;
     if (inode.type == FileType::kSymlink) {
@@ -195,7 +195,7 @@ class ErofsWriter::Metadata {
     return writer_.append(std::as_bytes(std::span(content)));
   }
 
-  std::uint64_t size_of(InodeNumber number, const std::string& content) const {
+  [[nodiscard]] std::uint64_t size_of(InodeNumber number, const std::string& content) const {
     const Inode& inode = tree_.inode(number);
     if (inode.type == FileType::kRegular) {
       return inode.size;
@@ -206,7 +206,7 @@ class ErofsWriter::Metadata {
     return inode.directory ? pack(number).size() : inode.target.size();
   }
 
-  std::uint32_t place_of(InodeNumber number) const {
+  [[nodiscard]] std::uint32_t place_of(InodeNumber number) const {
     const Inode& inode = tree_.inode(number);
     switch (inode.type) {
       case FileType::kRegular:
@@ -220,7 +220,7 @@ class ErofsWriter::Metadata {
   }
 
   // Its name, its ".", and the ".." of each directory in it.
-  std::uint32_t links_of(const Directory& directory) const {
+  [[nodiscard]] std::uint32_t links_of(const Directory& directory) const {
     std::uint32_t links = 2;
     for (const auto& [name, entry] : directory.entries) {
       links += tree_.inode(entry.inode).directory ? 1 : 0;

@@ -11,6 +11,7 @@
 namespace bothy::image {
 namespace {
 
+constexpr std::string_view kBlobs = "blobs/sha256/";
 constexpr int kDeepestIndex = 4;
 constexpr std::uint64_t kLongestIndex = 64U << 20U;
 
@@ -173,7 +174,6 @@ Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job) {
 Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
                                                  const ArchiveContents& contents) {
   // The names of blobs say what their content must be.
-  constexpr std::string_view kBlobs = "blobs/sha256/";
   for (const auto& [path, file] : contents.files) {
     if (path.starts_with(kBlobs) && path.substr(kBlobs.size()) != file.digest.hex()) {
       return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", printable(path),

@@ -18,6 +18,8 @@
 namespace bothy::image {
 namespace {
 
+constexpr std::string_view kDocker = "docker://";
+constexpr std::string_view kMessage = "msg=\"";
 constexpr int kReportEvery = 200;  // ms
 constexpr std::size_t kLongestWords = 4096;
 // What posix_spawn's child exits with when there is no such program.
@@ -29,7 +31,6 @@ struct Source {
 };
 
 Result<Source> source_of(const std::string& text) {
-  constexpr std::string_view kDocker = "docker://";
   const std::size_t colon = text.find(':');
   const std::string scheme = text.substr(0, colon);
   const bool transport = scheme == "containers-storage" || scheme == "docker-daemon" ||
@@ -74,6 +75,7 @@ Result<pid_t> start(std::vector<std::string> words, UniqueFd& errors) {
   errors = UniqueFd(ends[0]);
   const UniqueFd theirs(ends[1]);
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (std::string& word : words) {
     arguments.push_back(word.data());
   }
@@ -135,7 +137,6 @@ std::string last_words(std::string words) {
   }
   const std::size_t line = words.rfind('\n');
   words = line == std::string::npos ? words : words.substr(line + 1);
-  constexpr std::string_view kMessage = "msg=\"";
   if (const std::size_t message = words.find(kMessage); message != std::string::npos) {
     words = words.substr(message + kMessage.size());
     words = words.substr(0, words.rfind('"'));

@@ -9,6 +9,9 @@
 namespace bothy::image {
 namespace {
 
+constexpr std::array<std::string_view, 15> kEndings{
+    ".gz",  ".zst", ".xz",   ".bz2",   ".tgz",      ".tar",  ".tzst", ".txz",
+    ".img", ".raw", ".ext4", ".erofs", ".squashfs", ".sqfs", ".oci"};
 constexpr std::string_view kDefaultDomain = "docker.io";
 constexpr std::string_view kOfficial = "library/";
 constexpr std::size_t kLongestName = 255;
@@ -161,9 +164,6 @@ std::string name_from_path(std::string_view path) {
   }
   const std::size_t slash = path.rfind('/');
   std::string_view base = slash == std::string_view::npos ? path : path.substr(slash + 1);
-  constexpr std::array<std::string_view, 15> kEndings{
-      ".gz",  ".zst", ".xz",   ".bz2",   ".tgz",      ".tar",  ".tzst", ".txz",
-      ".img", ".raw", ".ext4", ".erofs", ".squashfs", ".sqfs", ".oci"};
   for (bool again = true; again;) {
     again = false;
     for (const std::string_view ending : kEndings) {

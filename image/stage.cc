@@ -52,7 +52,7 @@ void Stage::remove_abandoned(const std::string& tmp) noexcept {
     return;
   }
   for (const std::string& name : names.value()) {
-    const std::string path = tmp + "/" + name;
+    const std::string path = fmt::format("{}/{}", tmp, name);
     const auto directory = open_file(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     if (directory && ::flock(directory.value().get(), LOCK_EX | LOCK_NB) == 0) {
       remove_tree(path);

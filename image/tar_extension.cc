@@ -5,6 +5,9 @@
 namespace bothy::image {
 namespace {
 
+constexpr std::string_view kLibarchive = "LIBARCHIVE.xattr.";
+constexpr std::string_view kSchily = "SCHILY.xattr.";
+
 Error damaged(std::string_view what) {
   return make_error(ErrorCode::kBadImage, "{}", what);
 }
@@ -12,8 +15,6 @@ Error damaged(std::string_view what) {
 }  // namespace
 
 Result<void> TarExtension::set(std::string_view key, std::string_view value) {
-  constexpr std::string_view kSchily = "SCHILY.xattr.";
-  constexpr std::string_view kLibarchive = "LIBARCHIVE.xattr.";
   const auto numeric = [&](std::optional<std::uint64_t>& field) -> Result<void> {
     field = parse_decimal(value);
     if (!field) {

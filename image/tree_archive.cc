@@ -68,7 +68,7 @@ class TreeArchiver {
     return static_cast<la_ssize_t>(size);
   }
 
-  Error failure(const std::string& path) const {
+  [[nodiscard]] Error failure(const std::string& path) const {
     if (error_) {
       return *error_;
     }
