@@ -30,7 +30,7 @@ struct BootFlags {
   BootOptions options;
   std::string memory = "512M";
   std::string timeout;
-  std::string console = "serial";
+  std::string console = "auto";
   std::vector<std::string> ports;
   std::string backing = "anonymous";
   std::string on_reboot = "exit";

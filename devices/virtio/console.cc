@@ -22,6 +22,10 @@ constexpr std::size_t first_queue(std::size_t port) noexcept {
   return port == 0 ? 0 : 2 + 2 * port;
 }
 
+constexpr std::uint32_t packed(ConsoleSize size) noexcept {
+  return std::uint32_t{size.columns} | std::uint32_t{size.rows} << 16U;
+}
+
 ActiveQueue take(std::vector<ActiveQueue>& queues, std::size_t index) {
   return index < queues.size() ? std::move(queues[index]) : ActiveQueue{};
 }
@@ -30,7 +34,7 @@ ActiveQueue take(std::vector<ActiveQueue>& queues, std::size_t index) {
 
 Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec> ports,
                  ConsoleSize size)
-    : executor_(executor), size_(size) {
+    : executor_(executor), size_(packed(size)) {
   const bool multiport =
       ports.size() != 1 || !ports.front().is_console || !ports.front().name.empty();
   if (multiport) {
@@ -62,7 +66,7 @@ std::span<const std::uint16_t> Console::queue_sizes() const noexcept {
 }
 
 void Console::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
-  const ConsoleSize size = size_.load();
+  const ConsoleSize size = this->size();
   virtio_console_config config{};
   config.cols = size.columns;
   config.rows = size.rows;
@@ -124,20 +128,25 @@ void Console::on_sent() {
   ++sent_;
   constexpr std::uint32_t kLast = 256;
   const bool power_of_four = std::has_single_bit(sent_) && std::countr_zero(sent_) % 2 == 0;
-  if (sent_ <= kLast && power_of_four && size_.load() != ConsoleSize{}) {
+  if (sent_ <= kLast && power_of_four && size() != ConsoleSize{}) {
     link_->signal_config();
   }
 }
 
+ConsoleSize Console::size() const noexcept {
+  const std::uint32_t size = size_.load();
+  return {static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(size >> 16U)};
+}
+
 void Console::resize(ConsoleSize size) {
-  if (size_.exchange(size) != size) {
+  if (size_.exchange(packed(size)) != packed(size)) {
     boost::asio::post(executor_, [this] { announce_size(); });
   }
 }
 
 void Console::announce_size() {
   if (control_) {
-    control_->set_size(size_.load());
+    control_->set_size(size());
   }
   if (link_ != nullptr && !multiport_) {
     link_->signal_config();

@@ -48,9 +48,10 @@ class Console final : public Device {
  private:
   void on_sent();
   void announce_size();
+  [[nodiscard]] ConsoleSize size() const noexcept;
 
   boost::asio::io_context& executor_;
-  std::atomic<ConsoleSize> size_;
+  std::atomic<std::uint32_t> size_;  // a ConsoleSize: columns in the low half, rows in the high one
   std::vector<std::unique_ptr<ConsolePort>> ports_;
   std::optional<ConsoleControl> control_;  // of a device with MULTIPORT
   std::vector<std::uint16_t> queue_sizes_;

@@ -59,6 +59,17 @@ run 126 'a VMDK image as disk' --err 'qemu-img convert -f vmdk -O raw' -- \
 run 125 'a vsock without a path' --err 'needs the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
 run 125 'a CID that is the host' --err 'cid=2' -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
 run 125 'a vsock where a file is' --err 'no socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"
+run 125 'a console of no kind' --err '--console' -- boot --kernel "$kernels/vmlinux" --console teletype
+run 125 'a console in two places' --err 'exclude' -- boot --kernel "$kernels/vmlinux" --console "pty,file=$work/x"
+run 125 'a console where no file can be' --err "$work/no/file" -- \
+  boot --kernel "$kernels/vmlinux" --console "file=$work/no/file"
+run 125 'a console at a FIFO without a reader' --err 'fifo' -- \
+  boot --kernel "$kernels/vmlinux" --console "file=$work/fifo"
+run 125 'a port at a socket where a file is' --err 'no socket' -- \
+  boot --kernel "$kernels/vmlinux" --port "a,socket=$work/text"
+run 125 'two ports of a name' --err "named 'a'" -- \
+  boot --kernel "$kernels/vmlinux" --port "a,file=$work/x" --port "a,file=$work/y"
+run 125 'a port with a name that is a path' --err 'name' -- boot --kernel "$kernels/vmlinux" --port a/b
 run 125 'no kernel named' --err '--kernel' -- boot
 run 125 'no subcommand' --err 'subcommand' -- "$bothy"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

@@ -5,8 +5,6 @@
 namespace bothy {
 namespace {
 
-constexpr std::string_view kConsole = "console";
-
 // Without a word Linux takes a port for its console that isn't there, two exits a character.
 constexpr std::string_view kNoWords = "console=null";
 constexpr std::string_view kSerialWords = "console=ttyS0";
@@ -15,19 +13,18 @@ constexpr std::string_view kSerialWords = "console=ttyS0";
 constexpr std::string_view kVirtioWords = "console=hvc0 8250.nr_uarts=0";
 // After the user's words: a quiet boot is quiet from the start.
 constexpr std::string_view kEarlyWord = "earlycon=uart8250,io,0x3f8";
-// Init has a console even if the module never comes. When it does, Linux prints what it has printed
-// once more.
+// Init has a console even if the module never comes. Once it has, Linux prints to both.
 constexpr std::string_view kModuleWords = "console=ttyS0 console=hvc0";
 
-// The value of the user's last console=; empty without.
-std::string_view users_console(std::string_view command_line) {
+// The value of the user's last word for a parameter; empty without.
+std::string_view users_value(std::string_view command_line, std::string_view parameter) {
   std::string_view value;
   for (std::string_view word : boot::split_words(command_line)) {
     if (word == "--") {
       break;
     }
-    if (boot::parameter_name(word) == kConsole && word.size() > kConsole.size()) {
-      value = word.substr(kConsole.size() + 1);
+    if (boot::parameter_name(word) == parameter && word.size() > parameter.size()) {
+      value = word.substr(parameter.size() + 1);
     }
   }
   return value;
@@ -42,10 +39,13 @@ bool user_sets(std::string_view command_line, std::string_view parameter) {
 }  // namespace
 
 ConsolePlan plan_console(const MachineConfig& config) {
-  const std::string_view users = users_console(config.cmdline);
+  const std::string_view users = users_value(config.cmdline, "console");
   ConsoleKind kind = config.console.kind;
   if (kind == ConsoleKind::kAuto && !users.empty()) {
     kind = users.starts_with("hvc") ? ConsoleKind::kVirtio : ConsoleKind::kSerial;
+  }
+  if (kind == ConsoleKind::kAuto && users_value(config.cmdline, "acpi") == "off") {
+    kind = ConsoleKind::kSerial;  // virtio devices are found by ACPI
   }
   ConsolePlan plan;
   plan.serial = kind != ConsoleKind::kOff;

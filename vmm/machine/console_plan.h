@@ -25,10 +25,11 @@ struct ConsolePlan {
   bool virtio = false;  // there is a virtio console
   Choice with_driver;
   Choice without_driver;
+  friend bool operator==(const ConsolePlan&, const ConsolePlan&) = default;
 };
 
 // A `console=` of the user's own, the last one, decides over ConsoleKind::kAuto, and leaves every
-// word to the user.
+// word to the user. Without ACPI kAuto is serial.
 [[nodiscard]] ConsolePlan plan_console(const MachineConfig& config);
 
 }  // namespace bothy

@@ -64,6 +64,11 @@ TEST_CASE("A console= of the user's own decides, and leaves the words to the use
   CHECK_FALSE(plan(ConsoleKind::kOff, "console=hvc0").virtio);
 }
 
+TEST_CASE("Without ACPI, by which Linux finds virtio devices, the console is serial") {
+  CHECK(plan(ConsoleKind::kAuto, "acpi=off") == plan(ConsoleKind::kSerial));
+  CHECK(plan(ConsoleKind::kAuto, "acpi=force").virtio);
+}
+
 TEST_CASE("Early output of the user's own is not doubled") {
   CHECK(plan(ConsoleKind::kAuto, "earlyprintk=ttyS0").with_driver.words.last.empty());
 }

@@ -1,8 +1,12 @@
 #include "devices/virtio/console.h"
 
 #include <array>
+#include <boost/asio/post.hpp>
+#include <future>
+#include <thread>
 
 #include "tests/unit/virtio/console_rig.h"
+#include "vmm/base/executor.h"
 
 namespace bothy::virtio {
 namespace {
@@ -364,6 +368,64 @@ TEST_CASE("A buffer too small for its message comes back empty") {
   rig.send_control(0, VIRTIO_CONSOLE_DEVICE_READY, 1);
   CHECK(rig.taken(2).empty());
   CHECK(rig.taken(2) == rig.message(0, VIRTIO_CONSOLE_PORT_ADD, 1));
+}
+
+TEST_CASE("Input comes from another thread while the device serves its guest") {
+  constexpr std::size_t kTotal = 20000;
+  GuestMemory memory = test::make_guest_memory(2 * test::DriverQueue::kSpan);
+  const RingFeatures rings = either_layout();
+  test::DriverQueue to_guest(memory, 0, 16, rings);
+  test::DriverQueue from_guest(memory, test::DriverQueue::kSpan, 16, rings);
+  const EventFd to_guest_kick = EventFd::create().value();
+  const EventFd from_guest_kick = EventFd::create().value();
+  CharacterRecorder sink;
+  test::LinkRecorder link;
+  Executor executor("device");
+  Console console(executor.context(), {{"", true, true, &sink}});
+  REQUIRE(executor.start().has_value());
+  std::promise<void> started;
+  boost::asio::post(executor.context(), [&] {
+    std::vector<ActiveQueue> queues;
+    queues.push_back({to_guest.queue(), &to_guest_kick, 0});
+    queues.push_back({from_guest.queue(), &from_guest_kick, 1});
+    console.start(kSize, std::move(queues), link);
+    started.set_value();
+  });
+  started.get_future().wait();
+
+  std::thread host([&] {
+    const std::string text(kTotal, 'i');
+    std::size_t sent = 0;
+    for (std::uint16_t size = 1; sent < kTotal; ++size) {
+      console.resize({size, size});
+      sent += console.port(0).receive(bytes(text).subspan(sent));
+    }
+  });
+  std::size_t received = 0;
+  for (int i = 0; received < kTotal; ++i) {
+    to_guest.add({{100, true}});
+    to_guest_kick.signal();
+    if (i % 50 == 0) {
+      from_guest.add({{10, false}});
+      from_guest_kick.signal();
+    }
+    for (auto used = to_guest.take(); !used; used = to_guest.take()) {
+      std::this_thread::yield();
+    }
+    received += 100;
+    static_cast<void>(from_guest.take());
+  }
+  host.join();
+  std::promise<void> stopped;
+  boost::asio::post(executor.context(), [&] {
+    console.stop();
+    stopped.set_value();
+  });
+  stopped.get_future().wait();
+  executor.stop();
+  CHECK(received == kTotal);
+  CHECK(sink.take().size() == 10 * (kTotal / 100 / 50));
+  CHECK(link.why_parked().empty());
 }
 
 TEST_CASE("A second run of a device with ports begins as the first") {
