@@ -1,5 +1,7 @@
 #include "cli/devices/net.h"
 
+#include <fcntl.h>
+
 #include <boost/json/object.hpp>
 #include <charconv>
 #include <limits>
@@ -60,6 +62,10 @@ Result<void> take_backend(KeyValues& values, NetConfig& config) {
   } else {
     config.backend = NetBackendKind::kFd;
     config.fd = static_cast<int>(*fd);
+    // Before we open one of that number ourselves.
+    if (::fcntl(config.fd, F_GETFD) < 0) {
+      return values.complain(fmt::format("fd={} is no descriptor that we were given", config.fd));
+    }
   }
   return success();
 }
