@@ -12,7 +12,7 @@ transfer() {
   nc "$peer" 8000 >/tmp/file
   say "received $(sha256sum </tmp/file | cut -d' ' -f1)"
   # Debian 12's passt may keep the peer's end of a connection to itself once ours has come.
-  say "sent $(timeout "${1:-60}" nc "$peer" 8001 </tmp/file)"
+  say "sent $(timeout "${1:-150}" nc "$peer" 8001 </tmp/file)"
 }
 wait_for_carrier() { # VALUE
   i=0
@@ -38,7 +38,7 @@ basic)
 transfer)
   ip route add default via "$peer"
   [ "$peer" != 192.0.2.1 ] || udhcpc -i eth0 -f -n -q 2>&1 | grep -q "lease of $address obtained" && say lease
-  transfer 15
+  transfer 40
   ;;
 lost)
   say ready
