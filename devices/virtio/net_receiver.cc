@@ -33,7 +33,8 @@ NetReceiver::NetReceiver(std::unique_ptr<Queue> queue, bool mergeable, std::size
 }
 
 QueueState NetReceiver::stop() noexcept {
-  while (!posted_.empty()) {
+  // Where a broken queue stands nobody knows: it takes nothing back.
+  while (!posted_.empty() && !queue_->broken()) {
     queue_->unpop(std::move(posted_.back().chain));
     posted_.pop_back();
   }
@@ -103,6 +104,7 @@ void NetReceiver::post_one(Chain chain) noexcept {
   // virtio 1.2, 5.1.6.3.1.
   if (capacity < PacketPort::kHeader) {
     fault_ = "a receive buffer has no room for a packet's header";
+    queue_->unpop(std::move(chain));  // in its turn: stop() gives back those before it
     return;
   }
   if (first_ > kMostUsed) {

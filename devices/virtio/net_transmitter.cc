@@ -9,7 +9,7 @@ constexpr int kBatch = 64;
 }  // namespace
 
 QueueState NetTransmitter::stop() noexcept {
-  if (waiting_) {
+  if (waiting_ && !queue_->broken()) {
     queue_->unpop(std::move(*waiting_));
     waiting_.reset();
   }

@@ -70,6 +70,12 @@ run 125 'a port at a socket where a file is' --err 'no socket' -- \
 run 125 'two ports of a name' --err "named 'a'" -- \
   boot --kernel "$kernels/vmlinux" --port "a,file=$work/x" --port "a,file=$work/y"
 run 125 'a port with a name that is a path' --err 'name' -- boot --kernel "$kernels/vmlinux" --port a/b
+run 125 'a network on nothing' --err 'one of tap' -- boot --kernel "$kernels/vmlinux" --net mtu=1500
+run 125 'a tap name that is too long' --err 'at most 15' -- \
+  boot --kernel "$kernels/vmlinux" --net tap=a-name-beyond-all-limits
+run 125 'a descriptor that is none' --err 'fd=99 is no descriptor' -- boot --kernel "$kernels/vmlinux" --net fd=99
+run 125 'no passt' --err 'apt install passt' -- \
+  env PATH=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --net user
 run 125 'no kernel named' --err '--kernel' -- boot
 run 125 'no subcommand' --err 'subcommand' -- "$bothy"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

@@ -174,7 +174,8 @@ TEST_CASE("A packet larger than the buffers at hand waits for more of them") {
 }
 
 TEST_CASE("A receive buffer without room for a header is a fault") {
-  Rig rig(GENERATE(false, true));
+  Rig rig(GENERATE(false, true), 10000);
+  rig.offer(2, 2048);
   if (GENERATE(false, true)) {
     rig.driver.add({{11, true}});
   } else {
@@ -183,14 +184,17 @@ TEST_CASE("A receive buffer without room for a header is a fault") {
   CHECK(rig.run() == State::kFault);
   CHECK(rig.receiver.fault().find("no room") != std::string::npos);
   CHECK(rig.port.receive_calls == 0);
+  CHECK(rig.receiver.stop().next_available == 0);
 }
 
 TEST_CASE("A broken ring is a fault") {
-  Rig rig(true);
+  Rig rig(true, PacketPort::kMostBytes);
+  rig.offer(2, 2048);
   rig.driver.break_ring();
   CHECK(rig.run() == State::kFault);
   CHECK(!rig.receiver.fault().empty());
   CHECK(rig.port.receive_calls == 0);
+  static_cast<void>(rig.receiver.stop());
 }
 
 TEST_CASE("A chain of more buffers than a system call takes still works") {
