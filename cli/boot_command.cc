@@ -7,6 +7,7 @@
 
 #include "cli/boot_options.h"
 #include "cli/boot_session.h"
+#include "cli/devices/balloon.h"
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
@@ -38,6 +39,7 @@ struct BootFlags {
   std::vector<std::string> disks;
   std::vector<std::string> nets;
   std::string vsock;
+  std::string balloon;
 };
 
 MemoryBacking backing_from(const std::string& name) {
@@ -62,6 +64,9 @@ BootOptions resolve(const BootFlags& flags) {
   options.restart_on_reboot = flags.on_reboot == "restart";
   if (!flags.vsock.empty()) {
     options.machine.vsock = parse_vsock(flags.vsock).value();
+  }
+  if (!flags.balloon.empty()) {
+    options.machine.balloon = parse_balloon(flags.balloon).value();
   }
   if (!flags.timeout.empty()) {
     options.timeout = parse_duration(flags.timeout).value();
@@ -122,6 +127,10 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
   boot.add_option("--vsock", flags.vsock,
                   "The guest's vsock ports as unix sockets of the host, at PATH and PATH_<port>")
       ->check(checked_by(parse_vsock, "PATH[,cid=N]"));
+  boot.add_option("--balloon", flags.balloon,
+                  "A memory balloon, that takes SIZE from the guest. Also: deflate-on-oom, "
+                  "free-page-reporting, stats=SECONDS")
+      ->check(checked_by(parse_balloon, "size=SIZE,..."));
   boot.add_option("--kernel-payload", flags.payload,
                   "A bzImage's payload: unpack it here and boot it directly, or keep it to the "
                   "guest's own decompressor")

@@ -3,7 +3,9 @@
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 
+#include "cli/devices/balloon.h"
 #include "cli/devices/net.h"
+#include "cli/units.h"
 #include "devices/virtio/net.h"
 
 namespace bothy {
@@ -42,6 +44,21 @@ boost::json::value describe_nets(const Machine& machine) {
   return nets;
 }
 
+Result<boost::json::value> balloon(Machine& machine, std::span<const std::string> arguments) {
+  virtio::Balloon* balloon = machine.balloon();
+  if (balloon == nullptr) {
+    return make_error(ErrorCode::kNotFound, "this machine has no balloon: --balloon gives it one");
+  }
+  if (arguments.size() > 1) {
+    return make_error(ErrorCode::kInvalid, "balloon wants a size, or nothing");
+  }
+  if (arguments.size() == 1) {
+    BOTHY_TRY(const std::uint64_t size, parse_size(arguments.front()));
+    BOTHY_TRY(balloon->set_size(size));
+  }
+  return describe(balloon->status());
+}
+
 }  // namespace
 
 ControlCommands machine_commands(Machine& machine) {
@@ -58,6 +75,9 @@ ControlCommands machine_commands(Machine& machine) {
                      [&machine](std::span<const std::string>) -> Result<boost::json::value> {
                        return describe_nets(machine);
                      }};
+  commands["balloon"] = {
+      "balloon [SIZE]: what the balloon has taken, after telling it to take SIZE",
+      [&machine](std::span<const std::string> arguments) { return balloon(machine, arguments); }};
   return commands;
 }
 

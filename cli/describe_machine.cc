@@ -1,5 +1,6 @@
 #include "cli/describe_machine.h"
 
+#include "cli/devices/balloon.h"
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
 #include "cli/devices/net.h"
@@ -43,6 +44,9 @@ boost::json::object describe_machine(const BootOptions& options) {
   object["rng"] = machine.rng;
   if (machine.vsock) {
     object["vsock"] = describe(*machine.vsock);
+  }
+  if (machine.balloon) {
+    object["balloon"] = describe(*machine.balloon);
   }
   object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
   if (options.timeout) {

@@ -76,6 +76,10 @@ run 125 'a tap name that is too long' --err 'at most 15' -- \
 run 125 'a descriptor that is none' --err 'fd=99 is no descriptor' -- boot --kernel "$kernels/vmlinux" --net fd=99
 run 125 'no passt' --err 'apt install passt' -- \
   env PATH=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --net user
+run 125 'a balloon larger than memory' --err '--balloon' -- boot --kernel "$kernels/vmlinux" --balloon size=1G --memory 512M
+run 125 'a balloon of half a page' --err '4K' -- boot --kernel "$kernels/vmlinux" --balloon size=2K
+run 125 'a balloon in huge pages' --err 'page by page' -- \
+  boot --kernel "$kernels/vmlinux" --balloon size=0 --memory-backing hugepages --dry-run
 run 125 'no kernel named' --err '--kernel' -- boot
 run 125 'no subcommand' --err 'subcommand' -- "$bothy"
 if [ "$(id -u)" -eq 0 ] && command -v setpriv >/dev/null; then

@@ -142,6 +142,10 @@ Result<std::uint64_t> Machine::resize_disk(std::string_view id) {
   return disk->resize();
 }
 
+virtio::Balloon* Machine::balloon() const noexcept {
+  return virtio_->balloon();
+}
+
 std::span<const virtio::Net* const> Machine::nets() const noexcept {
   return virtio_->nets();
 }

@@ -98,6 +98,9 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // The network devices, in the order of the configuration.
   [[nodiscard]] std::span<const virtio::Net* const> nets() const noexcept;
 
+  // Null without one.
+  [[nodiscard]] virtio::Balloon* balloon() const noexcept;
+
   // What was booted and how, in words; and the command line that the kernel got.
   [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }
   [[nodiscard]] const std::string& command_line() const noexcept { return command_line_; }

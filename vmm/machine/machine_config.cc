@@ -61,6 +61,23 @@ Result<void> validate_disks(const std::vector<DiskConfig>& disks) {
   return success();
 }
 
+Result<void> validate_balloon(const MachineConfig& config) {
+  if (!config.balloon) {
+    return success();
+  }
+  if (config.backing == MemoryBacking::kSharedHuge) {
+    return make_error(ErrorCode::kInvalid,
+                      "--balloon: memory in huge pages can't be given back page by page: with "
+                      "--memory-backing anonymous or shared it can");
+  }
+  if (config.balloon->size > config.memory) {
+    return make_error(ErrorCode::kInvalid,
+                      "--balloon: size={} is more than the guest's memory of {} bytes",
+                      config.balloon->size, config.memory);
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<void> validate(const MachineConfig& config) {
@@ -90,6 +107,7 @@ Result<void> validate(const MachineConfig& config) {
                       config.memory, unit / layout::kKiB);
   }
   BOTHY_TRY(validate_disks(config.disks));
+  BOTHY_TRY(validate_balloon(config));
   return validate_ports(config.ports);
 }
 

@@ -9,6 +9,7 @@
 #include "devices/backend/console_config.h"
 #include "devices/backend/disk_config.h"
 #include "devices/backend/net_config.h"
+#include "devices/virtio/balloon.h"
 #include "devices/virtio/vsock.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
@@ -31,6 +32,7 @@ struct MachineConfig {
   std::vector<PortConfig> ports;  // of a virtio console beside the guest's own
   bool rng = false;               // a virtio entropy device
   std::optional<virtio::VsockConfig> vsock;
+  std::optional<virtio::BalloonConfig> balloon;
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

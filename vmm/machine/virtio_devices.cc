@@ -26,7 +26,7 @@ std::vector<virtio::ConsolePortSpec> port_specs(const MachineConfig& config,
 std::size_t device_count(const MachineConfig& config) noexcept {
   return (plan_console(config).virtio ? 1U : 0U) + (config.ports.empty() ? 0U : 1U) +
          config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U) +
-         (config.vsock ? 1U : 0U);
+         (config.vsock ? 1U : 0U) + (config.balloon ? 1U : 0U);
 }
 
 }  // namespace
@@ -54,7 +54,7 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
                       windows.size(), layout::kMaxVirtio);
   }
   BOTHY_TRY(all->executor_.start());
-  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks));
+  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks, memory));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     BOTHY_TRY(all->attach(std::move(devices[i]), windows.at(i), vm, memory, mmio));
   }
@@ -62,7 +62,8 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
 }
 
 Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config,
-                                                              const ConsoleSinks& sinks) {
+                                                              const ConsoleSinks& sinks,
+                                                              const GuestMemory& memory) {
   DeviceList devices;
   // First, since Linux looks at them in this order: the sooner it prints there the better.
   if (plan_console(config).virtio) {
@@ -92,6 +93,11 @@ Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfi
   if (config.vsock) {
     BOTHY_TRY(auto vsock, virtio::Vsock::create(*config.vsock, executor_.context()));
     devices.push_back(std::move(vsock));
+  }
+  if (config.balloon) {
+    BOTHY_TRY(auto balloon, virtio::Balloon::create(*config.balloon, memory, executor_.context()));
+    balloon_ = balloon.get();
+    devices.push_back(std::move(balloon));
   }
   return devices;
 }

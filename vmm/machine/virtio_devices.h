@@ -55,6 +55,9 @@ class VirtioDevices {
   [[nodiscard]] virtio::Console* console() const noexcept { return console_; }
   [[nodiscard]] virtio::Console* ports() const noexcept { return ports_; }
 
+  // Null without one. It lives as long as this.
+  [[nodiscard]] virtio::Balloon* balloon() const noexcept { return balloon_; }
+
   // Stops every device and the executor; no vCPU may run any longer. Harmless when called again.
   void stop() noexcept;
 
@@ -65,7 +68,8 @@ class VirtioDevices {
 
   // In the order of their windows.
   [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config,
-                                                const ConsoleSinks& sinks);
+                                                const ConsoleSinks& sinks,
+                                                const GuestMemory& memory);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
                                     const VirtioMmioDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
@@ -77,6 +81,7 @@ class VirtioDevices {
   std::vector<const virtio::Net*> nets_;  // likewise
   virtio::Console* console_ = nullptr;    // of transports_, as what follows
   virtio::Console* ports_ = nullptr;
+  virtio::Balloon* balloon_ = nullptr;
 };
 
 }  // namespace bothy

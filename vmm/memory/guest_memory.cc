@@ -88,7 +88,38 @@ Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
     regions.push_back(Region{range, std::move(mapping).value(), offset});
     offset += range.size;
   }
-  return GuestMemory(std::move(regions), std::move(fd), total);
+  return GuestMemory(std::move(regions), std::move(fd), total, backing);
+}
+
+std::optional<GuestAddress> GuestMemory::address_of(
+    std::span<const std::byte> bytes) const noexcept {
+  for (const Region& region : regions_) {
+    const std::byte* start = region.mapping.data();
+    if (bytes.data() >= start && bytes.data() + bytes.size() <= start + region.range.size) {
+      return region.range.start + static_cast<std::uint64_t>(bytes.data() - start);
+    }
+  }
+  return std::nullopt;
+}
+
+bool GuestMemory::discard(GuestAddress address, std::uint64_t length) const noexcept {
+  const Region* region = find(address, length);
+  if (region == nullptr || backing_ == MemoryBacking::kSharedHuge) {
+    return false;
+  }
+  const GuestAddress first = (address + kPageSize - 1) & ~(kPageSize - 1);
+  const GuestAddress end = (address + length) & ~(kPageSize - 1);
+  if (first >= end) {
+    return true;
+  }
+  const std::uint64_t offset = first - region->range.start;
+  if (backing_ == MemoryBacking::kShared) {
+    // Unmapping alone would leave the pages in the file.
+    return ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                       static_cast<off_t>(region->file_offset + offset),
+                       static_cast<off_t>(end - first)) == 0;
+  }
+  return ::madvise(region->mapping.data() + offset, end - first, MADV_DONTNEED) == 0;
 }
 
 }  // namespace bothy

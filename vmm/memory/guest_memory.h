@@ -78,6 +78,15 @@ class GuestMemory {
                                 static_cast<std::size_t>(length));
   }
 
+  // The address of bytes that slice() gave; nothing for any others.
+  [[nodiscard]] std::optional<GuestAddress> address_of(
+      std::span<const std::byte> bytes) const noexcept;
+
+  // Gives the pages that lie wholly in [address, address + length) back to the host: they read as
+  // zeros and come back as the guest touches them. False, and nothing happens, when the range isn't
+  // RAM of one region, or the host won't: memory in huge pages can't be returned page by page.
+  [[nodiscard]] bool discard(GuestAddress address, std::uint64_t length) const noexcept;
+
   // A copy of the object at `address`, little-endian as it lies there.
   template <class T>
   [[nodiscard]] std::optional<T> read(GuestAddress address) const noexcept {
@@ -110,8 +119,9 @@ class GuestMemory {
   }
 
  private:
-  GuestMemory(std::vector<Region> regions, UniqueFd fd, std::uint64_t size) noexcept
-      : regions_(std::move(regions)), fd_(std::move(fd)), size_(size) {}
+  GuestMemory(std::vector<Region> regions, UniqueFd fd, std::uint64_t size,
+              MemoryBacking backing) noexcept
+      : regions_(std::move(regions)), fd_(std::move(fd)), size_(size), backing_(backing) {}
 
   // A machine has two or three regions: a linear search is the fastest there is.
   [[nodiscard]] const Region* find(GuestAddress address, std::uint64_t length) const noexcept {
@@ -127,6 +137,7 @@ class GuestMemory {
   std::vector<Region> regions_;
   UniqueFd fd_;
   std::uint64_t size_ = 0;
+  MemoryBacking backing_;
 };
 
 }  // namespace bothy

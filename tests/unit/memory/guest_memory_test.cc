@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <limits>
 
@@ -90,6 +91,40 @@ TEST_CASE("Huge pages of the host lie as huge pages of the guest") {
       CHECK(region.mapping.size() == region.range.size);
     }
   }
+}
+
+TEST_CASE(
+    "Discarded pages read as zeros and aren't the host's burden any more; their neighbours stay") {
+  const auto backing = GENERATE(MemoryBacking::kAnonymous, MemoryBacking::kShared);
+  const auto memory = two_regions(backing);
+  const auto bytes = *memory.slice(kHigh, kMiB);
+  std::fill(bytes.begin(), bytes.end(), std::byte{7});
+  const auto resident = [&] {
+    std::array<unsigned char, 256> pages{};
+    REQUIRE(::mincore(bytes.data(), bytes.size(), pages.data()) == 0);
+    return std::count_if(pages.begin(), pages.end(), [](unsigned char p) { return (p & 1) != 0; });
+  };
+  REQUIRE(resident() == 256);
+  // Only the pages that lie wholly in it.
+  CHECK(memory.discard(kHigh + 4096 + 1, 3 * 4096));
+  CHECK(resident() == 254);
+  CHECK(bytes[2 * 4096 - 1] == std::byte{7});
+  CHECK(bytes[2 * 4096] == std::byte{0});
+  CHECK(bytes[4 * 4096 - 1] == std::byte{0});
+  CHECK(bytes[4 * 4096] == std::byte{7});
+  CHECK(memory.discard(kHigh + 1, 100));
+  CHECK(bytes[1] == std::byte{7});
+  CHECK_FALSE(memory.discard(kHigh, kMiB + 1));
+  CHECK_FALSE(memory.discard(2 * kMiB, 4096));
+  CHECK(bytes[0] == std::byte{7});
+}
+
+TEST_CASE("The address of a slice is found again") {
+  const auto memory = two_regions(MemoryBacking::kAnonymous);
+  CHECK(memory.address_of(*memory.slice(kHigh + 5, 10)) == kHigh + 5);
+  CHECK(memory.address_of(*memory.slice(0, 2 * kMiB)) == 0U);
+  const std::array<std::byte, 4> elsewhere{};
+  CHECK(!memory.address_of(elsewhere));
 }
 
 }  // namespace bothy
