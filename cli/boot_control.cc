@@ -56,7 +56,7 @@ Result<boost::json::value> balloon(Machine& machine, std::span<const std::string
     BOTHY_TRY(const std::uint64_t size, parse_size(arguments.front()));
     BOTHY_TRY(balloon->set_size(size));
   }
-  return describe(balloon->status());
+  return bothy::describe(balloon->status());
 }
 
 }  // namespace

@@ -6,15 +6,22 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "tests/support/catch.h"
 #include "vmm/base/unique_fd.h"
 
 namespace bothy::test {
+
+// For what a test can't go on without, with whatever framework.
+inline void must(bool condition) {
+  if (!condition) {
+    std::abort();
+  }
+}
 
 inline sockaddr_un unix_address(const std::string& path) {
   sockaddr_un address{};
@@ -35,8 +42,8 @@ inline UniqueFd unix_connect(const std::string& path) {
 inline UniqueFd unix_listen(const std::string& path, int backlog = 16) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const sockaddr_un address = unix_address(path);
-  REQUIRE(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
-  REQUIRE(::listen(fd.get(), backlog) == 0);
+  must(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0);
+  must(::listen(fd.get(), backlog) == 0);
   return fd;
 }
 
