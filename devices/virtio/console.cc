@@ -33,8 +33,8 @@ ActiveQueue take(std::vector<ActiveQueue>& queues, std::size_t index) {
 }  // namespace
 
 Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec> ports,
-                 ConsoleSize size)
-    : executor_(executor), size_(packed(size)) {
+                 ConsoleSize size, std::chrono::milliseconds patience)
+    : executor_(executor), size_(packed(size)), patience_(patience), timer_(executor) {
   const bool multiport =
       ports.size() != 1 || !ports.front().is_console || !ports.front().name.empty();
   if (multiport) {
@@ -42,10 +42,8 @@ Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec>
     for (const ConsolePortSpec& spec : ports) {
       controlled.push_back({spec.name, spec.is_console, spec.open});
     }
-    control_.emplace(executor_, std::move(controlled), [this](std::uint32_t port, bool open) {
-      // A console takes input whether a program of the guest has its terminal open or not.
-      ports_[port]->set_guest_open(open || ports_[port]->spec().is_console);
-    });
+    control_.emplace(executor_, std::move(controlled),
+                     [this](std::uint32_t port, bool open) { ports_[port]->set_guest_open(open); });
     control_->set_size(size);
   }
   for (ConsolePortSpec& spec : ports) {
@@ -76,6 +74,9 @@ void Console::read_config(std::uint64_t offset, std::span<std::byte> data) noexc
     const auto from = bytes.subspan(offset, std::min(data.size(), bytes.size() - offset));
     std::copy(from.begin(), from.end(), data.begin());
   }
+  if (offset < offsetof(virtio_console_config, max_nr_ports) && looked_for_.exchange(false)) {
+    boost::asio::post(executor_, [this] { open_input(); });
+  }
 }
 
 void Console::write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept {
@@ -91,13 +92,18 @@ void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
   link_ = &link;
   sent_ = 0;
   multiport_ = (features & feature(VIRTIO_CONSOLE_F_MULTIPORT)) != 0;
+  // Without F_SIZE its configuration is nothing that the driver would look at.
+  holding_ = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
+  ConsolePort::Run run;
+  run.guest_open = !multiport_ && !holding_;
+  if (holding_) {
+    run.on_sent = [this] { on_sent(); };
+    run.on_held = [this] { on_held(); };
+  }
   const std::size_t served = multiport_ ? ports_.size() : 1;
   for (std::size_t i = 0; i < served; ++i) {
     const std::size_t queue = first_queue(i);
-    const bool announces = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
-    ports_[i]->start(take(queues, queue), take(queues, queue + 1), link,
-                     !multiport_ || ports_[i]->spec().is_console,
-                     announces ? [this] { on_sent(); } : std::function<void()>());
+    ports_[i]->start(take(queues, queue), take(queues, queue + 1), link, run);
   }
   if (multiport_) {
     control_->start(take(queues, kControlQueue), take(queues, kControlQueue + 1), link);
@@ -105,6 +111,9 @@ void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
 }
 
 std::vector<QueueState> Console::stop() noexcept {
+  timer_.cancel();
+  holding_ = false;
+  looked_for_ = false;
   std::vector<QueueState> states(queue_sizes_.size());
   if (multiport_) {
     const auto [to_driver, from_driver] = control_->stop();
@@ -119,6 +128,32 @@ std::vector<QueueState> Console::stop() noexcept {
   }
   link_ = nullptr;
   return states;
+}
+
+void Console::on_held() {
+  if (!looked_for_.exchange(true)) {
+    boost::asio::post(executor_, [this] { ask_driver(); });
+  }
+}
+
+void Console::ask_driver() {
+  if (!holding_) {
+    return;
+  }
+  link_->signal_config();
+  timer_.expires_after(patience_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      open_input();
+    }
+  });
+}
+
+void Console::open_input() {
+  if (std::exchange(holding_, false)) {
+    timer_.cancel();
+    ports_.front()->set_guest_open(true);
+  }
 }
 
 void Console::on_sent() {

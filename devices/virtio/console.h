@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -17,14 +19,20 @@ namespace bothy::virtio {
 // One console port without a name needs no control queues: the guest has its terminal as soon as it
 // has the device, and its size from the configuration space. Anything else takes
 // VIRTIO_CONSOLE_F_MULTIPORT; a driver without that gets port 0 alone.
+//
+// Linux throws input away until its probe of the device is done, and without control queues nothing
+// tells when that is. But only then does it look at a configuration that has changed: so it is told
+// that it has, once there is input, and gets the input when it has looked. A driver that never
+// looks gets it kPatience later.
 class Console final : public Device {
  public:
   static constexpr std::size_t kMaxPorts = 16;
+  static constexpr std::chrono::milliseconds kPatience{1000};
 
   // `ports`: 1 to kMaxPorts. The context is the device's executor; the ports' sinks outlive the
   // device.
   Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec> ports,
-          ConsoleSize size = {});
+          ConsoleSize size = {}, std::chrono::milliseconds patience = kPatience);
   ~Console() override;
 
   // The host's end of a port: where its input goes. As long-lived as the device.
@@ -47,6 +55,9 @@ class Console final : public Device {
 
  private:
   void on_sent();
+  void on_held();
+  void ask_driver();
+  void open_input();
   void announce_size();
   [[nodiscard]] ConsoleSize size() const noexcept;
 
@@ -56,9 +67,14 @@ class Console final : public Device {
   std::optional<ConsoleControl> control_;  // of a device with MULTIPORT
   std::vector<std::uint16_t> queue_sizes_;
 
+  std::atomic<bool> looked_for_ = false;  // the driver was told to look at its configuration
+  const std::chrono::milliseconds patience_;
+
   // The executor's alone.
-  DriverLink* link_ = nullptr;  // null: idle
-  bool multiport_ = false;      // the driver takes it
+  boost::asio::steady_timer timer_;  // patience ends
+  bool holding_ = false;             // the driver may not take input yet
+  DriverLink* link_ = nullptr;       // null: idle
+  bool multiport_ = false;           // the driver takes it
   std::uint32_t sent_ = 0;
 };
 

@@ -25,16 +25,16 @@ ConsolePort::~ConsolePort() {
   }
 }
 
-void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link,
-                        bool guest_open, std::function<void()> on_sent) {
+void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, Run run) {
   link_ = &link;
   alive_ = std::make_shared<bool>(true);
-  on_sent_ = std::move(on_sent);
+  on_sent_ = std::move(run.on_sent);
   {
     const std::lock_guard lock(mutex_);
     to_guest_ = std::move(to_guest.queue);
     to_guest_index_ = to_guest.index;
-    guest_open_ = guest_open;
+    guest_open_ = run.guest_open;
+    on_held_ = std::move(run.on_held);
     offer_room();
   }
   if (to_guest_) {
@@ -73,6 +73,7 @@ ConsolePort::States ConsolePort::stop() noexcept {
   *alive_ = false;
   on_sent_ = nullptr;
   const std::lock_guard lock(mutex_);
+  on_held_ = nullptr;
   if (to_guest_) {
     states.to_guest = to_guest_->state();
     to_guest_.reset();
@@ -155,6 +156,9 @@ std::size_t ConsolePort::receive(std::span<const std::byte> bytes) noexcept {
   }
   if (taken < bytes.size()) {
     room_wanted_ = true;
+    if (to_guest_ && !guest_open_ && on_held_) {
+      on_held_();
+    }
     if (to_guest_ && guest_open_ && to_guest_->enable_kicks()) {
       offer_room();  // buffers that came meanwhile, or are more than one receive() fills
     }

@@ -35,10 +35,15 @@ class ConsolePort final : public CharacterReceiver {
 
   [[nodiscard]] const ConsolePortSpec& spec() const noexcept { return spec_; }
 
-  // A queue that the driver left out is never served. `guest_open`: whether the guest takes input
-  // before it says that it has opened the port. `on_sent` is called after each of its requests.
-  void start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, bool guest_open,
-             std::function<void()> on_sent);
+  struct Run {
+    bool guest_open = true;         // it takes input before set_guest_open()
+    std::function<void()> on_sent;  // called after each of the guest's requests
+    // Called by receive(), on its thread, when there is input for a guest that hasn't opened its
+    // end. Must not call back.
+    std::function<void()> on_held = {};
+  };
+  // A queue that the driver left out is never served.
+  void start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, Run run);
   struct States {
     QueueState to_guest;
     QueueState from_guest;
@@ -46,7 +51,8 @@ class ConsolePort final : public CharacterReceiver {
   // Sends on what the guest has sent as far as the sink takes it. A request that is sent in part
   // is given up, any other stays in its queue.
   States stop() noexcept;
-  // The guest has opened or closed its end (virtio 1.2, 5.3.6.2, VIRTIO_CONSOLE_PORT_OPEN).
+  // The guest has opened or closed its end (virtio 1.2, 5.3.6.2, VIRTIO_CONSOLE_PORT_OPEN): input
+  // that comes meanwhile is left to its sender.
   void set_guest_open(bool open) noexcept;
 
   [[nodiscard]] std::size_t receive(std::span<const std::byte> bytes) noexcept override;
@@ -81,6 +87,7 @@ class ConsolePort final : public CharacterReceiver {
   std::uint16_t to_guest_index_ = 0;
   bool guest_open_ = false;
   bool room_wanted_ = false;
+  std::function<void()> on_held_;
   std::function<void()> room_hook_;
 };
 

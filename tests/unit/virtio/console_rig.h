@@ -19,6 +19,7 @@
 namespace bothy::virtio {
 
 inline constexpr std::uint64_t kMultiport = 1ULL << VIRTIO_CONSOLE_F_MULTIPORT;
+inline constexpr std::chrono::milliseconds kRigPatience{2};
 inline constexpr std::uint64_t kSize = 1ULL << VIRTIO_CONSOLE_F_SIZE;
 
 // What the device's end of a port is.
@@ -45,7 +46,7 @@ class ConsoleRig {
                       RingFeatures rings = either_layout())
       : memory_(test::make_guest_memory((2 * ports.size() + 2) * test::DriverQueue::kSpan)),
         sinks_(ports.size()),
-        console_(executor_, specs(ports), size) {
+        console_(executor_, specs(ports), size, kRigPatience) {
     for (std::size_t i = 0; i < console_.queue_sizes().size(); ++i) {
       drivers_.emplace_back(memory_, i * test::DriverQueue::kSpan, kQueueSize, rings);
       kicks_.push_back(EventFd::create().value());
@@ -78,6 +79,14 @@ class ConsoleRig {
   void run() {
     executor_.restart();
     executor_.poll();
+  }
+
+  // Does what becomes ready, until something is so.
+  template <class Condition>
+  void run_until(Condition condition) {
+    executor_.restart();
+    while (!condition() && executor_.run_one_for(100 * kRigPatience) > 0) {
+    }
   }
 
   [[nodiscard]] Console& console() noexcept { return console_; }

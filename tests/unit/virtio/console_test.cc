@@ -227,6 +227,42 @@ TEST_CASE("A new size is in the configuration space, and the driver is told") {
   CHECK(rig.link().config_changes() == 2);
 }
 
+TEST_CASE("Early input is kept until the driver has looked at the configuration when told") {
+  ConsoleRig rig(alone());
+  int rooms = 0;
+  rig.port().set_room_hook([&] { ++rooms; });
+  rig.start(kSize);
+  rig.offer(0, 8);
+  config<std::uint16_t>(rig.console(), 0);  // before it is told
+  rig.run();
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  rig.run();
+  CHECK(rig.link().config_changes() == 1);
+  config<std::uint32_t>(rig.console(), 4);  // not what the driver would look for
+  rig.run();
+  CHECK(rooms == 0);
+  config<std::uint16_t>(rig.console(), 0);
+  config<std::uint16_t>(rig.console(), 2);
+  rig.run();
+  CHECK(rooms == 1);
+  CHECK(rig.port().receive(bytes("abc")) == 3);
+  CHECK(rig.taken(0) == "abc");
+  rig.stop();
+  rig.start(kSize);  // another driver
+  rig.offer(0, 8);
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+}
+
+TEST_CASE("A driver that never looks gets early input after a while") {
+  ConsoleRig rig(alone());
+  rig.start(kSize);
+  rig.offer(0, 8);
+  CHECK(rig.port().receive(bytes("abc")) == 0);
+  rig.run_until([&] { return rig.port().receive(bytes("abc")) == 3; });
+  CHECK(rig.taken(0) == "abc");
+}
+
 TEST_CASE("Without a size nobody is told of one") {
   ConsoleRig rig(alone());
   rig.start(kSize);
@@ -287,24 +323,21 @@ TEST_CASE("The driver hears of sizes, and of who comes and goes") {
   CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_OPEN, 1));
 }
 
-TEST_CASE("A plain port takes input once the guest has opened it, a console always") {
+TEST_CASE("A port, console or not, takes input while the guest has it open") {
   TwoPorts rig;
+  const std::uint32_t port = GENERATE(0U, 1U);
+  const std::size_t queue = port == 0 ? 0 : 4;
   int rooms = 0;
-  rig.port(1).set_room_hook([&] { ++rooms; });
-  rig.offer(0, 8);
-  rig.offer(4, 8);
-  CHECK(rig.port(0).receive(bytes("console")) == 7);
-  CHECK(rig.port(1).receive(bytes("port")) == 0);
-  rig.send_control(1, VIRTIO_CONSOLE_PORT_OPEN, 1);
+  rig.port(port).set_room_hook([&] { ++rooms; });
+  rig.offer(queue, 8);
+  CHECK(rig.port(port).receive(bytes("input")) == 0);
+  rig.send_control(port, VIRTIO_CONSOLE_PORT_OPEN, 1);
   CHECK(rooms == 1);
-  CHECK(rig.port(1).receive(bytes("port")) == 4);
-  CHECK(rig.taken(4) == "port");
-  rig.send_control(1, VIRTIO_CONSOLE_PORT_OPEN, 0);
-  rig.send_control(0, VIRTIO_CONSOLE_PORT_OPEN, 0);
-  rig.offer(0, 8);
-  rig.offer(4, 8);
-  CHECK(rig.port(1).receive(bytes("port")) == 0);
-  CHECK(rig.port(0).receive(bytes("console")) == 7);
+  CHECK(rig.port(port).receive(bytes("input")) == 5);
+  CHECK(rig.taken(queue) == "input");
+  rig.send_control(port, VIRTIO_CONSOLE_PORT_OPEN, 0);
+  rig.offer(queue, 8);
+  CHECK(rig.port(port).receive(bytes("input")) == 0);
   rig.send(5, "to the host");
   CHECK(rig.sink(1).take() == "to the host");
   CHECK(rig.sink(0).take().empty());
@@ -388,7 +421,7 @@ TEST_CASE("Input comes from another thread while the device serves its guest") {
     std::vector<ActiveQueue> queues;
     queues.push_back({to_guest.queue(), &to_guest_kick, 0});
     queues.push_back({from_guest.queue(), &from_guest_kick, 1});
-    console.start(kSize, std::move(queues), link);
+    console.start(0, std::move(queues), link);
     started.set_value();
   });
   started.get_future().wait();
