@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real Linux guests through the command line: what holds whatever the kernel, with the project's. Needs a /dev/kvm that runs
-# Linux, 2 CPUs and 4 GiB: the rig has them.
+# Linux and 4 GiB: the rig has them.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
