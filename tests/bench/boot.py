@@ -151,12 +151,14 @@ def measure_rig(runs, out):
             print(f"\rrun {turn} of {runs}", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         exits = count_exits(commands["bothy"][0])
+        memory = every_device_kib(place)
     medians = {name: statistics.median(values) for name, values in times.items()}
     targets = Targets()
     for name, value in medians.items():
         targets.add(f"{name}: command to init", value * 1000, "ms")
     targets.add("bothy / QEMU microvm", medians["bothy"] / medians["QEMU microvm"], "", 0.6)
     targets.add("bothy / bothy, bzImage by its own entry", medians["bothy"] / medians["bothy, bzImage by its own entry"], "", 0.9)
+    targets.add("monitor memory, a Linux guest driving every device", memory / 1024, "MiB", 3)
     targets.show(f"In the rig, by instructions (2 ns each): the same kernel and initrd, 1 vCPU, 128 MiB, medians of {runs} interleaved runs")
     for title, counts in (("exits to the monitor, of one run to power-off", exits["monitor"]),
                           ("exits from the guest, by reason", exits["reasons"]), ("port accesses", exits["ports"])):
@@ -177,13 +179,15 @@ def first_run_ms():
 
 
 def monitor_pss_kib(pid):
-    """The proportional set size of all mappings but guest RAM: adjacent ones that are exactly its size together."""
+    """The proportional set size of all mappings but guest RAM: of the adjacent ones that are exactly its size together,
+    those with the most in them (two arenas of malloc's, next to each other, are as large)."""
     mappings = []
     for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
         if bounds := re.match(r"([0-9a-f]+)-([0-9a-f]+) ", line):
             mappings.append([int(bounds[1], 16), int(bounds[2], 16), 0])
         elif line.startswith("Pss:"):
             mappings[-1][2] = int(line.split()[1])
+    ram = []
     for first in range(len(mappings)):
         end = mappings[first][0]
         for last in range(first, len(mappings)):
@@ -191,8 +195,10 @@ def monitor_pss_kib(pid):
                 break
             end = mappings[last][1]
             if end - mappings[first][0] == 128 * MIB:
-                return sum(pss for _, _, pss in mappings[:first] + mappings[last + 1 :])
-    raise RuntimeError("guest RAM is not among the monitor's mappings")
+                ram.append(sum(pss for _, _, pss in mappings[first : last + 1]))
+    if not ram:
+        raise RuntimeError("guest RAM is not among the monitor's mappings")
+    return sum(pss for _, _, pss in mappings) - max(ram)
 
 
 def idle_guest():
@@ -213,6 +219,26 @@ def idle_guest():
         process.kill()
         process.communicate()
     return memory, took
+
+
+def every_device_kib(place):
+    """Monitor memory in KiB while a Linux guest has a device of each kind, with its driver up."""
+    subprocess.run(["modprobe", "-q", "tun"], check=False)
+    subprocess.run(["truncate", "-s", "64M", f"{place}/disk"], check=True)
+    command = bothy_boot(f"{place}/bothy", f"{place}/vmlinux", "--initrd", f"{place}/testinit.cpio",
+                         "--cmdline", "quiet testinit.action=hang", "--console", "virtio", "--port", f"a,socket={place}/port",
+                         "--disk", f"{place}/disk", "--net", "tap", "--vsock", f"{place}/vsock", "--rng",
+                         "--balloon", "size=0,free-page-reporting,stats=1", "--control", f"{place}/control")
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        signal.alarm(PATIENCE)
+        wait_for(process.stdout, b"action=hang")
+        time.sleep(1)
+        return monitor_pss_kib(process.pid)
+    finally:
+        signal.alarm(0)
+        process.kill()
+        process.communicate()
 
 
 def stripped_size():
