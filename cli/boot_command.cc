@@ -17,12 +17,18 @@
 namespace bothy {
 namespace {
 
-// CLI11 reports a validator's text as the error of its flag.
+// CLI11 reports a validator's text as the error of its flag, which it names itself.
+std::string without_flag(const std::string& text) {
+  const std::size_t end = text.find(": ");
+  const bool named = text.starts_with("--") && end != std::string::npos && text.find(' ') > end;
+  return named ? text.substr(end + 2) : text;
+}
+
 template <class T>
 CLI::Validator checked_by(Result<T> (*parse)(std::string_view), const std::string& type_name) {
   return {[parse](std::string& text) {
             const auto parsed = parse(text);
-            return parsed ? std::string() : parsed.error().context;
+            return parsed ? std::string() : without_flag(parsed.error().context);
           },
           type_name};
 }

@@ -56,7 +56,8 @@ void describe_backend(boost::json::object& object, const CharacterBackendConfig&
 }  // namespace
 
 Result<ConsoleConfig> parse_console(std::string_view text) {
-  BOTHY_TRY(KeyValues values, KeyValues::parse("--console", text, "kind"));
+  const bool place_first = text == "pty" || text.starts_with("pty,");
+  BOTHY_TRY(KeyValues values, KeyValues::parse("--console", text, place_first ? "" : "kind"));
   ConsoleConfig console;
   BOTHY_TRY(auto chosen, values.take_choice("kind", {"auto", "serial", "virtio", "off"}));
   const std::string kind = std::move(chosen).value_or("auto");

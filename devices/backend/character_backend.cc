@@ -18,7 +18,9 @@ Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& exe
   const UniqueFd fd(::open(
       path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kMode));
   if (!fd) {
-    return errno_error(what + ": can't write to " + path);
+    Error error = errno_error(what + ": can't write to " + path);
+    error.code = ErrorCode::kInvalid;  // what isn't there is no input of the machine's
+    return error;
   }
   BOTHY_TRY(auto output, ConsoleOutput::create(executor, fd.get(), [what, path](int error_number) {
               log(LogLevel::kWarning, "{}; what the guest writes is dropped from now on",

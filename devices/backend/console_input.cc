@@ -46,14 +46,18 @@ void ConsoleInput::start() {
 }
 
 void ConsoleInput::wait_for_input() {
-  if (!descriptor_.is_open()) {
-    read_some();
-    return;
-  }
   if (waiting_) {
     return;
   }
   waiting_ = true;
+  if (!descriptor_.is_open()) {
+    // A file is always ready: others get their turns all the same.
+    boost::asio::post(executor_, [this] {
+      waiting_ = false;
+      read_some();
+    });
+    return;
+  }
   descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                          [this](const boost::system::error_code& error) {
                            waiting_ = false;

@@ -17,6 +17,7 @@ namespace {
 
 // poll's promise of room is for this much: a larger write could block on a pipe that is nearly
 // full.
+constexpr int kPiecesInARow = 16;
 constexpr std::size_t kPieceSize = PIPE_BUF;
 
 // epoll refuses regular files, and needs to: they are always ready.
@@ -95,7 +96,13 @@ std::size_t ConsoleOutput::take(std::span<const std::byte> bytes) noexcept {
 
 void ConsoleOutput::drain() {
   if (!descriptor_.is_open()) {
+    // A file is always ready: others get their turns all the same.
+    int left = kPiecesInARow;
     while (write_piece()) {
+      if (--left == 0) {
+        boost::asio::post(executor_, [this] { drain(); });
+        return;
+      }
     }
     return;
   }

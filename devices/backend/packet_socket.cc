@@ -80,18 +80,17 @@ Result<std::unique_ptr<PacketSocket>> PacketSocket::adopt(UniqueFd socket, std::
   if (::getpeername(socket.get(), reinterpret_cast<sockaddr*>(&peer), &size) != 0) {
     return make_error(ErrorCode::kInvalid, "socket {} is not connected", socket.get());
   }
-  return std::unique_ptr<PacketSocket>(
-      new PacketSocket(std::move(socket), std::move(what), type == SOCK_STREAM));
+  return std::unique_ptr<PacketSocket>(new PacketSocket(std::move(socket), std::move(what), type));
 }
 
-PacketSocket::PacketSocket(UniqueFd socket, std::string what, bool stream)
+PacketSocket::PacketSocket(UniqueFd socket, std::string what, int type)
     : socket_(std::move(socket)),
       what_(std::move(what)),
-      stream_(stream),
-      inbox_(stream ? std::make_unique_for_overwrite<std::byte[]>(kInbox) : nullptr) {}
+      type_(type),
+      inbox_(type == SOCK_STREAM ? std::make_unique_for_overwrite<std::byte[]>(kInbox) : nullptr) {}
 
 ReceivedPacket PacketSocket::receive(std::span<const iovec> buffers) noexcept {
-  return stream_ ? receive_from_stream(buffers) : receive_datagram(buffers);
+  return type_ == SOCK_STREAM ? receive_from_stream(buffers) : receive_datagram(buffers);
 }
 
 ReceivedPacket PacketSocket::receive_datagram(std::span<const iovec> buffers) noexcept {
@@ -102,9 +101,9 @@ ReceivedPacket PacketSocket::receive_datagram(std::span<const iovec> buffers) no
   if (got < 0) {
     return {outcome_of(errno), 0};
   }
-  // A socket with connections says by nothing that its other end is closed.
+  // SOCK_SEQPACKET says by nothing that its other end is closed; SOCK_DGRAM has empty datagrams.
   if (got == 0) {
-    return {PacketOutcome::kGone, 0};
+    return {type_ == SOCK_SEQPACKET ? PacketOutcome::kGone : PacketOutcome::kDropped, 0};
   }
   if ((message.msg_flags & MSG_TRUNC) != 0 || static_cast<std::size_t>(got) > kMostFrame) {
     return {PacketOutcome::kDropped, 0};
@@ -163,7 +162,7 @@ PacketOutcome PacketSocket::send(std::span<const iovec> packet) noexcept {
   }
   std::uint32_t length = 0;
   buffers_.clear();
-  if (stream_) {
+  if (type_ == SOCK_STREAM) {
     buffers_.push_back({&length, sizeof(length)});
   }
   take_after(kHeader, packet, buffers_);
@@ -171,7 +170,7 @@ PacketOutcome PacketSocket::send(std::span<const iovec> packet) noexcept {
   for (const iovec& buffer : buffers_) {
     total += buffer.iov_len;
   }
-  const std::size_t frame = stream_ ? total - kLength : total;
+  const std::size_t frame = type_ == SOCK_STREAM ? total - kLength : total;
   if (frame == 0) {
     return PacketOutcome::kDropped;
   }

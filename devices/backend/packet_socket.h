@@ -26,7 +26,7 @@ class PacketSocket final : public NetBackend, private PacketPort {
   [[nodiscard]] Result<void> use_queues(std::size_t) override { return success(); }
 
  private:
-  PacketSocket(UniqueFd socket, std::string what, bool stream);
+  PacketSocket(UniqueFd socket, std::string what, int type);
 
   [[nodiscard]] int fd() const noexcept override { return socket_.get(); }
   [[nodiscard]] ReceivedPacket receive(std::span<const iovec> buffers) noexcept override;
@@ -42,7 +42,7 @@ class PacketSocket final : public NetBackend, private PacketPort {
 
   const UniqueFd socket_;
   const std::string what_;
-  const bool stream_;
+  const int type_;              // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
   std::vector<iovec> buffers_;  // those of a packet, without its header
 
   // Of a stream: bytes received that belong to no packet yet, and those of a packet half sent.

@@ -166,7 +166,7 @@ Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> m
   pid_t pid = 0;
   const int failure = spawn.run(line, pid);
   if (failure == ENOENT) {
-    return make_error(ErrorCode::kNotFound,
+    return make_error(ErrorCode::kUnsupported,
                       "passt isn't installed, which '--net user' needs: 'apt install passt'");
   }
   if (failure != 0) {

@@ -18,6 +18,7 @@ SocketBackend::SocketBackend(boost::asio::io_context& executor, UnixListener lis
                              Unattended unattended)
     : listener_(std::move(listener)),
       acceptor_(executor, listener_.fd()),
+      timer_(executor),
       stream_(executor, unattended) {}
 
 SocketBackend::~SocketBackend() {
@@ -38,9 +39,20 @@ void SocketBackend::wait_for_client() {
                          if (UniqueFd client = listener_.accept()) {
                            stream_.attach(std::move(client));
                          } else {
-                           wait_for_client();  // it has gone again
+                           wait_a_while();
                          }
                        });
+}
+
+// The client has gone again, or there is no descriptor for it and it still waits.
+void SocketBackend::wait_a_while() {
+  constexpr std::chrono::milliseconds kWhile{100};
+  timer_.expires_after(kWhile);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      wait_for_client();
+    }
+  });
 }
 
 }  // namespace bothy

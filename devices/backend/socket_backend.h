@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "devices/backend/peer_stream.h"
 #include "vmm/base/unix_listener.h"
@@ -35,9 +36,11 @@ class SocketBackend final : public CharacterBackend {
   SocketBackend(boost::asio::io_context& executor, UnixListener listener, Unattended unattended);
 
   void wait_for_client();
+  void wait_a_while();
 
   const UnixListener listener_;
   boost::asio::posix::stream_descriptor acceptor_;
+  boost::asio::steady_timer timer_;
   PeerStream stream_;
 };
 

@@ -12,7 +12,7 @@
 namespace bothy::virtio {
 namespace {
 
-constexpr std::array<std::uint16_t, 5> kQueueSizes{128, 128, 16, 16, 128};
+constexpr std::array<std::uint16_t, 5> kQueueSizes{128, 128, 128, 128, 128};
 // Queues (5.5.2). Those of features that aren't negotiated don't exist, and Linux then counts on
 // without a gap: free page reporting follows what is there.
 constexpr std::size_t kInflate = 0;

@@ -13,8 +13,9 @@ namespace bothy::virtio {
 
 // What the balloon counts in, whatever the guest's own pages (virtio 1.2, 5.5.6).
 inline constexpr std::uint64_t kBalloonPage = 4096;
-// One request names no more pages than this; those behind them stay the guest's. Linux names 256.
-inline constexpr std::size_t kMostBalloonPages = 4096;
+// One request names no more pages than this; those behind them stay the guest's. It is what Linux
+// names: each may cost a system call, and other devices wait meanwhile.
+inline constexpr std::size_t kMostBalloonPages = 256;
 
 // Reads page numbers until there are no more, and gives the ranges that they make up: sorted,
 // merged, each page once. Pages outside RAM aren't looked for here.

@@ -176,7 +176,9 @@ void BlockQueue::begin_transfer(BlockRequest& request, IoOperation::Kind kind) {
 
 void BlockQueue::transfer(BlockRequest& request) {
   request.offset = request.sector() * kSector + request.moved();
-  if (!suits_direct(request)) {
+  // One that has bounced in part goes on so: transferred() can't tell its pieces apart.
+  const bool bouncing = !bouncing_.empty() && bouncing_.front() == &request;
+  if (bouncing || !suits_direct(request)) {
     // In its turn: the first of them has the buffer.
     if (bouncing_.empty() || bouncing_.front() != &request) {
       bouncing_.push_back(&request);

@@ -94,7 +94,7 @@ void BlockRequest::complete(BlockStatus status) noexcept {
   chain_->complete(static_cast<std::uint32_t>(written));
   chain_.reset();
   if (own_.capacity() > kKeptBuffers) {
-    own_ = {};
+    own_ = std::vector<iovec>();
   }
 }
 

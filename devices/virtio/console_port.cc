@@ -28,6 +28,7 @@ ConsolePort::~ConsolePort() {
 void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, Run run) {
   link_ = &link;
   alive_ = std::make_shared<bool>(true);
+  turn_posted_ = false;
   on_sent_ = std::move(run.on_sent);
   {
     const std::lock_guard lock(mutex_);
@@ -91,8 +92,12 @@ void ConsolePort::set_guest_open(bool open) noexcept {
 }
 
 void ConsolePort::later() {
+  if (turn_posted_.exchange(true)) {
+    return;
+  }
   boost::asio::post(executor_, [this, alive = alive_] {
     if (*alive) {
+      turn_posted_ = false;
       transmit();
     }
   });

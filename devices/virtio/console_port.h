@@ -1,6 +1,7 @@
 // ConsolePort: one port of a virtio console: a queue each way, and the host's end of it.
 #pragma once
 
+#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -77,7 +78,8 @@ class ConsolePort final : public CharacterReceiver {
   std::optional<Chain> chain_;  // popped, and not sent as a whole
   Reader unsent_;               // what of it isn't
   std::function<void()> on_sent_;
-  std::shared_ptr<bool> alive_;  // false for tasks of a run that is over
+  std::shared_ptr<bool> alive_;            // false for tasks of a run that is over
+  std::atomic<bool> turn_posted_ = false;  // any thread's: a sink's room hook posts too
   DriverLink* link_ = nullptr;
 
   // To the guest.

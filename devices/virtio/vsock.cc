@@ -16,13 +16,18 @@ constexpr std::uint64_t kFeatureStream = 1;  // VIRTIO_VSOCK_F_STREAM (5.10.3)
 // Of everything but the connections.
 constexpr rlim_t kOtherFiles = 512;
 
-void make_room_for_files() noexcept {
+// Raises the limit of open files as far as it may be, and says how many connections that leaves
+// room for: the guest decides how many it opens, and others want descriptors too.
+std::size_t make_room_for_files() noexcept {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-    const rlim_t wanted = VsockMuxer::kMaxConnections + kOtherFiles;
-    limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
-    ::setrlimit(RLIMIT_NOFILE, &limit);
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return VsockMuxer::kMaxConnections;
   }
+  const rlim_t wanted = VsockMuxer::kMaxConnections + kOtherFiles;
+  limit.rlim_cur = std::max(limit.rlim_cur, std::min(limit.rlim_max, wanted));
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  return std::min<rlim_t>(limit.rlim_cur - std::min(limit.rlim_cur / 2, kOtherFiles),
+                          VsockMuxer::kMaxConnections);
 }
 
 }  // namespace
@@ -38,8 +43,8 @@ Result<std::unique_ptr<Vsock>> Vsock::create(const VsockConfig& config,
   if (!poll.add(ports.fd(), VsockMuxer::kListener)) {
     return errno_error("--vsock: can't watch " + config.path);
   }
-  make_room_for_files();
-  return std::unique_ptr<Vsock>(new Vsock(config.cid, executor, std::move(ports), std::move(poll)));
+  return std::unique_ptr<Vsock>(
+      new Vsock(config.cid, executor, make_room_for_files(), std::move(ports), std::move(poll)));
 }
 
 std::uint64_t Vsock::features() const noexcept {
@@ -59,7 +64,8 @@ void Vsock::read_config(std::uint64_t offset, std::span<std::byte> data) noexcep
 }
 
 void Vsock::start(std::uint64_t, std::vector<ActiveQueue> queues, DriverLink& link) noexcept {
-  worker_ = std::make_unique<VsockWorker>(executor_, std::move(queues), link, cid_, ports_, poll_);
+  worker_ = std::make_unique<VsockWorker>(executor_, std::move(queues), link, cid_,
+                                          most_connections_, ports_, poll_);
 }
 
 std::vector<QueueState> Vsock::stop() noexcept {

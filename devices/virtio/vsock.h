@@ -49,11 +49,17 @@ class Vsock final : public Device {
   void reset_transport() noexcept;
 
  private:
-  Vsock(std::uint64_t cid, boost::asio::io_context& executor, UnixPorts ports, PollSet poll)
-      : cid_(cid), executor_(executor), ports_(std::move(ports)), poll_(std::move(poll)) {}
+  Vsock(std::uint64_t cid, boost::asio::io_context& executor, std::size_t most_connections,
+        UnixPorts ports, PollSet poll)
+      : cid_(cid),
+        executor_(executor),
+        most_connections_(most_connections),
+        ports_(std::move(ports)),
+        poll_(std::move(poll)) {}
 
   const std::uint64_t cid_;
   boost::asio::io_context& executor_;
+  const std::size_t most_connections_;
   UnixPorts ports_;
   PollSet poll_;
   std::unique_ptr<VsockWorker> worker_;

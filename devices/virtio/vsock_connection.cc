@@ -291,7 +291,8 @@ void VsockConnection::flush() noexcept {
     count_forwarded(static_cast<std::size_t>(count));
   }
   if (kept_.capacity() > 0) {
-    kept_ = {};  // a stalled reader is the exception: its memory is given back
+    kept_ =
+        std::vector<std::byte>();  // a stalled reader is the exception: its memory is given back
     kept_start_ = 0;
   }
   watch_output(false);
@@ -311,7 +312,7 @@ void VsockConnection::keep(std::span<const iovec> buffers) {
 void VsockConnection::drop_output() noexcept {
   output_over_ = true;
   count_forwarded(kept());
-  kept_ = {};
+  kept_ = std::vector<std::byte>();
   kept_start_ = 0;
   shutdown_due_ |= kVsockNoReceive;
   settle();

@@ -59,7 +59,7 @@ void VsockMuxer::connect_to_host(const VsockHeader& request) {
   const VsockPorts ports{request.source_port, request.destination_port};
   int error = 0;
   UniqueFd socket;
-  if (connections_.size() < kMaxConnections) {
+  if (connections_.size() < most_connections_) {
     socket = host_.connect(ports.host, error);
   }
   const std::uint64_t id = next_id_++;
@@ -103,7 +103,8 @@ void VsockMuxer::on_event(const epoll_event& event) {
     accept_waiting();
     return;
   }
-  const auto found = connections_.find(event.data.u64);
+  const std::uint64_t id = event.data.u64;  // a copy: epoll_event is packed
+  const auto found = connections_.find(id);
   if (found == connections_.end()) {
     return;  // ended by an event before this one
   }
@@ -117,7 +118,7 @@ void VsockMuxer::on_event(const epoll_event& event) {
 
 void VsockMuxer::accept_waiting() {
   int error = 0;
-  while (connections_.size() < kMaxConnections) {
+  while (connections_.size() < most_connections_) {
     UniqueFd socket = host_.accept(error);
     if (!socket) {
       break;

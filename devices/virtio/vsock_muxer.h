@@ -32,8 +32,10 @@ class VsockMuxer {
   static constexpr std::uint64_t kListener = 0;
 
   // Both outlive it.
-  VsockMuxer(std::uint64_t guest_cid, UnixPorts& ports, PollSet& poll) noexcept
-      : guest_cid_(guest_cid), host_(ports), poll_(poll) {}
+  // `most_connections`: no more at a time, at most kMaxConnections.
+  VsockMuxer(std::uint64_t guest_cid, UnixPorts& ports, PollSet& poll,
+             std::size_t most_connections = kMaxConnections) noexcept
+      : guest_cid_(guest_cid), host_(ports), poll_(poll), most_connections_(most_connections) {}
   VsockMuxer(const VsockMuxer&) = delete;
   VsockMuxer& operator=(const VsockMuxer&) = delete;
   ~VsockMuxer() = default;
@@ -77,6 +79,7 @@ class VsockMuxer {
   const std::uint64_t guest_cid_;
   UnixPorts& host_;
   PollSet& poll_;
+  const std::size_t most_connections_;
   LogLimiter limiter_;
   std::unordered_map<std::uint64_t, std::unique_ptr<VsockConnection>> connections_;  // by id
   std::unordered_map<std::uint64_t, VsockConnection*> by_ports_;  // those the guest may name

@@ -15,11 +15,12 @@ constexpr std::uint32_t kTransportReset = 0;
 }  // namespace
 
 VsockWorker::VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQueue> queues,
-                         DriverLink& link, std::uint64_t guest_cid, UnixPorts& ports, PollSet& poll)
+                         DriverLink& link, std::uint64_t guest_cid, std::size_t most_connections,
+                         UnixPorts& ports, PollSet& poll)
     : executor_(executor),
       link_(link),
       poll_(poll),
-      muxer_(guest_cid, ports, poll),
+      muxer_(guest_cid, ports, poll, most_connections),
       sockets_(executor, poll.fd()) {
   open(receive_, std::move(queues.at(0)));
   open(transmit_, std::move(queues.at(1)));
@@ -75,7 +76,7 @@ void VsockWorker::turn() {
   }
   bool more = serve_transmit();
   more = serve_receive() || more;
-  serve_events();
+  more = serve_events() || more;
   if (!signal_and_judge(receive_) || !signal_and_judge(transmit_) || !signal_and_judge(events_)) {
     return;
   }
@@ -138,22 +139,24 @@ bool VsockWorker::serve_receive() {
   return muxer_.has_packets() || (stalled && muxer_.can_receive());
 }
 
-void VsockWorker::serve_events() {
+bool VsockWorker::serve_events() {
   Queue* queue = events_.queue.get();
   if (queue == nullptr || !reset_due_) {
-    return;
+    return false;
   }
-  while (auto chain = queue->pop()) {
+  for (int left = kBurst; left > 0; --left) {
+    auto chain = queue->pop();
+    if (!chain) {
+      break;
+    }
     Writer writer = chain->writer();
     if (writer.write(kTransportReset)) {
       chain->complete(sizeof(kTransportReset));
       reset_due_ = false;
-      return;
+      return false;
     }
   }
-  if (queue->enable_kicks()) {
-    serve_events();
-  }
+  return queue->enable_kicks();
 }
 
 bool VsockWorker::signal_and_judge(Lane& lane) {
@@ -179,6 +182,7 @@ void VsockWorker::park(const std::string& why) {
 void VsockWorker::reset_transport() noexcept {
   if (*alive_) {
     muxer_.close_all();
+    muxer_.accept_waiting();  // those that found no room before
     reset_due_ = true;
     turn();
   }

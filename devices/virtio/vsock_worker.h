@@ -20,7 +20,8 @@ class VsockWorker {
  public:
   // All but the queues outlives it.
   VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQueue> queues, DriverLink& link,
-              std::uint64_t guest_cid, UnixPorts& ports, PollSet& poll);
+              std::uint64_t guest_cid, std::size_t most_connections, UnixPorts& ports,
+              PollSet& poll);
   VsockWorker(const VsockWorker&) = delete;
   VsockWorker& operator=(const VsockWorker&) = delete;
   ~VsockWorker();
@@ -44,7 +45,7 @@ class VsockWorker {
   // Each true when there is more to do at once.
   [[nodiscard]] bool serve_transmit();
   [[nodiscard]] bool serve_receive();
-  void serve_events();
+  [[nodiscard]] bool serve_events();
   [[nodiscard]] bool signal_and_judge(Lane& lane);
   void park(const std::string& why);
 

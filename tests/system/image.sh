@@ -13,7 +13,7 @@ truncate -s 512M "$work/ext4"
 mkfs.ext4 -q "$work/ext4"
 mkdir "$work/fs" "$work/mnt"
 mount -o loop "$work/ext4" "$work/fs"
-trap 'umount "$work/mnt" 2>/dev/null; umount "$work/fs" 2>/dev/null; rm -rf "$work"' EXIT
+trap '{ umount "$work/mnt" || true; umount "$work/fs" || true; } 2>/dev/null; rm -rf "$work"' EXIT
 fs=$work/fs
 export BOTHY_STORE=$fs/store XDG_RUNTIME_DIR=$work
 

@@ -32,11 +32,14 @@ TEST_CASE("--console names a kind, and where it is") {
   CHECK(file.backend == CharacterBackendConfig{Kind::kFile, "/a,b"});
   CHECK(parse_console("kind=auto,socket=/s").value().backend.kind == Kind::kSocket);
   CHECK(parse_console("serial").value().backend.kind == Kind::kStdio);
+  const ConsoleConfig at_pty = parse_console("pty").value();
+  CHECK(at_pty.kind == ConsoleKind::kAuto);
+  CHECK(at_pty.backend.kind == Kind::kPty);
 }
 
 TEST_CASE("--console refuses what it doesn't know, in its own words") {
   for (const char* text :
-       {"teletype", "virtio,colour", "virtio,pty,file=/x", "file", "off,pty", ""}) {
+       {"teletype", "virtio,colour", "virtio,pty,file=/x", "pty,file=/x", "file", "off,pty", ""}) {
     INFO(text);
     CHECK(refused(parse_console(text)).starts_with("--console: "));
   }

@@ -106,6 +106,14 @@ TEST_CASE("Pages make up as few ranges as can be") {
   CHECK(ranges_of(many).size() == kMostBalloonPages);
 }
 
+TEST_CASE("Wherever Linux has the reporting queue, it is long enough for Linux") {
+  Rig rig;
+  // PAGE_REPORTING_CAPACITY: without it the driver refuses the whole device.
+  for (const std::uint16_t size : rig.balloon->queue_sizes()) {
+    CHECK(size >= 32);
+  }
+}
+
 TEST_CASE("What the guest puts into the balloon goes back to the host") {
   Rig rig;
   rig.name_pages(0, {page_number(kPages) + 2, page_number(kPages) + 1});

@@ -1,7 +1,5 @@
 #include "devices/virtio/block.h"
 
-#include <fcntl.h>
-
 #include <cstring>
 
 #include "tests/unit/virtio/block_rig.h"
@@ -343,49 +341,6 @@ TEST_CASE("A request that a rate limit holds back is finished when the device st
   const QueueState state = rig.stop().at(0);
   CHECK(state.next_available == state.next_used);
   CHECK(rig.driver.status(second) == kOk);
-}
-
-TEST_CASE("Past the page cache, what isn't aligned goes by way of a buffer that is") {
-  const BlockRigKind kind = each_kind();
-  const test::TemporaryFile probe(kMiB);
-  if (!UniqueFd(::open(probe.path().c_str(), O_RDONLY | O_DIRECT))) {
-    WARN("no O_DIRECT here");
-    return;
-  }
-  BlockRig rig(kind, 2 * kMiB, [](DiskConfig& config) { config.direct = true; });
-  rig.start();
-  std::string text;
-  for (unsigned i = 0; i < 700 * 1024; ++i) {
-    text += static_cast<char>(i / 512);
-  }
-  const GuestAddress odd = 0x100003;
-  const GuestAddress even = 0x200000;
-  REQUIRE(rig.ring.memory().write_bytes(odd, std::as_bytes(std::span(text))));
-  const auto transfer = [&](std::uint32_t type, GuestAddress data, std::uint32_t length) {
-    const GuestAddress status = rig.driver.make_status();
-    rig.ring.add({{16, false, rig.driver.make_header(type, 8)},
-                  {length, type == VIRTIO_BLK_T_IN, data},
-                  {1, true, status}});
-    return status;
-  };
-  const auto length = static_cast<std::uint32_t>(text.size());
-  const GuestAddress written = transfer(VIRTIO_BLK_T_OUT, odd, length);
-  rig.wait();
-  CHECK(rig.ring.memory().read<std::uint8_t>(written) == kOk);
-  CHECK(rig.file.read(4096, text.size()) == text);
-  // Two that bounce and one that needn't, all at once.
-  const std::vector<GuestAddress> statuses{transfer(VIRTIO_BLK_T_IN, odd + 1, length),
-                                           transfer(VIRTIO_BLK_T_IN, 0x380001, 8192),
-                                           transfer(VIRTIO_BLK_T_IN, even, length)};
-  rig.wait(3);
-  for (const GuestAddress status : statuses) {
-    CHECK(rig.ring.memory().read<std::uint8_t>(status) == kOk);
-  }
-  for (const GuestAddress data : {odd + 1, even}) {
-    const auto bytes = *rig.ring.memory().slice(data, length);
-    CHECK(std::memcmp(bytes.data(), text.data(), length) == 0);
-  }
-  CHECK(std::memcmp(rig.ring.memory().slice(0x380001, 8192)->data(), text.data(), 8192) == 0);
 }
 
 TEST_CASE("Each of several queues is served") {
