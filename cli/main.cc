@@ -1,5 +1,6 @@
 // bothy: one program, a subcommand for each thing it does.
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -28,6 +29,18 @@ void occupy_standard_descriptors() noexcept {
   }
 }
 
+// A stack of glibc's 8 MiB would be a huge page, 2 MiB of memory, for each thread where transparent
+// huge pages are for everybody; no thread of ours wants more than a few tens of KiB.
+void use_small_stacks() noexcept {
+  constexpr std::size_t kStack = 1U << 20U;
+  pthread_attr_t attributes;
+  if (::pthread_attr_init(&attributes) == 0) {
+    ::pthread_attr_setstacksize(&attributes, kStack);
+    ::pthread_setattr_default_np(&attributes);
+    ::pthread_attr_destroy(&attributes);
+  }
+}
+
 int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     return app.exit(error);  // --help, --version
@@ -42,6 +55,7 @@ int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
 int main(int argc, char** argv) {
   bothy::note_process_start();
   occupy_standard_descriptors();
+  use_small_stacks();
   // A reader of our output that goes away shows as EPIPE where we write.
   std::signal(SIGPIPE, SIG_IGN);
 
