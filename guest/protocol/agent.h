@@ -31,6 +31,14 @@ struct Record {
 };
 constexpr uint32_t kMaxConfig = 4U << 20U;
 
+// The value of a kRlimit.
+struct RlimitValue {
+  uint32_t resource;  // RLIMIT_*
+  uint32_t reserved;  // 0
+  uint64_t soft;
+  uint64_t hard;
+};
+
 enum Key : uint16_t {
   kVersionKey = 1,  // uint32_t, the first record
   kModule = 2,      // a file name: loaded in this order, before all else
@@ -38,12 +46,15 @@ enum Key : uint16_t {
   kScratchDevice =
       4,             // an empty disk, made an ext4 by the host, for what is written; without: tmpfs
   kScratchSize = 5,  // uint64_t: bytes that the tmpfs may take; 0: half of memory
-  kReadOnly = 6,     // no value: the root stays read-only, without an overlay
+  kReadOnly = 6,  // no value: the root is read-only for processes; files and mount points are made
   kHostname = 7,
   kInterface = 8,  // name, address, prefix length, gateway, all text
   kFile = 9,       // path, then content: written into the root (/etc/hosts, resolv.conf, ...)
-  kMount = 10,     // type, source, target, options: after the root is up, in this order
-  kProcess = 11,   // records of kArgument and below: the first process
+  kMount =
+      10,  // type, source, target, options (as mount(8) has them): in this order, after
+           // the files. bind: source is a path in the root. virtiofs: source is TAG, or TAG/PATH
+           // of one file or directory of it. The target is made as what the source is.
+  kProcess = 11,  // records of kArgument and below: the first process
   kShutdownGrace =
       12,  // uint32_t: milliseconds from SIGTERM to SIGKILL for what is left at the end
 
@@ -54,7 +65,7 @@ enum Key : uint16_t {
   kGroup = 36,        // repeated: an additional group, a name or a number
   kTerminal = 37,  // uint16_t columns, uint16_t rows: stdio is a terminal, one stream (0) for all
   kInput = 38,     // no value: there is a stdin stream; without it stdin is /dev/null
-  kRlimit = 39,    // uint32_t resource (RLIMIT_*), reserved uint32_t, uint64_t soft, uint64_t hard
+  kRlimit = 39,    // repeated: RlimitValue
   kReap = 40,      // no value: run under a small init of its own (Docker's --init)
 };
 
@@ -73,14 +84,16 @@ enum Type : uint16_t {
   kStream = 2,      // uint32_t 0 stdin or terminal, 1 stdout, 2 stderr: the first frame of stdio
   kStarted = 3,     // uint32_t pid in the guest
   kNotStarted = 4,  // int32_t errno, then what failed, in words
-  kExited = 5,      // int32_t, as waitpid() has it. Its output streams have ended before.
+  kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After that or
+                // NOT_STARTED of process 0 the guest ends the rest and powers off; the host says
+                // that it has got it by SHUTDOWN or closing control, which saves a second's wait.
   kStatistics = 6,  // Statistics
   kCopied = 7,      // int32_t errno, 0 when a copy went well, then words
   kFailed = 8,      // the guest can't go on: words; it powers off
 
   // The host's.
-  kStart = 32,     // records, as of kProcess
-  kSignal = 33,    // int32_t: to the process; a terminal's to its foreground group
+  kStart = 32,     // records, as of kProcess; answered by STARTED or NOT_STARTED
+  kSignal = 33,    // int32_t: to the process (Ctrl-C at a terminal is a byte of its stream)
   kResize = 34,    // uint16_t columns, uint16_t rows
   kShutdown = 35,  // ends all processes and powers off
   kSetClock = 36,  // int64_t seconds, int64_t nanoseconds since 1970, after a pause

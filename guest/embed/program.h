@@ -1,0 +1,12 @@
+// bothy-init, the first program of guests that run an image, as it lies in this executable.
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace bothy::guest {
+
+// An ELF executable of the guest's architecture. Valid as long as this program runs.
+[[nodiscard]] std::span<const std::byte> guest_init_program();
+
+}  // namespace bothy::guest

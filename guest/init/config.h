@@ -1,0 +1,94 @@
+// What the host wants of this guest and of each process: records, checked and taken apart.
+#pragma once
+
+#include <sys/resource.h>
+
+#include "guest/init/text.h"
+#include "guest/protocol/agent.h"
+
+namespace bothy::init {
+
+// Walks over records. A length that leads past the end stops it, and sound() is false then.
+class Records {
+ public:
+  explicit Records(Text bytes) : rest_(bytes) {}
+  bool next(uint16_t& key, Text& value);
+  bool sound() const { return sound_; }
+
+ private:
+  Text rest_;
+  bool sound_ = true;
+};
+
+struct Limit {
+  int resource;
+  struct rlimit value;
+};
+
+// One process. Owns the memory that everything in it points to.
+struct ProcessSpec {
+  char** arguments = nullptr;    // ends with a null pointer, and has at least one before it
+  char** environment = nullptr;  // likewise; there is room for one entry more
+  size_t environment_count = 0;
+  char** groups = nullptr;
+  size_t group_count = 0;
+  Limit* limits = nullptr;
+  size_t limit_count = 0;
+  const char* directory = "/";
+  const char* user = "";
+  bool terminal = false;
+  bool input = false;
+  uint16_t columns = 0;
+  uint16_t rows = 0;
+
+  ProcessSpec() = default;
+  ~ProcessSpec();
+  ProcessSpec(const ProcessSpec&) = delete;
+  ProcessSpec& operator=(const ProcessSpec&) = delete;
+
+  // False when the records break the protocol, or there is no memory for them.
+  bool parse(Text records);
+  // The value of NAME= in the environment, or null.
+  const char* variable(Text name) const;
+
+ private:
+  bool take(uint16_t key, Text value);
+  char* keep(Text text);
+
+  void* memory_ = nullptr;
+  char* strings_ = nullptr;
+  size_t argument_count_ = 0;
+};
+
+// The guest itself. What is repeated stays in `records`, which for_each() walks.
+struct Config {
+  Text records;
+  Text root_device;
+  Text scratch_device;
+  Text hostname;
+  Text process;
+  uint64_t scratch_size = 0;
+  uint32_t shutdown_grace_ms = 10000;
+  bool read_only = false;
+
+  bool parse(Text all);
+  template <class Use>
+  void for_each(uint16_t wanted, Use use) const {
+    Records walk(records);
+    uint16_t key = 0;
+    Text value;
+    while (walk.next(key, value)) {
+      if (key == wanted) use(value);
+    }
+  }
+};
+
+// A value of exactly T's size, copied out; false when it has another.
+template <class T>
+bool take_value(Text from, T& value) {
+  if (from.size != sizeof value) return false;
+  memcpy(&value, from.data, sizeof value);
+  return true;
+}
+
+}  // namespace bothy::init

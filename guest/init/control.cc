@@ -1,0 +1,153 @@
+#include "guest/init/control.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+namespace bothy::init {
+
+using namespace agent;
+
+namespace {
+
+constexpr size_t kOutRoom = 64 * 1024;
+
+Watch control;
+void (*frame_handler)(const Frame&, Text) = nullptr;
+void (*gone_handler)() = nullptr;
+
+// What was sent and not yet taken.
+char out[kOutRoom];
+size_t out_used = 0;
+
+// The frame that is being received: its header, then its content in memory of its size.
+Frame header;
+size_t header_got = 0;
+char* content = nullptr;
+size_t content_got = 0;
+
+void gone() {
+  if (control.fd < 0) return;
+  close_watch(control);
+  gone_handler();
+}
+
+void flush() {
+  size_t sent = 0;
+  while (sent < out_used) {
+    const ssize_t wrote = write(control.fd, out + sent, out_used - sent);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EAGAIN) break;
+    if (wrote <= 0) {
+      gone();
+      return;
+    }
+    sent += static_cast<size_t>(wrote);
+  }
+  memmove(out, out + sent, out_used - sent);
+  out_used -= sent;
+  arm(control, out_used > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+// Reads into a part of the frame; false when there is no more for now, or the host is gone.
+bool receive(void* to, size_t size, size_t& got) {
+  const ssize_t more = read(control.fd, static_cast<char*>(to) + got, size - got);
+  if (more < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  if (more <= 0) {
+    gone();
+    return false;
+  }
+  got += static_cast<size_t>(more);
+  return true;
+}
+
+// True when a frame was had and there may be another.
+bool receive_frame() {
+  if (header_got < sizeof header && !receive(&header, sizeof header, header_got)) return false;
+  if (header_got < sizeof header) return true;
+  if (header.length > kMaxFrame || header.reserved != 0) {
+    say("the host breaks the protocol");
+    gone();
+    return false;
+  }
+  if (content == nullptr) content = static_cast<char*>(malloc(header.length + 1));
+  if (content == nullptr) {
+    gone();
+    return false;
+  }
+  if (content_got < header.length && !receive(content, header.length, content_got)) return false;
+  if (content_got < header.length) return true;
+  // The handler may end all this, so the next frame starts before it.
+  char* whole = content;
+  content = nullptr;
+  header_got = content_got = 0;
+  frame_handler(header, {whole, header.length});
+  free(whole);
+  return control.fd >= 0;
+}
+
+void on_ready(Watch&, uint32_t events) {
+  if ((events & EPOLLOUT) != 0) flush();
+  if ((events & ~static_cast<uint32_t>(EPOLLOUT)) == 0) return;
+  // A few at a time: processes' streams have their turn too.
+  for (int i = 0; i < 16 && control.fd >= 0 && receive_frame(); ++i) {
+  }
+}
+
+}  // namespace
+
+void control_open(int fd, void (*on_frame)(const Frame& frame, Text content), void (*on_gone)()) {
+  frame_handler = on_frame;
+  gone_handler = on_gone;
+  control = {on_ready, nullptr, fd, 0};
+  arm(control, EPOLLIN);
+}
+
+void control_send(Type type, uint32_t process, const void* bytes, size_t size) {
+  if (control.fd < 0) return;
+  const Frame frame{static_cast<uint32_t>(size), type, 0, process};
+  if (size > kOutRoom - sizeof frame || kOutRoom - sizeof frame - size < out_used) {
+    gone();
+    return;
+  }
+  memcpy(out + out_used, &frame, sizeof frame);
+  if (size > 0) memcpy(out + out_used + sizeof frame, bytes, size);
+  out_used += sizeof frame + size;
+  flush();
+}
+
+void control_send_words(Type type, uint32_t process, int32_t number, Text words) {
+  char bytes[sizeof number + 1024];
+  const size_t size = words.size < 1024 ? words.size : 1024;
+  memcpy(bytes, &number, sizeof number);
+  if (size > 0) memcpy(bytes + sizeof number, words.data, size);
+  control_send(type, process, bytes, sizeof number + size);
+}
+
+void control_fail(Text words) {
+  control_send(kFailed, 0, words.data, words.size);
+  control_await_answer(1000);
+}
+
+bool control_is_open() {
+  return control.fd >= 0;
+}
+
+void control_await_answer(int timeout_ms) {
+  if (control.fd < 0) return;
+  const int64_t end = now_ms() + timeout_ms;
+  for (int64_t left = timeout_ms; left > 0; left = end - now_ms()) {
+    pollfd wait{control.fd, static_cast<short>(out_used > 0 ? POLLIN | POLLOUT : POLLIN), 0};
+    if (poll(&wait, 1, static_cast<int>(left)) < 1) continue;
+    // Frames that crossed with ours are no answer: only SHUTDOWN and the end of the stream are.
+    Frame frame;
+    if ((wait.revents & POLLOUT) != 0) flush();
+    if ((wait.revents & POLLIN) == 0 && (wait.revents & POLLOUT) != 0) continue;
+    if (control.fd < 0 || read(control.fd, &frame, sizeof frame) <= 0) return;
+    if (frame.type == kShutdown) return;
+  }
+}
+
+}  // namespace bothy::init

@@ -1,0 +1,79 @@
+#include "guest/init/host.h"
+
+#include <errno.h>
+#include <linux/vm_sockets.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "guest/init/text.h"
+
+namespace bothy::init {
+
+using namespace agent;
+
+namespace {
+
+constexpr int kPatienceMs = 10000;
+HostState state = HostState::kUnknown;
+
+struct Opening {
+  Frame frame;
+  uint32_t value;
+};
+
+bool finish(int fd, const Opening& opening) {
+  pollfd wait{fd, POLLOUT, 0};
+  int error = 0;
+  socklen_t size = sizeof error;
+  if (poll(&wait, 1, kPatienceMs) != 1) {
+    errno = ETIMEDOUT;
+    return false;
+  }
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return false;
+  if (error != 0) {
+    errno = error;
+    return false;
+  }
+  // The first bytes of a stream always find room.
+  return write(fd, &opening, sizeof opening) == static_cast<ssize_t>(sizeof opening);
+}
+
+bool means_no_device(int error) {
+  return error == EAFNOSUPPORT || error == ENODEV || error == ENETUNREACH ||
+         error == ESOCKTNOSUPPORT;
+}
+
+}  // namespace
+
+HostState host_state() {
+  return state;
+}
+
+int begin_connect() {
+  const int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  sockaddr_vm address{};
+  address.svm_family = AF_VSOCK;
+  address.svm_cid = VMADDR_CID_HOST;
+  address.svm_port = kPort;
+  const bool begun =
+      fd >= 0 && (connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 ||
+                  errno == EINPROGRESS);
+  if (state == HostState::kUnknown)
+    state = begun || !means_no_device(errno) ? HostState::kThere : HostState::kNone;
+  if (begun || fd < 0) return fd;
+  const int error = errno;
+  close(fd);
+  errno = error;
+  return -1;
+}
+
+bool finish_control(int fd) {
+  return finish(fd, {{sizeof(uint32_t), kHello, 0, 0}, kVersion});
+}
+
+bool finish_stream(int fd, uint32_t process, uint32_t stream) {
+  return finish(fd, {{sizeof(uint32_t), kStream, 0, process}, stream});
+}
+
+}  // namespace bothy::init

@@ -1,0 +1,105 @@
+// PID 1 of a guest that runs an image: makes the image the root, starts what the host wants and
+// tells the host how it goes (guest/protocol/agent.h), and powers off when it is over. Users wait
+// for all of it, so a system call that isn't needed isn't made, and what takes the host's answer is
+// begun before what takes none.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/io.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guest/init/config.h"
+#include "guest/init/control.h"
+#include "guest/init/host.h"
+#include "guest/init/network.h"
+#include "guest/init/power.h"
+#include "guest/init/processes.h"
+#include "guest/init/root.h"
+#include "guest/init/serve.h"
+#include "guest/init/volumes.h"
+#include "guest/protocol/boot_marker.h"
+
+namespace bothy::init {
+namespace {
+
+using namespace agent;
+
+void mark_boot() {
+  if (ioperm(kBootMarkerPort, 1, 1) == 0) outb(kBootMarkerInitStarted, kBootMarkerPort);
+}
+
+// A kernel without a console leaves 0, 1 and 2 free, where a stream of somebody's would end up.
+void hold_standard() {
+  if (fcntl(2, F_GETFD) >= 0) return;
+  int fd = 0;
+  while (fd >= 0 && fd < 2) fd = open("/dev/null", O_RDWR);
+}
+
+void load_module(Text name) {
+  Line path;
+  path.add(kModulesPath).add("/").add(name);
+  const int fd = open(path.string(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)) {
+    Line what;
+    fail(what.add("can't load the module ").add(name).text(), errno);
+  }
+  close(fd);
+}
+
+Config read_config() {
+  Config config;
+  const Text all = read_file(kConfigPath, kMaxConfig);
+  if (all.data == nullptr) fail("no configuration from the host", errno);
+  if (!config.parse(all)) fail("the host's configuration is none of this version");
+  return config;
+}
+
+void set_up_guest(const Config& config) {
+  if (config.hostname.size > 0 && sethostname(config.hostname.data, config.hostname.size) != 0)
+    fail("can't set the host name", errno);
+  raise_loopback();
+  config.for_each(kInterface, set_up_interface);
+  enter_root(config);
+  config.for_each(kFile, write_root_file);
+  config.for_each(kMount, mount_volume);
+}
+
+[[noreturn]] void run() {
+  mark_boot();
+  signal(SIGPIPE, SIG_IGN);
+  mount_devices();
+  hold_standard();
+  const Config config = read_config();
+  config.for_each(kModule, load_module);
+  ProcessSpec spec;
+  if (!spec.parse(config.process)) fail("the host's configuration has no process to start");
+
+  const int control = begin_connect();
+  const bool has_host = host_state() == HostState::kThere;
+  const Connections connections = has_host ? begin_streams(spec) : Connections{};
+  serve_open(config);
+  if (has_host && !finish_control(control)) fail("nobody listens on the host", errno);
+  if (has_host) serve_host(control);
+  set_up_guest(config);
+  if (config.read_only) make_directories(spec.directory);
+  seal_root(config);
+  if (has_host) {
+    start_first(spec, connections);
+  } else {
+    start_on_console(spec);
+  }
+  serve();
+}
+
+}  // namespace
+}  // namespace bothy::init
+
+int main() {
+  if (getpid() != 1) {
+    bothy::init::say("runs as the first process of a guest: not here");
+    return 1;
+  }
+  bothy::init::run();
+}
