@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "devices/virtio/queue.h"
+#include "devices/virtio/ring_layout.h"
 #include "vmm/base/event_fd.h"
 
 namespace bothy::virtio {
@@ -21,12 +22,18 @@ enum class DeviceId : std::uint32_t {
   kEntropy = 4,
   kBalloon = 5,
   kVsock = 19,
+  kFs = 26,
 };
 
 // A feature's bit, by its number.
 [[nodiscard]] constexpr std::uint64_t feature(unsigned number) noexcept {
   return std::uint64_t{1} << number;
 }
+
+// All that there is of rings' features, and virtio 1 itself, which is never left out.
+inline constexpr std::uint64_t kRingFeatures =
+    feature(kFeatureVersion1) | feature(kFeatureIndirect) | feature(kFeatureEventIndex) |
+    feature(kFeatureRingPacked);
 
 // Where a device's words to its driver go. Any thread.
 class DriverLink {
@@ -50,6 +57,7 @@ struct ActiveQueue {
   std::unique_ptr<Queue> queue;  // null: the driver left it out
   const EventFd* kick = nullptr;
   std::uint16_t index = 0;
+  QueueConfig config = {};  // for who hands the rings to another process, and leaves `queue` alone
 };
 
 //   [idle] -- start() --> [running] -- stop() --> [idle]
@@ -66,6 +74,8 @@ class Device {
   [[nodiscard]] virtual DeviceId id() const noexcept = 0;
   // Its own feature bits, without those of rings and transport (bits 24 to 41).
   [[nodiscard]] virtual std::uint64_t features() const noexcept = 0;
+  // Of the features of rings, those that whoever serves its queues can do. Queue can do them all.
+  [[nodiscard]] virtual std::uint64_t ring_features() const noexcept { return kRingFeatures; }
   // One entry per queue: the largest size that it takes, a power of two.
   [[nodiscard]] virtual std::span<const std::uint16_t> queue_sizes() const noexcept = 0;
 

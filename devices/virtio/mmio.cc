@@ -19,10 +19,6 @@ constexpr std::uint32_t kVersion = 2;
 constexpr std::uint32_t kVendor = 0x554d4551;
 static_assert(MmioTransport::kNotifyOffset == VIRTIO_MMIO_QUEUE_NOTIFY);
 
-// What every device has by way of its rings and the transport.
-constexpr std::uint64_t kRingFeatures = feature(kFeatureVersion1) | feature(kFeatureIndirect) |
-                                        feature(kFeatureEventIndex) | feature(kFeatureRingPacked);
-
 std::uint32_t half(std::uint64_t value, std::uint32_t select) noexcept {
   return select > 1 ? 0 : static_cast<std::uint32_t>(value >> (32U * select));
 }
@@ -214,7 +210,7 @@ void MmioTransport::write_queue(std::uint64_t offset, std::uint32_t value) noexc
 }
 
 std::uint64_t MmioTransport::offered_features() const noexcept {
-  return device_->features() | kRingFeatures;
+  return device_->features() | device_->ring_features();
 }
 
 bool MmioTransport::features_acceptable() const noexcept {
@@ -237,7 +233,7 @@ void MmioTransport::activate() noexcept {
       return park(fmt::format("queue {}: {}", i, queue.error().context));
     }
     static_cast<void>(kicks_[i].drain());
-    active[i] = {std::move(queue).value(), &kicks_[i], static_cast<std::uint16_t>(i)};
+    active[i] = {std::move(queue).value(), &kicks_[i], static_cast<std::uint16_t>(i), queues_[i]};
   }
   running_ = true;
   on_executor([&] { device_->start(driver_features_, std::move(active), *this); });

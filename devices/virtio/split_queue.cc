@@ -74,6 +74,20 @@ std::optional<Chain> SplitQueue::pop() {
   return chain;
 }
 
+std::optional<Chain> SplitQueue::adopt(std::uint16_t head) {
+  std::optional<Chain> chain;
+  if (broken() || head >= size_) {
+    return chain;
+  }
+  const std::uint16_t place = next_available_;
+  chain.emplace(*this);
+  if (!collect(*chain, head)) {
+    discard(chain);
+  }
+  next_available_ = place;
+  return chain;
+}
+
 bool SplitQueue::look() {
   // Acquire: pairs with the driver's barrier between filling an entry and showing its index
   // (virtio 1.2, 2.7.13.3.1).

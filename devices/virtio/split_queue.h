@@ -14,6 +14,9 @@ class SplitQueue final : public Queue {
                                                              QueueState state);
 
   [[nodiscard]] std::optional<Chain> pop() override;
+  // A request that somebody else took from the rings and never completed, by its head; `state` of
+  // create() lies behind it. Nothing, and the queue is broken, when there is no sense in it.
+  [[nodiscard]] std::optional<Chain> adopt(std::uint16_t head);
   void disable_kicks() noexcept override;
   [[nodiscard]] bool enable_kicks() noexcept override;
   void flush() noexcept override;
