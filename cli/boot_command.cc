@@ -10,6 +10,7 @@
 #include "cli/devices/balloon.h"
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
+#include "cli/devices/fs.h"
 #include "cli/devices/net.h"
 #include "cli/devices/vsock.h"
 #include "cli/units.h"
@@ -39,17 +40,18 @@ struct BootFlags {
   std::string timeout;
   std::string console = "auto";
   std::vector<std::string> ports;
-  std::string backing = "anonymous";
+  std::string backing;  // empty: what the devices need
   std::string on_reboot = "exit";
   std::string payload = "unpack";
   std::vector<std::string> disks;
   std::vector<std::string> nets;
+  std::vector<std::string> shares;
   std::string vsock;
   std::string balloon;
 };
 
-MemoryBacking backing_from(const std::string& name) {
-  if (name == "shared") {
+MemoryBacking backing_from(const std::string& name, bool is_shared) {
+  if (name == "shared" || (name.empty() && is_shared)) {
     return MemoryBacking::kShared;
   }
   return name == "hugepages" ? MemoryBacking::kSharedHuge : MemoryBacking::kAnonymous;
@@ -59,7 +61,7 @@ MemoryBacking backing_from(const std::string& name) {
 BootOptions resolve(const BootFlags& flags) {
   BootOptions options = flags.options;
   options.machine.memory = parse_size(flags.memory).value();
-  options.machine.backing = backing_from(flags.backing);
+  options.machine.backing = backing_from(flags.backing, !flags.shares.empty());
   options.machine.console = parse_console(flags.console).value();
   for (const std::string& port : flags.ports) {
     options.machine.ports.push_back(parse_port(port).value());
@@ -67,6 +69,7 @@ BootOptions resolve(const BootFlags& flags) {
   options.machine.unpack_kernel = flags.payload == "unpack";
   options.machine.disks = parse_disks(flags.disks);
   options.machine.nets = parse_nets(flags.nets);
+  options.machine.shares = parse_shares(flags.shares);
   options.restart_on_reboot = flags.on_reboot == "restart";
   if (!flags.vsock.empty()) {
     options.machine.vsock = parse_vsock(flags.vsock).value();
@@ -104,7 +107,7 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
                   "What RAM is made of on the host: anonymous, shared (a memfd) or hugepages")
       ->check(CLI::IsMember({"anonymous", "shared", "hugepages"}))
       ->type_name("KIND")
-      ->capture_default_str();
+      ->default_str("anonymous, or shared with --fs");
   boot.add_option(
           "--console", flags.console,
           "The guest's console: serial, virtio, auto (virtio where the kernel has its "
@@ -121,6 +124,12 @@ void add_flags(CLI::App& boot, BootFlags& flags) {
                   "A network device; may be given several times. Also: mac=ADDRESS, queues=N, "
                   "mtu=N, iops=N and bps=SIZE, or of one direction rx-iops=N ...")
       ->check(checked_by(parse_net, "tap[=NAME]|user|fd=N[,mac=ADDRESS]..."))
+      ->expected(1)
+      ->take_all();
+  boot.add_option("--fs", flags.shares,
+                  "A directory of the host, for mount -t virtiofs TAG ...; may be given several "
+                  "times")
+      ->check(checked_by(parse_share, "TAG=DIR[,ro]"))
       ->expected(1)
       ->take_all();
   boot.add_option("--port", flags.ports,

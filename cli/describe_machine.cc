@@ -3,6 +3,7 @@
 #include "cli/devices/balloon.h"
 #include "cli/devices/console.h"
 #include "cli/devices/disk.h"
+#include "cli/devices/fs.h"
 #include "cli/devices/net.h"
 #include "cli/devices/vsock.h"
 
@@ -35,6 +36,7 @@ boost::json::object describe_machine(const BootOptions& options) {
   object["memory-backing"] = name_of(machine.backing);
   object["disk"] = describe(machine.disks);
   object["net"] = describe(machine.nets);
+  object["fs"] = describe(machine.shares);
   object["console"] = describe(machine.console);
   boost::json::array ports;
   for (const PortConfig& port : machine.ports) {

@@ -78,6 +78,22 @@ Result<void> validate_balloon(const MachineConfig& config) {
   return success();
 }
 
+Result<void> validate_shares(const MachineConfig& config) {
+  std::set<std::string_view> tags;
+  for (const virtio::FsConfig& share : config.shares) {
+    BOTHY_TRY(virtio::validate(share));
+    if (!tags.insert(share.tag).second) {
+      return make_error(ErrorCode::kInvalid, "--fs: two directories have the tag '{}'", share.tag);
+    }
+  }
+  if (!config.shares.empty() && config.backing == MemoryBacking::kAnonymous) {
+    return make_error(ErrorCode::kInvalid,
+                      "--fs: virtiofsd must be able to map the guest's memory: it can with "
+                      "--memory-backing shared or hugepages");
+  }
+  return success();
+}
+
 }  // namespace
 
 Result<void> validate(const MachineConfig& config) {
@@ -108,6 +124,7 @@ Result<void> validate(const MachineConfig& config) {
   }
   BOTHY_TRY(validate_disks(config.disks));
   BOTHY_TRY(validate_balloon(config));
+  BOTHY_TRY(validate_shares(config));
   return validate_ports(config.ports);
 }
 

@@ -10,6 +10,7 @@
 #include "devices/backend/disk_config.h"
 #include "devices/backend/net_config.h"
 #include "devices/virtio/balloon.h"
+#include "devices/virtio/fs.h"
 #include "devices/virtio/vsock.h"
 #include "vmm/base/result.h"
 #include "vmm/memory/guest_memory.h"
@@ -33,6 +34,7 @@ struct MachineConfig {
   bool rng = false;               // a virtio entropy device
   std::optional<virtio::VsockConfig> vsock;
   std::optional<virtio::BalloonConfig> balloon;
+  std::vector<virtio::FsConfig> shares;  // each with a tag of its own; they want shared memory
 };
 
 // Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when

@@ -26,7 +26,7 @@ std::vector<virtio::ConsolePortSpec> port_specs(const MachineConfig& config,
 std::size_t device_count(const MachineConfig& config) noexcept {
   return (plan_console(config).virtio ? 1U : 0U) + (config.ports.empty() ? 0U : 1U) +
          config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U) +
-         (config.vsock ? 1U : 0U) + (config.balloon ? 1U : 0U);
+         (config.vsock ? 1U : 0U) + (config.balloon ? 1U : 0U) + config.shares.size();
 }
 
 }  // namespace
@@ -53,8 +53,14 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
     return make_error(ErrorCode::kInvalid, "a machine of {} virtio devices: at most {} fit",
                       windows.size(), layout::kMaxVirtio);
   }
+  // They take their time until they answer.
+  ServerList servers;
+  for (const virtio::FsConfig& share : config.shares) {
+    BOTHY_TRY(auto server, Virtiofsd::start("--fs " + share.tag, share.directory));
+    servers.push_back(std::move(server));
+  }
   BOTHY_TRY(all->executor_.start());
-  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks, memory));
+  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks, memory, std::move(servers)));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     BOTHY_TRY(all->attach(std::move(devices[i]), windows.at(i), vm, memory, mmio));
   }
@@ -63,7 +69,8 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
 
 Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config,
                                                               const ConsoleSinks& sinks,
-                                                              const GuestMemory& memory) {
+                                                              const GuestMemory& memory,
+                                                              ServerList servers) {
   DeviceList devices;
   // First, since Linux looks at them in this order: the sooner it prints there the better.
   if (plan_console(config).virtio) {
@@ -98,6 +105,12 @@ Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfi
     BOTHY_TRY(auto balloon, virtio::Balloon::create(*config.balloon, memory, executor_.context()));
     balloon_ = balloon.get();
     devices.push_back(std::move(balloon));
+  }
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    UniqueFd socket = servers[i]->take_socket();
+    BOTHY_TRY(auto fs, virtio::Fs::create(config.shares.at(i), std::move(socket),
+                                          std::move(servers[i]), memory, executor_.context()));
+    devices.push_back(std::move(fs));
   }
   return devices;
 }

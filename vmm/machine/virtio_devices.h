@@ -65,11 +65,12 @@ class VirtioDevices {
   VirtioDevices() = default;
 
   using DeviceList = std::vector<std::unique_ptr<virtio::Device>>;
+  using ServerList = std::vector<std::unique_ptr<Virtiofsd>>;
 
-  // In the order of their windows.
+  // In the order of their windows. `servers` has one of each share.
   [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config,
                                                 const ConsoleSinks& sinks,
-                                                const GuestMemory& memory);
+                                                const GuestMemory& memory, ServerList servers);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
                                     const VirtioMmioDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
