@@ -76,6 +76,17 @@ run 125 'a tap name that is too long' --err 'at most 15' -- \
 run 125 'a descriptor that is none' --err 'fd=99 is no descriptor' -- boot --kernel "$kernels/vmlinux" --net fd=99
 run 125 'no passt' --err 'apt install passt' -- \
   env PATH=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --net user
+run 125 'a directory without a tag' --err 'TAG=DIR' -- boot --kernel "$kernels/vmlinux" --fs "$work"
+run 125 'a tag that is none' --err 'no tag' -- boot --kernel "$kernels/vmlinux" --fs "a/b=$work"
+run 125 'two directories of a tag' --err "the tag 'a'" -- boot --kernel "$kernels/vmlinux" --fs "a=$work" --fs "a=$work"
+run 125 'a directory that is not there' --err "$work/nothere" -- boot --kernel "$kernels/vmlinux" --fs "a=$work/nothere"
+run 125 'a file as directory' --err 'no directory' -- boot --kernel "$kernels/vmlinux" --fs "a=$work/text"
+run 125 'a directory and private memory' --err '--memory-backing shared' -- \
+  boot --kernel "$kernels/vmlinux" --fs "a=$work" --memory-backing anonymous
+run 125 'a virtiofsd that is none' --err 'BOTHY_VIRTIOFSD' -- \
+  env BOTHY_VIRTIOFSD=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --fs "a=$work"
+run 125 'a virtiofsd that is another program' --err 'its last words' -- \
+  env BOTHY_VIRTIOFSD=/bin/false "$bothy" boot --kernel "$kernels/vmlinux" --fs "a=$work"
 run 125 'a balloon larger than memory' --err '--balloon' -- boot --kernel "$kernels/vmlinux" --balloon size=1G --memory 512M
 run 125 'a balloon of half a page' --err '4K' -- boot --kernel "$kernels/vmlinux" --balloon size=2K
 run 125 'a balloon in huge pages' --err 'page by page' -- \

@@ -1,0 +1,104 @@
+#include "devices/backend/virtiofsd.h"
+
+#include <fcntl.h>
+#include <sys/wait.h>
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "devices/backend/share_sandbox.h"
+#include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
+
+namespace bothy {
+namespace {
+
+using test::TemporaryDirectory;
+
+// What a shell's commands say in the sandbox, to stderr; nothing where this host, which may be a
+// container, lets nobody make namespaces.
+std::optional<std::string> run_in(const std::string& directory, bool read_only,
+                                  const std::string& commands) {
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+  const UniqueFd words(ends[0]);
+  UniqueFd writing(ends[1]);
+  const UniqueFd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  ShareSandbox sandbox;
+  sandbox.directory = root.get();
+  sandbox.read_only = read_only;
+  sandbox.nothing = nothing.get();
+  sandbox.words = writing.get();
+  sandbox.listener = nothing.get();
+  const pid_t pid = start_in_sandbox(sandbox, {"/bin/sh", "-c", "exec 1>&2; " + commands}).value();
+  writing.reset();
+  std::string said;
+  std::array<char, 512> piece{};
+  for (ssize_t got = 0; (got = ::read(words.get(), piece.data(), piece.size())) > 0;) {
+    said.append(piece.data(), static_cast<std::size_t>(got));
+  }
+  ::waitpid(pid, nullptr, 0);
+  if (said.starts_with("can't ")) {
+    WARN("not tried: " << said);
+    return std::nullopt;
+  }
+  return said;
+}
+
+}  // namespace
+
+TEST_CASE("In the sandbox the directory is there, and can be written to or not") {
+  const TemporaryDirectory directory;
+  static_cast<void>(directory.write("below/file", "content"));
+  const auto said = run_in(directory.path(), false, "cat /mnt/below/file; echo new >/mnt/new");
+  if (said) {
+    CHECK(*said == "content");
+    CHECK(test::content_of(directory / "new") == "new\n");
+    const auto refused =
+        run_in(directory.path(), true, "echo 2>/dev/null x >/mnt/x || echo refused");
+    CHECK(refused == "refused\n");
+    CHECK(!std::filesystem::exists(directory / "x"));
+  }
+}
+
+TEST_CASE("In the sandbox one is root, and has no descriptors but its own") {
+  const TemporaryDirectory directory;
+  const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // as one that our parent left
+  const auto said = run_in(directory.path(), false, "id -u; cd /proc/self/fd && echo *");
+  if (said) {
+    // The shell has one on the directory while it looks.
+    CHECK(said->starts_with("0\n0 1 2 3"));
+    CHECK(said->size() <= std::string_view("0\n0 1 2 3 4\n").size());
+  }
+}
+
+TEST_CASE("What can't be shared is said") {
+  const TemporaryDirectory directory;
+  const std::string file = directory.write("file", "");
+  for (const std::string& path : {file, directory / "nothere", std::string()}) {
+    const auto server = Virtiofsd::start("--fs a", {path});
+    REQUIRE(!server);
+    CHECK(server.error().code == ErrorCode::kInvalid);
+    CHECK(server.error().context.starts_with("--fs a: "));
+  }
+  ::setenv("BOTHY_VIRTIOFSD", file.c_str(), 1);
+  const auto server = Virtiofsd::start("--fs a", {directory.path()});
+  ::unsetenv("BOTHY_VIRTIOFSD");
+  REQUIRE(!server);
+  CHECK(server.error().code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("A virtiofsd that ends at once leaves its words") {
+  const TemporaryDirectory directory;
+  ::setenv("BOTHY_VIRTIOFSD", "/bin/ls", 1);
+  const auto server = Virtiofsd::start("--fs a", {directory.path()}).value();
+  ::unsetenv("BOTHY_VIRTIOFSD");
+  // `ls -f --fd=3 ...` is refused by ls.
+  CHECK(!server->kill().empty());
+}
+
+}  // namespace bothy
