@@ -46,6 +46,7 @@ Result<virtio::FsConfig> parse_share(std::string_view text) {
 
 std::vector<virtio::FsConfig> parse_shares(const std::vector<std::string>& texts) {
   std::vector<virtio::FsConfig> shares;
+  shares.reserve(texts.size());
   for (const std::string& text : texts) {
     shares.push_back(parse_share(text).value());
   }

@@ -18,9 +18,6 @@
 #include <cstring>
 #include <string_view>
 
-// NOLINTNEXTLINE(readability-identifier-naming)
-extern char** environ;
-
 namespace bothy {
 namespace {
 
@@ -139,8 +136,7 @@ void settle_descriptors(const ShareSandbox& sandbox) noexcept {
   static_cast<void>(!::chdir("/"));
   settle_descriptors(plan.sandbox);
   ::execve(plan.arguments.front(), plan.arguments.data(), environ);
-  constexpr std::string_view kNot = "virtiofsd can't be run\n";
-  say(STDERR_FILENO, kNot);
+  say(STDERR_FILENO, "virtiofsd can't be run\n");
   ::_exit(1);
 }
 

@@ -39,6 +39,7 @@ struct Header {
   std::uint32_t size = 0;  // of what follows
 };
 constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersionMask = 3;
 constexpr std::uint32_t kFlagReply = 1U << 2U;
 constexpr std::uint32_t kFlagNeedReply = 1U << 3U;
 
@@ -285,8 +286,8 @@ Result<void> VhostUser::receive(std::uint32_t request, std::span<std::byte> payl
   const auto deadline = Clock::now() + patience;
   Header header;
   BOTHY_TRY(read_bytes(request, std::as_writable_bytes(std::span(&header, 1)), deadline));
-  constexpr std::uint32_t kVersionAndReply = 3U | kFlagReply;
-  if (header.request != request || (header.flags & kVersionAndReply) != (kVersion | kFlagReply) ||
+  if (header.request != request ||
+      (header.flags & (kVersionMask | kFlagReply)) != (kVersion | kFlagReply) ||
       header.size != payload.size()) {
     return give_up(ErrorCode::kSystem,
                    "answers {} with message {} of {} bytes and the flags {:#x}, which is no answer",

@@ -77,9 +77,8 @@ Result<UniqueFd> open_directory(const std::string& what, const std::string& path
 // to a name of the kernel's choice, so there is no file; and since it has room for one client, who
 // is ours, nobody else can be taken for us.
 Result<void> make_connection(const std::string& what, UniqueFd& listener, UniqueFd& client) {
-  constexpr int kType = SOCK_STREAM | SOCK_CLOEXEC;
-  listener.reset(::socket(AF_UNIX, kType, 0));
-  client.reset(::socket(AF_UNIX, kType | SOCK_NONBLOCK, 0));
+  listener.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  client.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   auto* generic = reinterpret_cast<sockaddr*>(&address);

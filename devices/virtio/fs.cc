@@ -14,6 +14,7 @@ namespace {
 // High priority, and one for all other requests: either virtiofsd serves no more (5.11.2).
 constexpr std::array<std::uint16_t, 2> kQueueSizes{128, 1024};
 constexpr std::uint32_t kRequestQueues = 1;
+constexpr std::string_view kOtherInTag = "._-";
 // A machine of many is slow to start everything at once.
 constexpr std::chrono::seconds kTimeToStart{20};
 
@@ -26,11 +27,10 @@ struct Config {
 }  // namespace
 
 Result<void> validate(const FsConfig& config) {
-  constexpr std::string_view kOther = "._-";
   const bool fits = !config.tag.empty() && config.tag.size() <= FsConfig::kLongestTag;
   if (!fits || !std::ranges::all_of(config.tag, [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kOther.find(c) != std::string_view::npos;
+               kOtherInTag.find(c) != std::string_view::npos;
       })) {
     return make_error(ErrorCode::kInvalid,
                       "--fs: '{}' is no tag: 1 to {} letters, digits and '._-' are", config.tag,
@@ -45,24 +45,29 @@ Result<std::unique_ptr<Fs>> Fs::create(const FsConfig& config, UniqueFd socket,
   BOTHY_TRY(validate(config));
   std::unique_ptr<Fs> fs(new Fs(config, memory, executor));
   fs->server_ = std::move(server);
+  fs->socket_ = std::move(socket);
   for (std::size_t i = 0; i < kQueueSizes.size(); ++i) {
     BOTHY_TRY(EventFd call, EventFd::create());
     fs->calls_.push_back(std::move(call));
   }
+  return fs;
+}
+
+Result<void> Fs::connect() {
   auto back_end =
-      VhostUser::connect(std::move(socket), fmt::format("--fs {}: virtiofsd", config.tag), memory,
-                         kQueueSizes.size(), kTimeToStart);
+      VhostUser::connect(std::move(socket_), fmt::format("--fs {}: virtiofsd", config_.tag),
+                         memory_, kQueueSizes.size(), kTimeToStart);
   if (!back_end) {
     Error error = std::move(back_end).error();
-    if (fs->server_ && error.code == ErrorCode::kSystem) {
-      error.context += fmt::format(" (its last words: {})", fs->server_->kill());
+    if (server_ && error.code == ErrorCode::kSystem) {
+      error.context += fmt::format(" (its last words: {})", server_->kill());
     }
     return error;
   }
-  fs->back_end_ = std::move(back_end).value();
+  back_end_ = std::move(back_end).value();
   // Where a packed queue stands has no place in what we ask the back end.
-  fs->ring_features_ = fs->back_end_->features() & kRingFeatures & ~feature(kFeatureRingPacked);
-  return fs;
+  ring_features_ = back_end_->features() & kRingFeatures & ~feature(kFeatureRingPacked);
+  return success();
 }
 
 Fs::~Fs() {
@@ -102,7 +107,11 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
   if (const auto handed = hand_over(features); !handed) {
     return fail(handed.error().context);
   }
-  watch_.assign(back_end_->fd());
+  boost::system::error_code error;
+  watch_.assign(back_end_->fd(), error);
+  if (error) {
+    return fail("virtiofsd can't be watched: " + error.message());
+  }
   watch();
 }
 

@@ -36,14 +36,17 @@ struct FsConfig {
 // is answered with ENOTCONN.
 class Fs final : public Device {
  public:
-  // Takes the back end's first answer, which may take a while when it has just been started.
-  // `server` is null when the back end is no process of ours, and the memory must be shared (a
-  // memfd). All but the config outlives it; the context is its executor.
+  // `socket` is the back end's; `server` is null when that is no process of ours. The memory must
+  // be shared (a memfd). All but the config outlives it; the context is its executor.
   [[nodiscard]] static Result<std::unique_ptr<Fs>> create(const FsConfig& config, UniqueFd socket,
                                                           std::unique_ptr<Virtiofsd> server,
                                                           const GuestMemory& memory,
                                                           boost::asio::io_context& executor);
   ~Fs() override;
+
+  // Settles with the back end what it serves, and waits for it where it has just been started.
+  // Once, before any driver comes, from the owner's thread.
+  [[nodiscard]] Result<void> connect();
 
   [[nodiscard]] DeviceId id() const noexcept override { return DeviceId::kFs; }
   [[nodiscard]] std::uint64_t features() const noexcept override { return 0; }
@@ -80,7 +83,8 @@ class Fs final : public Device {
   std::uint64_t ring_features_ = 0;
 
   std::unique_ptr<Virtiofsd> server_;    // ends after the connection
-  std::unique_ptr<VhostUser> back_end_;  // null: it is gone
+  UniqueFd socket_;                      // until connect()
+  std::unique_ptr<VhostUser> back_end_;  // null: it isn't there yet, or gone
 
   // While running.
   DriverLink* link_ = nullptr;

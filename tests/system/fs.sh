@@ -17,7 +17,7 @@ mkdir -p "$share/below"
 mount -t tmpfs tmpfs "$share/below"
 trap 'umount "$share/below"; rm -rf "$work"' EXIT
 fresh() { # OWNER
-  rm -rf "$share"/{directory,link,later,from-host,victim,escape}
+  rm -rf "$share"/{big*,directory,link,later,from-host,victim,escape}
   cp "$work/file" "$share/from-host"
   echo there >"$share/below/file"
   touch "$share/victim"
@@ -98,8 +98,9 @@ for who in root user; do
   pkill -KILL virtiofsd || true
   wait $monitor || status=$?
   is 'virtiofsd is killed: the monitor lives' [ $status -eq 0 ]
-  said 'virtiofsd is killed: the guest gets errors' 'error: Socket not connected'
+  said 'virtiofsd is killed: the guest gets errors' 'error: Transport endpoint is not connected'
   said 'virtiofsd is killed: for directories too' 'no list'
+  said 'virtiofsd is killed: what was under way ends' 'writers end'
   said 'virtiofsd is killed: the guest runs on' 'runs on'
   is 'virtiofsd is killed: it is said once' [ "$(grep -c "'data', has ended" "$work/err")" = 1 ]
 

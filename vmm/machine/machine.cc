@@ -190,6 +190,7 @@ std::string Machine::describe_vcpus() const {
 
 Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& console,
                                std::span<CharacterSink* const> ports) {
+  BOTHY_TRY(ShareServers servers, start_share_servers(config));
   const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
   BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
   memory_.emplace(std::move(memory));
@@ -216,9 +217,11 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& conso
   BOTHY_TRY(vm_->set_up(kvm, *memory_));
 
   BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, console));
-  BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, ports}, *vm_, *memory_, mmio_));
+  BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, ports}, *vm_, *memory_, mmio_,
+                                           std::move(servers)));
   BOTHY_TRY(create_vcpus(kvm, supported, config.vcpus));
   BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
+  BOTHY_TRY(virtio_->connect());
   VcpuEntry entry;
   entry.regs = arch::boot_registers(cpu);
   entry.make_sregs = cpu.mode == arch::EntryMode::kLong64 ? long_mode_sregs : protected_mode_sregs;

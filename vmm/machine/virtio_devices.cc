@@ -41,9 +41,19 @@ std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config) {
   return windows;
 }
 
+Result<ShareServers> start_share_servers(const MachineConfig& config) {
+  ShareServers servers;
+  for (const virtio::FsConfig& share : config.shares) {
+    BOTHY_TRY(auto server, Virtiofsd::start("--fs " + share.tag, share.directory));
+    servers.push_back(std::move(server));
+  }
+  return servers;
+}
+
 Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig& config,
                                                              const ConsoleSinks& sinks, Vm& vm,
-                                                             const GuestMemory& memory, Bus& mmio) {
+                                                             const GuestMemory& memory, Bus& mmio,
+                                                             ShareServers servers) {
   std::unique_ptr<VirtioDevices> all(new VirtioDevices);
   const auto windows = virtio_windows(config);
   if (windows.empty()) {
@@ -52,12 +62,6 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
   if (windows.size() > layout::kMaxVirtio) {
     return make_error(ErrorCode::kInvalid, "a machine of {} virtio devices: at most {} fit",
                       windows.size(), layout::kMaxVirtio);
-  }
-  // They take their time until they answer.
-  ServerList servers;
-  for (const virtio::FsConfig& share : config.shares) {
-    BOTHY_TRY(auto server, Virtiofsd::start("--fs " + share.tag, share.directory));
-    servers.push_back(std::move(server));
   }
   BOTHY_TRY(all->executor_.start());
   BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks, memory, std::move(servers)));
@@ -70,7 +74,7 @@ Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig
 Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config,
                                                               const ConsoleSinks& sinks,
                                                               const GuestMemory& memory,
-                                                              ServerList servers) {
+                                                              ShareServers servers) {
   DeviceList devices;
   // First, since Linux looks at them in this order: the sooner it prints there the better.
   if (plan_console(config).virtio) {
@@ -110,9 +114,17 @@ Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfi
     UniqueFd socket = servers[i]->take_socket();
     BOTHY_TRY(auto fs, virtio::Fs::create(config.shares.at(i), std::move(socket),
                                           std::move(servers[i]), memory, executor_.context()));
+    shares_.push_back(fs.get());
     devices.push_back(std::move(fs));
   }
   return devices;
+}
+
+Result<void> VirtioDevices::connect() {
+  for (virtio::Fs* share : shares_) {
+    BOTHY_TRY(share->connect());
+  }
+  return success();
 }
 
 virtio::Block* VirtioDevices::find_disk(std::string_view id) const noexcept {

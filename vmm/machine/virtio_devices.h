@@ -32,18 +32,25 @@ struct ConsoleSinks {
   std::span<CharacterSink* const> ports;  // as many as the configuration has
 };
 
+// A virtiofsd of each share, in the order of the configuration. They take a while until they serve:
+// the sooner they are started the better.
+using ShareServers = std::vector<std::unique_ptr<Virtiofsd>>;
+[[nodiscard]] Result<ShareServers> start_share_servers(const MachineConfig& config);
+
 // One executor serves them all. What it was built with outlives it.
 class VirtioDevices {
  public:
   // Adds every device to `mmio` and binds its interrupt and doorbells.
-  [[nodiscard]] static Result<std::unique_ptr<VirtioDevices>> create(const MachineConfig& config,
-                                                                     const ConsoleSinks& sinks,
-                                                                     Vm& vm,
-                                                                     const GuestMemory& memory,
-                                                                     Bus& mmio);
+  [[nodiscard]] static Result<std::unique_ptr<VirtioDevices>> create(
+      const MachineConfig& config, const ConsoleSinks& sinks, Vm& vm, const GuestMemory& memory,
+      Bus& mmio, ShareServers servers);
+
   VirtioDevices(const VirtioDevices&) = delete;
   VirtioDevices& operator=(const VirtioDevices&) = delete;
   ~VirtioDevices() { stop(); }
+
+  // Waits until the servers of shares serve; before the guest runs.
+  [[nodiscard]] Result<void> connect();
 
   // Null when there is none with that id. It lives as long as this.
   [[nodiscard]] virtio::Block* find_disk(std::string_view id) const noexcept;
@@ -65,12 +72,11 @@ class VirtioDevices {
   VirtioDevices() = default;
 
   using DeviceList = std::vector<std::unique_ptr<virtio::Device>>;
-  using ServerList = std::vector<std::unique_ptr<Virtiofsd>>;
 
   // In the order of their windows. `servers` has one of each share.
   [[nodiscard]] Result<DeviceList> make_devices(const MachineConfig& config,
                                                 const ConsoleSinks& sinks,
-                                                const GuestMemory& memory, ServerList servers);
+                                                const GuestMemory& memory, ShareServers servers);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
                                     const VirtioMmioDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
@@ -83,6 +89,7 @@ class VirtioDevices {
   virtio::Console* console_ = nullptr;    // of transports_, as what follows
   virtio::Console* ports_ = nullptr;
   virtio::Balloon* balloon_ = nullptr;
+  std::vector<virtio::Fs*> shares_;
 };
 
 }  // namespace bothy

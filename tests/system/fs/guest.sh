@@ -28,10 +28,15 @@ read-only)
     ! echo x 2>/dev/null >/data/below/new; then say refused; fi
   ;;
 dies)
+  for i in 1 2 3; do
+    while dd if=/dev/zero of=/data/big$i bs=256k count=40 conv=notrunc,fsync 2>/dev/null && sha256sum /data/big$i >/dev/null; do :; done &
+  done
+  sleep 1
   say ready
   while cat /data/from-host >/dev/null 2>&1; do sleep 0.2; done
   cat /data/from-host 2>&1 | sed 's/.*: /guest: error: /'
   ls /data >/dev/null 2>&1 || say 'no list'
+  wait && say 'writers end'
   say 'runs on'
   ;;
 esac

@@ -37,6 +37,7 @@ struct Rig {
     fs = Fs::create({.tag = "data", .directory = {}}, back_end.take_socket(), nullptr, memory,
                     executor)
              .value();
+    REQUIRE(fs->connect());
   }
   ~Rig() {
     if (running) {
