@@ -76,6 +76,7 @@ for who in root user; do
   said 'a file made meanwhile' 'later now'
   said 'a link that leads out leads nowhere' 'no escape'
   said 'a second mount' 'again now'
+  said 'after a reset of the device' "reset $sum"
   # The user is the guest's root.
   said 'owners' 'owner 0:0 0:0'
   is 'the owner of what the guest makes' [ "$(stat -c %u:%g "$share/directory")" = $uid:$uid ]

@@ -21,6 +21,12 @@ both)
   say "later $(cat /data/later)"
   cat /data/../data/link/../from-host >/dev/null && ! cat /data/escape 2>/dev/null && say 'no escape'
   umount /data && mount -t virtiofs data /data && say "again $(cat /data/later)"
+  # The device is reset, and started again.
+  umount /data
+  driver=$(echo /sys/bus/virtio/drivers/virtio*fs)
+  device=$(basename "$(ls -d "$driver"/virtio[0-9]*)")
+  echo "$device" >"$driver/unbind" && echo "$device" >"$driver/bind" && mount -t virtiofs data /data &&
+    say "reset $(sum /data/from-host)"
   ;;
 read-only)
   say "received $(sum /data/from-host)"
