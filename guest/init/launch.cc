@@ -113,9 +113,10 @@ bool become(Plan& plan) {
       return failed(plan, "set a resource limit for");
   }
   if (chdir(spec.directory) != 0) return failed(plan, "enter the working directory of");
-  if (who.uid == 0 && who.gid == 0 && who.group_count == 0) return true;
-  if (syscall(SYS_setgroups, who.group_count, who.groups) != 0 ||
-      syscall(SYS_setresgid, who.gid, who.gid, who.gid) != 0 ||
+  if (syscall(SYS_setgroups, who.group_count, who.groups) != 0)
+    return failed(plan, "set the groups of");
+  if (who.uid == 0 && who.gid == 0) return true;
+  if (syscall(SYS_setresgid, who.gid, who.gid, who.gid) != 0 ||
       syscall(SYS_setresuid, who.uid, who.uid, who.uid) != 0)
     return failed(plan, "change the user of");
   return true;

@@ -96,8 +96,10 @@ const char* find_identity(Text user, Text passwd, Text group, Identity& identity
     if (found.home.size > 0) identity.home = found.home;
   }
 
-  if (user.size > 0)
-    return find_group(user, group, identity.gid) ? nullptr : "the image has no such group";
+  const bool own_group = user.size == 0;
+  if (!own_group && !find_group(user, group, identity.gid)) return "the image has no such group";
+  append(identity.gid, identity);
+  if (!own_group) return nullptr;
   Group candidate;
   while (known && next_group(group, candidate)) {
     if (is_member(candidate.members, found.name) &&

@@ -18,9 +18,9 @@ struct Identity {
 };
 
 // `user` is NAME, UID, NAME:GROUP or any mix; empty is root. A name must be in the files; a number
-// need not. As with OCI runtimes, a group that is named replaces the user's additional ones, and
-// numbers are numbers even where a name looks like one. Null when found, else what is wrong, in
-// words; passwd and group are the contents of the image's files.
+// need not. As with Docker, a group that is named replaces the user's additional ones, the
+// first of which is its own one, and numbers are numbers even where a name looks like one. Null
+// when found, else what is wrong, in words; passwd and group are the contents of the image's files.
 const char* find_identity(Text user, Text passwd, Text group, Identity& identity);
 
 // One more additional group, a name or a number.
