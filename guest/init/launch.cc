@@ -70,6 +70,7 @@ bool identify(Plan& plan, Failure& failure) {
 
 bool make_directory(const ProcessSpec& spec, Failure& failure) {
   struct stat status;
+  if (Text(spec.directory) == "/") return true;
   if (stat(spec.directory, &status) == 0 && S_ISDIR(status.st_mode)) return true;
   if (make_directories(spec.directory)) return true;
   failure.error = errno;

@@ -34,13 +34,13 @@ void mark_boot() {
 void hold_standard() {
   if (fcntl(2, F_GETFD) >= 0) return;
   int fd = 0;
-  while (fd >= 0 && fd < 2) fd = open("/dev/null", O_RDWR);
+  while (fd >= 0 && fd < 2) fd = openat(AT_FDCWD, "/dev/null", O_RDWR);
 }
 
 void load_module(Text name) {
   Line path;
   path.add(kModulesPath).add("/").add(name);
-  const int fd = open(path.string(), O_RDONLY | O_CLOEXEC);
+  const int fd = openat(AT_FDCWD, path.string(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST)) {
     Line what;
     fail(what.add("can't load the module ").add(name).text(), errno);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guest/init/control.h"
+#include "guest/init/copies.h"
 #include "guest/init/host.h"
 #include "guest/init/launch.h"
 #include "guest/init/power.h"
@@ -82,7 +83,7 @@ void release(Process* process) {
 }
 
 bool open_terminal(Process& process, const ProcessSpec& spec, Standard& standard) {
-  const int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  const int master = openat(AT_FDCWD, "/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
   int unlock = 0;
   if (master < 0) return false;
   endpoint_open(process.owns[0], master, Endpoint::kTerminal);
@@ -117,7 +118,7 @@ bool open_standard(Process& process, const ProcessSpec& spec, Standard& standard
   if (spec.input) {
     if (!open_pipe(process, 0, standard)) return false;
   } else {
-    standard.fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    standard.fds[0] = openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC);
   }
   return open_pipe(process, 1, standard) && open_pipe(process, 2, standard);
 }
@@ -235,6 +236,7 @@ void start_further(uint32_t number, Text records) {
 void reap() {
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    copy_ended(pid, status);
     for (Process* process = processes; process != nullptr; process = process->next) {
       if (process->pid != pid || process->exited) continue;
       process->exited = true;

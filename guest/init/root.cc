@@ -35,7 +35,7 @@ void mount_or_fail(const char* source, const char* target, const char* type, uns
 void mount_scratch(const Config& config) {
   if (config.scratch_device.size > 0) {
     mount_or_fail(CString(config.scratch_device).get(), kScratch, "ext4", MS_NOATIME, nullptr);
-    scratch_disk = open(kScratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    scratch_disk = openat(AT_FDCWD, kScratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   } else {
     Line options;
     options.add("mode=0755");

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guest/init/control.h"
+#include "guest/init/copies.h"
 #include "guest/init/power.h"
 #include "guest/init/processes.h"
 #include "guest/init/root.h"
@@ -41,9 +42,10 @@ void terminate() {
 
 void on_signal(Watch& watch, uint32_t) {
   signalfd_siginfo info;
-  while (read(watch.fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
-    if (info.ssi_signo == kPowerButton) terminate();
-  }
+  // One at a time: if there are more, the loop says so.
+  if (read(watch.fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info) &&
+      info.ssi_signo == kPowerButton)
+    terminate();
   reap();
 }
 
@@ -66,6 +68,9 @@ void on_frame(const Frame& frame, Text content) {
     case kResize:
       if (take_value(content, size)) resize_process(frame.process, size[0], size[1]);
       return;
+    case kCopyIn:
+    case kCopyOut:
+      return start_copy(static_cast<Type>(frame.type), frame.process, content);
     case kShutdown:
       return terminate();
     case kSetClock:

@@ -49,10 +49,12 @@ class Line {
   Line& add(Text text);
   Line& add_number(uint64_t number);
   Text text() const { return {buffer_, used_}; }
+  // Takes back what was added beyond this size.
+  void cut_to(size_t size) { used_ = size < used_ ? size : used_; }
   const char* string();  // the same with a zero byte at its end
 
  private:
-  char buffer_[4352];  // a path of the largest size and what is said about it
+  char buffer_[8704];  // two paths of the largest size and what is said about them
   size_t used_ = 0;
 };
 

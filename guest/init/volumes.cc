@@ -75,7 +75,7 @@ bool make_target(const char* target, bool directory) {
   if (stat(target, &status) == 0) return true;
   if (directory) return make_directories(target);
   if (!make_directories(parent_of(target))) return false;
-  const int fd = open(target, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+  const int fd = openat(AT_FDCWD, target, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
   if (fd < 0) return false;
   close(fd);
   return true;
@@ -137,12 +137,14 @@ bool make_directories(Text path) {
 }
 
 void write_root_file(Text value) {
+  constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
   const Text path = value.cut('\0');
   const CString name(path);
-  if (!make_directories(parent_of(path))) fail_volume("make the directory of", path);
   // A link of the image's at this place (resolv.conf is often one) leads nowhere that matters here.
   unlink(name.get());
-  const int fd = open(name.get(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
+  int fd = openat(AT_FDCWD, name.get(), kCreate, 0644);
+  if (fd < 0 && errno == ENOENT && make_directories(parent_of(path)))
+    fd = openat(AT_FDCWD, name.get(), kCreate, 0644);
   if (fd < 0 || !write_all(fd, value.data, value.size)) fail_volume("write", path);
   close(fd);
 }

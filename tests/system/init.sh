@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 # 9p is slow for what is read again and again.
 cp "$bothy" "$(dirname "$bothy")/guest/bothy-init" "$kernels/vmlinux" "$work"
 
+modprobe tun 2>/dev/null || true
 tree=$work/tree
 mkdir -p "$tree"/{bin,etc,root,srv,tmp,mnt}
 cp /bin/busybox "$tree/bin/busybox"

@@ -1,11 +1,14 @@
 #!/usr/bin/env python3
 """What bothy-init promises, as its host sees it: checks.py INIT WORK COMMAND..., where COMMAND boots all but the initrd."""
 
+import io
 import os
 import resource
 import socket
 import struct
+import subprocess
 import sys
+import tarfile
 import time
 
 from protocol import *
@@ -26,9 +29,9 @@ def check(name, good, *seen):
         print("FAILED ", name, *(repr(what)[:600] for what in seen), flush=True)
 
 
-def guest(first, *records, vsock=True, version=VERSION):
+def guest(first, *records, vsock=True, version=VERSION, more=()):
     config = record(1, struct.pack("<I", version)) + record(ROOT_DEVICE, "/dev/vda") + b"".join(records)
-    return Host(INIT, WORK, COMMAND, config + record(PROCESS, first), vsock)
+    return Host(INIT, WORK, COMMAND + list(more), config + record(PROCESS, first), vsock)
 
 
 def shell(script, **how):
@@ -130,6 +133,41 @@ def check_root(host):
     check("nothing of init's is in sight", b"No such file" in run.output(2), run.output(2))
 
 
+def check_copies(host):
+    long_name = "d/" + "n" * 200
+    data = os.urandom(700000)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        for name, kind, content, link in (("d", tarfile.DIRTYPE, b"", ""), (long_name, tarfile.REGTYPE, data, ""),
+                                          ("d/link", tarfile.SYMTYPE, b"", "l" * 300), ("d/hard", tarfile.LNKTYPE, b"", long_name)):
+            member = tarfile.TarInfo(name)
+            member.type, member.size, member.linkname, member.mode = kind, len(content), link, 0o750
+            member.uid, member.gid, member.mtime = 3000000, 5, 1000000000
+            tar.addfile(member, io.BytesIO(content))
+    copy = host.process(50)
+    host.send(COPY_IN, 50, b"/srv")
+    copy.streams[0].send(archive.getvalue(), end=True)
+    check("a tar is unpacked", copy.wait(COPIED) == bytes(4), copy.frames)
+    copy = host.process(51)
+    host.send(COPY_OUT, 51, b"/srv/d/")
+    out = io.BytesIO(copy.output())
+    check("a tar is packed", copy.wait(COPIED) == bytes(4), copy.frames)
+    with tarfile.open(fileobj=out) as tar:
+        members = {member.name: member for member in tar}
+        file = members.get(long_name)
+        good = file and (file.uid, file.gid, file.mtime, file.mode) == (3000000, 5, 1000000000, 0o750)
+        check("with all that it had", good and tar.extractfile(file).read() == data and
+              members["d/link"].linkname == "l" * 300 and members["d/hard"].size == len(data), members)
+    for number, kind, path, wrong in ((52, COPY_OUT, b"/nosuch", "No such file"), (53, COPY_IN, b"/etc/passwd", "Not a directory"),
+                                      (54, COPY_IN, b"/srv", "Invalid argument")):
+        host.send(kind, number, path)
+        if kind == COPY_IN:
+            host.process(number).streams[0].send(b"no tar" * 1000, end=True)
+        answer = host.process(number).wait(COPIED) or bytes(4)
+        error = struct.unpack_from("<i", answer)[0]
+        check(f"a copy that fails: {wrong}", wrong in os.strerror(error) and len(answer) > 4, answer)
+
+
 def main_guest():
     hosts = record(FILE, "/etc/hosts", "127.0.0.1 localhost\n")
     resolv = record(FILE, "/etc/resolv.conf", "nameserver 10.0.2.3\n")
@@ -145,6 +183,7 @@ def main_guest():
         check_terminal(host)
         check_processes(host)
         check_root(host)
+        check_copies(host)
         first.streams[0].send(b"go\n")
         check("the first process's status", first.status() == 42 and first.output() == b"first\n", first.frames)
         check("and that is the guest's end", host.ended() == 0, host.console())
@@ -163,6 +202,21 @@ def other_guests():
         out = first.output(0)
         check("a read-only root", out.count(b"Read-only file system") == 2 and out.endswith(b"z\r\n/made\r\nwritten\r\n"), out,
               host.console())
+
+    scratch = os.path.join(WORK, "scratch")
+    subprocess.run(["mkfs.ext4", "-q", scratch, "64M"], check=True)
+    with guest(shell("ifconfig eth0; route -n; cat /proc/net/ipv6_route; echo kept >/srv/file; df -k / | tail -n 1"),
+               record(INTERFACE, "eth0", "10.9.0.2", "24", "10.9.0.1"), record(INTERFACE, "eth0", "fd00::2", "64", "fd00::1"),
+               record(SCRATCH_DEVICE, "/dev/vdb"), more=["--net", "tap=t0", "--disk", scratch]) as host:
+        out = host.process(0).output()
+        check("an interface's IPv4 address and route", b"inet addr:10.9.0.2" in out and b"Mask:255.255.255.0" in out and
+              b"0.0.0.0         10.9.0.1" in out, out, host.failed, host.console())
+        check("and IPv6", b"inet6 addr: fd00::2/64" in out and b"fd00" + b"0" * 27 + b"1" in out, out)
+        host.ended()
+        disk = subprocess.run(["debugfs", "-R", "cat /upper/srv/file", scratch], capture_output=True)
+        state = subprocess.run(["dumpe2fs", "-h", scratch], capture_output=True)
+        check("a scratch disk has what was written, and no journal to replay", disk.stdout == b"kept\n" and
+              b"clean" in state.stdout and b"needs_recovery" not in state.stdout, disk, state.stdout)
 
     with guest(process("nosuch")) as host:
         check("a first command that isn't there", host.process(0).status() == "2 can't run nosuch", host.process(0).frames)
