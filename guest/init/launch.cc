@@ -9,8 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "guest/init/directories.h"
 #include "guest/init/users.h"
-#include "guest/init/volumes.h"
 
 namespace bothy::init {
 namespace {

@@ -12,6 +12,7 @@
 
 #include "guest/init/config.h"
 #include "guest/init/control.h"
+#include "guest/init/directories.h"
 #include "guest/init/host.h"
 #include "guest/init/network.h"
 #include "guest/init/power.h"

@@ -6,9 +6,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "guest/init/directories.h"
 #include "guest/init/tar.h"
 #include "guest/init/tar_format.h"
-#include "guest/init/volumes.h"
 
 namespace bothy::init {
 namespace {
@@ -236,9 +236,7 @@ bool Unpacker::extract(const Entry& entry) {
 
 bool Unpacker::make(const Entry& entry, const char* path) {
   const bool has_content = entry.type == '0' || entry.type == '\0' || entry.type == '7';
-  Text parent(path);
-  while (parent.size > 0 && parent.data[parent.size - 1] != '/') --parent.size;
-  if (!make_directories(parent)) return false;
+  if (!make_directories(parent_of(path))) return false;
   struct stat status;
   if (entry.type == '5') {
     if ((stat(path, &status) != 0 || !S_ISDIR(status.st_mode)) && mkdir(path, 0755) != 0)

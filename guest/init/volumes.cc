@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "guest/init/directories.h"
 #include "guest/init/power.h"
 
 namespace bothy::init {
@@ -63,12 +64,6 @@ Line split_options(Text options, unsigned long& flags) {
   return own;
 }
 
-Text parent_of(Text path) {
-  while (path.size > 0 && path.data[path.size - 1] == '/') --path.size;
-  while (path.size > 0 && path.data[path.size - 1] != '/') --path.size;
-  return path;
-}
-
 // What is mounted needs something of its own kind below it.
 bool make_target(const char* target, bool directory) {
   struct stat status;
@@ -118,23 +113,6 @@ bool mount_volume_as(Text type, Text source, const char* target, Text options) {
 }
 
 }  // namespace
-
-bool make_directories(Text path) {
-  Line made;
-  for (size_t i = 0; i < path.size; ++i) {
-    made.add(Text(path.data + i, 1));
-    const bool component = i + 1 == path.size || path.data[i + 1] == '/';
-    if (!component || path.data[i] == '/') continue;
-    if (mkdir(made.string(), 0755) != 0 && errno != EEXIST && errno != EROFS) return false;
-  }
-  // A file in the way, or a read-only one, shows here.
-  struct stat status;
-  if (path.size == 0 || stat(made.string(), &status) == 0) {
-    errno = ENOTDIR;
-    return path.size == 0 || S_ISDIR(status.st_mode);
-  }
-  return false;
-}
 
 void write_root_file(Text value) {
   constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;

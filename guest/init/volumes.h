@@ -10,7 +10,4 @@ namespace bothy::init {
 void write_root_file(Text value);
 void mount_volume(Text value);
 
-// Makes a directory and those that lead to it, mode 0755; false with errno set.
-bool make_directories(Text path);
-
 }  // namespace bothy::init
