@@ -1,9 +1,9 @@
 /* bothy-init itself, as the build made it. */
   .section .rodata
-  .global bothy_guest_init_begin
-  .global bothy_guest_init_end
+  .global kBothyGuestInitBegin
+  .global kBothyGuestInitEnd
   .balign 16
-bothy_guest_init_begin:
+kBothyGuestInitBegin:
   .incbin BOTHY_GUEST_INIT
-bothy_guest_init_end:
+kBothyGuestInitEnd:
   .section .note.GNU-stack, "", @progbits

@@ -1,15 +1,15 @@
 #include "guest/embed/program.h"
 
 extern "C" {
-extern const std::byte bothy_guest_init_begin[];
-extern const std::byte bothy_guest_init_end[];
+extern const std::byte kBothyGuestInitBegin[];
+extern const std::byte kBothyGuestInitEnd[];
 }
 
 namespace bothy::guest {
 
 std::span<const std::byte> guest_init_program() {
-  return {static_cast<const std::byte*>(bothy_guest_init_begin),
-          static_cast<const std::byte*>(bothy_guest_init_end)};
+  return {static_cast<const std::byte*>(kBothyGuestInitBegin),
+          static_cast<const std::byte*>(kBothyGuestInitEnd)};
 }
 
 }  // namespace bothy::guest

@@ -13,7 +13,7 @@ class Records {
  public:
   explicit Records(Text bytes) : rest_(bytes) {}
   bool next(uint16_t& key, Text& value);
-  bool sound() const { return sound_; }
+  [[nodiscard]] bool sound() const { return sound_; }
 
  private:
   Text rest_;
@@ -49,7 +49,7 @@ struct ProcessSpec {
   // False when the records break the protocol, or there is no memory for them.
   bool parse(Text records);
   // The value of NAME= in the environment, or null.
-  const char* variable(Text name) const;
+  [[nodiscard]] const char* variable(Text name) const;
 
  private:
   bool take(uint16_t key, Text value);

@@ -6,15 +6,18 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "guest/init/host.h"
+
 namespace bothy::init {
 
 using namespace agent;
 
 namespace {
 
-constexpr size_t kOutRoom = 64 * 1024;
+constexpr size_t kOutRoom = size_t{64} * 1024;
 
 Watch control;
+bool said_hello = false;
 void (*frame_handler)(const Frame&, Text) = nullptr;
 void (*gone_handler)() = nullptr;
 
@@ -31,7 +34,7 @@ size_t content_got = 0;
 void gone() {
   if (control.fd < 0) return;
   close_watch(control);
-  gone_handler();
+  if (gone_handler != nullptr) gone_handler();
 }
 
 void flush() {
@@ -98,11 +101,17 @@ void on_ready(Watch&, uint32_t events) {
 
 }  // namespace
 
-void control_open(int fd, void (*on_frame)(const Frame& frame, Text content), void (*on_gone)()) {
+void control_begin() {
+  control = {on_ready, nullptr, begin_connect(), 0};
+}
+
+bool control_open(void (*on_frame)(const Frame& frame, Text content), void (*on_gone)()) {
   frame_handler = on_frame;
   gone_handler = on_gone;
-  control = {on_ready, nullptr, fd, 0};
+  if (!finish_control(control.fd)) return false;
+  said_hello = true;
   arm(control, EPOLLIN);
+  return true;
 }
 
 void control_send(Type type, uint32_t process, const void* bytes, size_t size) {
@@ -127,18 +136,17 @@ void control_send_words(Type type, uint32_t process, int32_t number, Text words)
 }
 
 void control_fail(Text words) {
+  // It may be early for that, but not too early for the host to know why.
+  if (!said_hello && (control.fd < 0 || !finish_control(control.fd))) return;
   control_send(kFailed, 0, words.data, words.size);
   control_await_answer(1000);
-}
-
-bool control_is_open() {
-  return control.fd >= 0;
 }
 
 void control_await_answer(int timeout_ms) {
   if (control.fd < 0) return;
   const int64_t end = now_ms() + timeout_ms;
-  for (int64_t left = timeout_ms; left > 0; left = end - now_ms()) {
+  for (int64_t left = timeout_ms; timeout_ms < 0 || left > 0;
+       left = timeout_ms < 0 ? -1 : end - now_ms()) {
     pollfd wait{control.fd, static_cast<short>(out_used > 0 ? POLLIN | POLLOUT : POLLIN), 0};
     if (poll(&wait, 1, static_cast<int>(left)) < 1) continue;
     // Frames that crossed with ours are no answer: only SHUTDOWN and the end of the stream are.

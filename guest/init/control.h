@@ -7,10 +7,12 @@
 
 namespace bothy::init {
 
-// Takes over a connected descriptor; without it all that is sent goes nowhere. `on_frame` gets each
-// of the host's frames with its content, `on_gone` the end of the stream, however it came.
-void control_open(int fd, void (*on_frame)(const agent::Frame& frame, Text content),
-                  void (*on_gone)());
+// Begins to connect. Without it all that is sent goes nowhere.
+void control_begin();
+// Says HELLO once the connection stands; false, with errno set, when it came to nothing. `on_frame`
+// gets each of the host's frames with its content, `on_gone` the end of the stream, however it
+// came.
+bool control_open(void (*on_frame)(const agent::Frame& frame, Text content), void (*on_gone)());
 
 // Queues a frame and sends what the host takes now. A host that lets too much pile up is gone.
 void control_send(agent::Type type, uint32_t process, const void* content, size_t size);
@@ -21,10 +23,8 @@ void control_send_words(agent::Type type, uint32_t process, int32_t number, Text
 // kFailed, without the loop; waits a moment for the host to have it.
 void control_fail(Text words);
 
-bool control_is_open();
-
-// After the last frame: until the host has hung up or spoken, which says that it got it, or
-// `timeout_ms` is over.
+// After the last frame: until the host has hung up or said SHUTDOWN, or `timeout_ms` is over (-1:
+// never).
 void control_await_answer(int timeout_ms);
 
 }  // namespace bothy::init

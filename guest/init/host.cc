@@ -22,7 +22,15 @@ struct Opening {
   uint32_t value;
 };
 
+bool send(int fd, const Opening& opening) {
+  // The first bytes of a stream always find room.
+  return write(fd, &opening, sizeof opening) == static_cast<ssize_t>(sizeof opening);
+}
+
+// Mostly the connection stands by now, so it is asked only when it doesn't.
 bool finish(int fd, const Opening& opening) {
+  if (send(fd, opening)) return true;
+  if (errno != ENOTCONN && errno != EAGAIN) return false;
   pollfd wait{fd, POLLOUT, 0};
   int error = 0;
   socklen_t size = sizeof error;
@@ -31,12 +39,8 @@ bool finish(int fd, const Opening& opening) {
     return false;
   }
   if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return false;
-  if (error != 0) {
-    errno = error;
-    return false;
-  }
-  // The first bytes of a stream always find room.
-  return write(fd, &opening, sizeof opening) == static_cast<ssize_t>(sizeof opening);
+  errno = error;
+  return error == 0 && send(fd, opening);
 }
 
 bool means_no_device(int error) {

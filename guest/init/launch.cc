@@ -176,8 +176,8 @@ pid_t launch(ProcessSpec& spec, const Standard& standard, Failure& failure) {
   give_standard(plan);
 
   // vfork: this memory isn't copied, and init goes on only when the program runs or has failed to.
-  const pid_t pid = vfork();
-  if (pid == 0) child(plan);
+  const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
+  if (pid == 0) child(plan);  // NOLINT(clang-analyzer-unix.Vfork)
   if (pid > 0 && plan.error == 0) return pid;
   failure.error = pid < 0 ? errno : plan.error;
   failure.words.add("can't ").add(pid < 0 ? "start" : plan.doing).add(" ").add(spec.arguments[0]);

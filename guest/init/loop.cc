@@ -37,9 +37,9 @@ void close_watch(Watch& watch) {
 // What one handler closes may be among those found ready after it: its `armed` tells. Memory of
 // watches is given back only between rounds.
 void loop_round(int timeout_ms) {
-  constexpr int kEvents = 16;
-  epoll_event events[kEvents];
-  const int count = epoll_wait(poll_fd, events, kEvents, timeout_ms);
+  constexpr int most = 16;
+  epoll_event events[most];
+  const int count = epoll_wait(poll_fd, events, most, timeout_ms);
   for (int i = 0; i < count; ++i) {
     Watch& watch = *static_cast<Watch*>(events[i].data.ptr);
     if (watch.armed != 0) watch.ready(watch, events[i].events);

@@ -77,16 +77,15 @@ void set_up_guest(const Config& config) {
   ProcessSpec spec;
   if (!spec.parse(config.process)) fail("the host's configuration has no process to start");
 
-  const int control = begin_connect();
+  control_begin();
   const bool has_host = host_state() == HostState::kThere;
   const Connections connections = has_host ? begin_streams(spec) : Connections{};
   serve_open(config);
-  if (has_host && !finish_control(control)) fail("nobody listens on the host", errno);
-  if (has_host) serve_host(control);
   set_up_guest(config);
   if (config.read_only) make_directories(spec.directory);
   seal_root(config);
   if (has_host) {
+    serve_host();
     start_first(spec, connections);
   } else {
     start_on_console(spec);

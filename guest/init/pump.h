@@ -20,7 +20,7 @@ struct Endpoint {
 
 // While nothing can be written nothing is read: who sends to `from` is held up, not stored.
 struct Pump {
-  static constexpr size_t kBuffer = 64 * 1024;
+  static constexpr size_t kBuffer = size_t{64} * 1024;
 
   Endpoint* from = nullptr;
   Endpoint* to = nullptr;

@@ -102,7 +102,8 @@ void kill_rest() {
 [[noreturn]] void finish() {
   kill_rest();
   settle_disks();
-  control_await_answer(kAnswerMs);
+  // What is on its way to the host goes with the machine, so a host that still reads is waited for.
+  control_await_answer(first_is_over() ? -1 : kAnswerMs);
   power_off();
 }
 
@@ -138,8 +139,8 @@ void serve_open(const Config& config) {
   arm(signals, EPOLLIN);
 }
 
-void serve_host(int control) {
-  control_open(control, on_frame, terminate);
+void serve_host() {
+  if (!control_open(on_frame, terminate)) fail("nobody listens on the host", errno);
 }
 
 void serve() {

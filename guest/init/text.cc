@@ -85,8 +85,9 @@ Text read_file(const char* path, size_t limit) {
     if (used == room) {
       room = room == 0 ? 16384 : room * 2;
       char* larger = static_cast<char*>(realloc(buffer, room));
-      if (larger == nullptr || used > limit) break;
+      if (larger == nullptr) break;
       buffer = larger;
+      if (used > limit) break;
     }
     const ssize_t got = read(fd, buffer + used, room - used);
     if (got == 0) {

@@ -14,15 +14,16 @@ struct Text {
 
   constexpr Text() = default;
   constexpr Text(const char* from, size_t length) : data(from), size(length) {}
+  // NOLINTNEXTLINE(google-explicit-constructor): a string is text, and literals are everywhere
   Text(const char* string) : data(string), size(strlen(string)) {}
 
   bool operator==(Text other) const {
     return size == other.size && (size == 0 || memcmp(data, other.data, size) == 0);
   }
-  bool starts_with(Text prefix) const {
+  [[nodiscard]] bool starts_with(Text prefix) const {
     return size >= prefix.size && Text(data, prefix.size) == prefix;
   }
-  bool has(char c) const { return size > 0 && memchr(data, c, size) != nullptr; }
+  [[nodiscard]] bool has(char c) const { return size > 0 && memchr(data, c, size) != nullptr; }
   // What comes before the next `separator`, which is taken off the front together with it.
   Text cut(char separator);
   // All of it as a decimal number of at most `limit`; false when it isn't one.
@@ -37,7 +38,7 @@ class CString {
   ~CString();
   CString(const CString&) = delete;
   CString& operator=(const CString&) = delete;
-  const char* get() const { return copy_ != nullptr ? copy_ : ""; }
+  [[nodiscard]] const char* get() const { return copy_ != nullptr ? copy_ : ""; }
 
  private:
   char* copy_;
@@ -48,7 +49,7 @@ class Line {
  public:
   Line& add(Text text);
   Line& add_number(uint64_t number);
-  Text text() const { return {buffer_, used_}; }
+  [[nodiscard]] Text text() const { return {buffer_, used_}; }
   // Takes back what was added beyond this size.
   void cut_to(size_t size) { used_ = size < used_ ? size : used_; }
   const char* string();  // the same with a zero byte at its end

@@ -84,9 +84,10 @@ enum Type : uint16_t {
   kStream = 2,      // uint32_t 0 stdin or terminal, 1 stdout, 2 stderr: the first frame of stdio
   kStarted = 3,     // uint32_t pid in the guest
   kNotStarted = 4,  // int32_t errno, then what failed, in words
-  kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After that or
-                // NOT_STARTED of process 0 the guest ends the rest and powers off; the host says
-                // that it has got it by SHUTDOWN or closing control, which saves a second's wait.
+  kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After this or
+                // NOT_STARTED of process 0 the guest ends the rest, then waits for the host, which
+                // reads the streams to their end and answers by SHUTDOWN or by closing control:
+                // bytes under way would be lost with the machine. Then it powers off.
   kStatistics = 6,  // Statistics
   kCopied = 7,      // int32_t errno, 0 when a copy went well, then words
   kFailed = 8,      // the guest can't go on: words; it powers off

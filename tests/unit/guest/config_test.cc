@@ -1,6 +1,7 @@
 #include "guest/init/config.h"
 
-#include <memory>
+#include <cerrno>
+#include <cstdlib>
 #include <vector>
 
 #include "guest/embed/config_writer.h"
@@ -114,4 +115,15 @@ TEST_CASE("a configuration of another version, cut or with unknown keys is refus
   std::string cut(good.bytes());
   cut.push_back('x');
   CHECK_FALSE(config.parse(text_of(cut)));
+}
+
+TEST_CASE("a file is read whole, or not at all") {
+  const Text status = init::read_file("/proc/self/status", 1U << 20U);
+  REQUIRE(status.data != nullptr);
+  CHECK(status.starts_with("Name:"));
+  std::free(const_cast<char*>(status.data));
+  CHECK(init::read_file("/dev/zero", 100000).data == nullptr);
+  CHECK(errno == EFBIG);
+  CHECK(init::read_file("/nonexistent", 100).data == nullptr);
+  CHECK(errno == ENOENT);
 }

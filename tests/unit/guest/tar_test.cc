@@ -95,7 +95,8 @@ TEST_CASE("a tree is the same when it was packed and unpacked") {
   fs::create_directories(tree / name / name);
   std::ofstream(tree / name / name / name, std::ios::binary) << std::string(100000, 'x');
   std::ofstream(tree / "block", std::ios::binary) << std::string(kTarBlock, 'y');
-  std::ofstream(tree / "empty");
+  std::ofstream empty(tree / "empty");
+  empty.close();
   fs::create_symlink(std::string(300, 'l'), tree / "link");
   fs::create_symlink("/nowhere", tree / "dangling");
   REQUIRE(mkfifo((tree / "fifo").c_str(), 0600) == 0);
