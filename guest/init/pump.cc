@@ -29,10 +29,11 @@ void on_ready(Watch& watch, uint32_t) {
   if (endpoint.out_of != nullptr && !endpoint.out_of->done) pump_turn(*endpoint.out_of);
 }
 
-// Nothing more will be read: a peer that still sends learns of it.
+// Nothing more will be read: who still writes learns of it, by SIGPIPE at a pipe, by SIGHUP at a
+// terminal.
 void close_reading(Endpoint& from) {
   if (from.kind == Endpoint::kSocket && from.watch.fd >= 0) shutdown(from.watch.fd, SHUT_RD);
-  if (from.kind == Endpoint::kPipe) close_watch(from.watch);
+  if (from.kind != Endpoint::kSocket) close_watch(from.watch);
 }
 
 // End of file for who reads there. A terminal has none: it lives as long as its process.

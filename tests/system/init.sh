@@ -1,12 +1,34 @@
 #!/usr/bin/env bash
 # bothy-init in guests of a busybox image, seen from a host that speaks its protocol. As root, which makes the image's tree;
 # needs what boot.sh needs.
+#
+#   init.sh --prepare    takes the modules that Debian's kernel for virtual machines needs, where there is a network and time
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+
+if [ "${1:-}" = --prepare ]; then
+  package=$(scripts/debian-kernel cloud --modules)
+  version=${package##*/}
+  root=${package%/lib/modules/*}
+  modules=build/guest/x86_64/init-modules
+  rm -rf "$modules"
+  mkdir -p "$modules"
+  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
+  [ -e "$package/modules.dep.bin" ] || depmod -b "$root" "$version"
+  number=10
+  for name in virtio_mmio virtio_blk erofs overlay vmw_vsock_virtio_transport; do
+    modprobe -d "$root" -S "$version" --show-depends "$name"
+  done | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' | while read -r file; do
+    cp "$file" "$modules/$number-${file##*/}"
+    number=$((number + 1))
+  done
+  exit
+fi
 . tests/system/lib.sh
 
 # 9p is slow for what is read again and again.
-cp "$bothy" "$(dirname "$bothy")/guest/bothy-init" "$kernels/vmlinux" "$work"
+cp "$bothy" "$(dirname "$bothy")/guest/bothy-init" "$kernels/vmlinux" "$kernels/cloud" "$work"
+cp -r "$kernels/init-modules" "$work/modules"
 
 modprobe tun 2>/dev/null || true
 tree=$work/tree

@@ -29,9 +29,12 @@ def check(name, good, *seen):
         print("FAILED ", name, *(repr(what)[:600] for what in seen), flush=True)
 
 
-def guest(first, *records, vsock=True, version=VERSION, more=()):
+def guest(first, *records, vsock=True, version=VERSION, more=(), kernel=None, modules=()):
     config = record(1, struct.pack("<I", version)) + record(ROOT_DEVICE, "/dev/vda") + b"".join(records)
-    return Host(INIT, WORK, COMMAND + list(more), config + record(PROCESS, first), vsock)
+    command = COMMAND + list(more)
+    if kernel:
+        command[command.index("--kernel") + 1] = os.path.join(WORK, kernel)
+    return Host(INIT, WORK, command, config + record(PROCESS, first), vsock, modules)
 
 
 def shell(script, **how):
@@ -75,6 +78,18 @@ def check_terminal(host):
     run = host.start(11, "sh", "-c", "seq 20000; exec 0<&- 1>&- 2>&-; sleep 0.3; echo last >/dev/tty; exit 4", tty=(80, 24))
     wanted = b"".join(b"%d\r\n" % i for i in range(1, 20001)) + b"last\r\n"
     check("a terminal's output to the last byte", run.status() == 4 and run.output(0) == wanted, run.frames, run.output(0)[-60:])
+
+
+    run = host.start(12, "sh", "-c", "echo ready; while :; do sleep 0.05; echo more; done", tty=(80, 24), stdin=True)
+    run.streams[0].wait_for(b"ready")
+    run.streams[0].socket.shutdown(socket.SHUT_RDWR)
+    check("a terminal that nobody reads hangs up", run.status() == -1, run.frames)
+    run = host.start(13, "sh", "-c", "while :; do sleep 0.05; /bin/echo more; done; exit 9")
+    run.streams[1].wait_for(b"more")
+    run.streams[1].socket.shutdown(socket.SHUT_RDWR)
+    check("a stream that nobody reads is a broken pipe", run.streams[1].ended.wait(5) and run.wait(EXITED, timeout=1) is None, run.frames)
+    host.send(SIGNAL, 13, struct.pack("<i", 15))
+    check("of a process that can be ended", run.status() == -15, run.frames)
 
 
 def check_processes(host):
@@ -245,7 +260,21 @@ def other_guests():
         check("another version's configuration", host.ended() == 0 and b"none of this version" in host.console(), host.console())
 
 
+def cloud_guest():
+    """Debian's kernel has all that it needs as modules."""
+    directory = os.path.join(WORK, "modules")
+    modules = [(name, open(os.path.join(directory, name), "rb").read()) for name in sorted(os.listdir(directory))]
+    loaded = b"".join(record(MODULE, name) for name, _ in modules)
+    with guest(shell("uname -v; cat; exit 7", stdin=True), loaded, kernel="cloud", modules=modules) as host:
+        first = host.process(0)
+        first.streams[0].send(b"with modules\n", end=True)
+        check("Debian's kernel and its modules", first.status() == 7 and b"Debian" in first.output() and
+              first.output().endswith(b"with modules\n"), first.frames, first.output(), host.failed, host.console()[-500:])
+        check("Debian's kernel powers off", host.ended() == 0, host.console()[-500:])
+
+
 main_guest()
 other_guests()
+cloud_guest()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

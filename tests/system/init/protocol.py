@@ -9,7 +9,7 @@ import time
 
 VERSION, PORT = 1, 1024
 # Records.
-ROOT_DEVICE, SCRATCH_DEVICE, SCRATCH_SIZE, READ_ONLY, HOSTNAME = 3, 4, 5, 6, 7
+MODULE, ROOT_DEVICE, SCRATCH_DEVICE, SCRATCH_SIZE, READ_ONLY, HOSTNAME = 2, 3, 4, 5, 6, 7
 INTERFACE, FILE, MOUNT, PROCESS, GRACE = 8, 9, 10, 11, 12
 ARGUMENT, ENVIRONMENT, DIRECTORY, USER, GROUP, TERMINAL, INPUT, RLIMIT = range(32, 40)
 # Frames.
@@ -38,7 +38,7 @@ def process(*arguments, env=("PATH=/bin",), cwd=None, user=None, groups=(), tty=
     return data
 
 
-def initrd(program, config):
+def initrd(program, config, modules=()):
     """A newc archive as guest/embed makes it."""
     out = bytearray()
 
@@ -54,6 +54,9 @@ def initrd(program, config):
     for directory in ("bothy", "bothy/image", "bothy/scratch", "bothy/root"):
         add(directory, 0o040755)
     add("bothy/config", 0o100644, config)
+    add("bothy/modules", 0o040755)
+    for name, content in modules:
+        add(f"bothy/modules/{name}", 0o100644, content)
     add("TRAILER!!!", 0)
     return bytes(out)
 
@@ -139,7 +142,7 @@ class Process:
 class Host:
     """A guest and its host, for the time of a `with`."""
 
-    def __init__(self, bothy, work, command, config, vsock=True):
+    def __init__(self, program, work, command, config, vsock=True, modules=()):
         self.path = os.path.join(work, "v")
         self.processes = {}
         self.lock = threading.Lock()
@@ -149,7 +152,7 @@ class Host:
         self.listener = None
         image = os.path.join(work, "initrd")
         with open(image, "wb") as file:
-            file.write(initrd(bothy, config))
+            file.write(initrd(program, config, modules))
         command = command + ["--initrd", image]
         if vsock:
             self.listener = socket.socket(socket.AF_UNIX)
