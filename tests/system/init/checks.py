@@ -219,7 +219,7 @@ def other_guests():
               host.console())
 
     scratch = os.path.join(WORK, "scratch")
-    subprocess.run(["mkfs.ext4", "-q", scratch, "64M"], check=True)
+    subprocess.run(["mkfs.ext4", "-q", scratch, "64M"], check=True, stderr=subprocess.DEVNULL)
     with guest(shell("ifconfig eth0; route -n; cat /proc/net/ipv6_route; echo kept >/srv/file; df -k / | tail -n 1"),
                record(INTERFACE, "eth0", "10.9.0.2", "24", "10.9.0.1"), record(INTERFACE, "eth0", "fd00::2", "64", "fd00::1"),
                record(SCRATCH_DEVICE, "/dev/vdb"), more=["--net", "tap=t0", "--disk", scratch]) as host:
@@ -260,6 +260,25 @@ def other_guests():
         check("another version's configuration", host.ended() == 0 and b"none of this version" in host.console(), host.console())
 
 
+def volume_guest():
+    share = os.path.join(WORK, "share")
+    os.makedirs(os.path.join(share, "sub"))
+    for name, text in (("one", "the file\n"), ("sub/two", "below\n")):
+        with open(os.path.join(share, name), "w") as file:
+            file.write(text)
+    script = "cat /new/vol/one /etc/one /srv/two; echo back >/new/vol/written; echo no >/etc/one; echo yes >/srv/three; ls -A /dev | grep volume"
+    with guest(shell(script), record(MOUNT, "virtiofs", "share", "/new/vol", "rw"),
+               record(MOUNT, "virtiofs", "share/one", "/etc/one", "ro"), record(MOUNT, "virtiofs", "share/sub", "/srv", ""),
+               more=["--fs", f"share={share}"]) as host:
+        first = host.process(0)
+        check("volumes: a directory, a file of it, a directory below it", first.output() == b"the file\nthe file\nbelow\n",
+              first.output(), first.output(2), host.failed, host.console()[-500:])
+        check("volumes: a read-only one", b"Read-only file system" in first.output(2), first.output(2))
+        host.ended()
+        written = [os.path.exists(os.path.join(share, name)) for name in ("written", "sub/three")]
+        check("volumes: written to", written == [True, True], written)
+
+
 def cloud_guest():
     """Debian's kernel has all that it needs as modules."""
     directory = os.path.join(WORK, "modules")
@@ -275,6 +294,7 @@ def cloud_guest():
 
 main_guest()
 other_guests()
+volume_guest()
 cloud_guest()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
