@@ -12,8 +12,10 @@
 #include "cli/doctor_command.h"
 #include "cli/exit_status.h"
 #include "cli/image_command.h"
+#include "cli/instance_commands.h"
 #include "cli/machine_file.h"
 #include "cli/process_clock.h"
+#include "cli/run_command.h"
 #include "vmm/base/log.h"
 
 namespace {
@@ -67,6 +69,8 @@ int main(int argc, char** argv) {
   bothy::add_control_command(app, status);
   bothy::add_doctor_command(app, status);
   bothy::add_image_command(app, status);
+  bothy::add_instance_commands(app, status);
+  bothy::add_run_command(app, status);
   auto arguments = bothy::expand_machine_files({argv + 1, argv + argc});
   if (!arguments) {
     bothy::log_line(bothy::LogLevel::kError, arguments.error().context);

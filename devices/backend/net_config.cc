@@ -61,7 +61,7 @@ Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
       return tap;
     }
     case NetBackendKind::kUser: {
-      BOTHY_TRY(auto passt, start_passt(config.mtu));
+      BOTHY_TRY(auto passt, start_passt(config.mtu, config.passt));
       return passt;
     }
     case NetBackendKind::kFd:

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "devices/backend/packets.h"
 #include "devices/backend/rate_limiter.h"
@@ -27,6 +28,7 @@ struct NetConfig {
   NetBackendKind backend = NetBackendKind::kTap;
   std::string tap;                   // its name; empty: the kernel picks one
   int fd = -1;                       // of kFd
+  std::vector<std::string> passt;    // of kUser: more of passt's own arguments
   std::optional<MacAddress> mac;     // without one, a random one
   std::uint16_t queues = 1;          // pairs, 1 to kMaxQueues; more than 1 for taps only
   std::optional<std::uint16_t> mtu;  // from kMinMtu; without one, the backend's

@@ -138,7 +138,8 @@ Result<void> make_pair(UniqueFd& ours, UniqueFd& theirs) {
 
 }  // namespace
 
-Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> mtu) {
+Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> mtu,
+                                                  const std::vector<std::string>& arguments) {
   UniqueFd ours;
   UniqueFd theirs;
   BOTHY_TRY(make_pair(ours, theirs));
@@ -157,6 +158,7 @@ Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> m
   if (mtu) {
     line.insert(line.end(), {"--mtu", std::to_string(*mtu)});
   }
+  line.insert(line.end(), arguments.begin(), arguments.end());
   Spawn spawn;
   // In this order: what the child's numbers hide is no longer needed by then, as ours are above.
   spawn.redirect(nothing.get(), STDIN_FILENO);

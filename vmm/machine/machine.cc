@@ -115,6 +115,18 @@ void Machine::stop() noexcept {
   }
 }
 
+void Machine::pause() {
+  for (const auto& vcpu : vcpus_) {
+    vcpu->pause();
+  }
+}
+
+void Machine::resume() {
+  for (const auto& vcpu : vcpus_) {
+    vcpu->resume();
+  }
+}
+
 CharacterReceiver* Machine::console_receiver() noexcept {
   return console_kind_ == ConsoleKind::kVirtio ? &virtio_->console()->port(0)
                                                : devices_->serial_receiver();

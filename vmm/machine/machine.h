@@ -81,6 +81,10 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // Stops and joins every vCPU, then stops the devices. Harmless when it has been called before.
   void stop() noexcept;
 
+  // While it runs: every vCPU is outside the guest when pause() returns, until resume().
+  void pause();
+  void resume();
+
   // What the guest's console is: never kAuto.
   [[nodiscard]] ConsoleKind console_kind() const noexcept { return console_kind_; }
   // Where its input goes; null without one. Receivers may be used from any thread.

@@ -1,0 +1,13 @@
+// `bothy run`: an image, as a microVM.
+#pragma once
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
+class App;
+}
+
+namespace bothy {
+
+// Its callback sets `status`, the program's exit status.
+void add_run_command(CLI::App& app, int& status);
+
+}  // namespace bothy

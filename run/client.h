@@ -1,0 +1,40 @@
+// The client's end of an owner's `api` socket (client_protocol.h), for the command line.
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <string>
+
+#include "run/instance.h"
+#include "run/run_options.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::run {
+
+// Connects to an instance's owner. kNotFound, with its state, when nothing runs.
+[[nodiscard]] Result<UniqueFd> connect(const Instance& instance);
+
+// Sends a request and gives the answer; waits for it.
+[[nodiscard]] Result<boost::json::value> ask(int socket, const boost::json::object& request);
+
+struct Conversation {
+  bool input = false;     // stdin goes to the process
+  bool terminal = false;  // the process has a terminal, and so may we
+  bool signals = true;    // those that would end us go to the process
+};
+
+// The size of the terminal that we have, if any, into a process's options.
+void take_terminal_size(ProcessOptions& options);
+
+// Talks with the process on the other side until it ends, and gives its exit code; kDetached when
+// the user has left it with Ctrl-P Ctrl-Q. Words of a failure are the error, with its code beside.
+inline constexpr int kDetached = -1;
+struct Outcome {
+  int code = 0;
+  std::string words;  // what bothy itself failed at
+};
+// The calling thread's; stdin, stdout and stderr are the process's meanwhile.
+[[nodiscard]] Result<Outcome> converse(const UniqueFd& socket, const Conversation& conversation);
+
+}  // namespace bothy::run

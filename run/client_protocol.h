@@ -1,0 +1,28 @@
+// How an instance's owner is asked for things over its `api` socket: frames as of
+// guest/protocol/agent.h, whose `process` has no meaning here but in kOutput.
+//
+// A client's first frame is a kRequest: {"verb": "...", ...}. The owner answers with one kAnswer,
+// {"ok": true, "result": ...} or {"ok": false, "error": "..."}. After an `attach`, and an `exec`
+// that isn't detached, the rest of the conversation is the process's: input and sizes to it, output
+// and its end from it.
+#pragma once
+
+#include <cstdint>
+
+namespace bothy::run {
+
+enum ClientFrame : std::uint16_t {
+  // The client's.
+  kRequest = 1,   // JSON
+  kInput = 2,     // bytes for stdin
+  kInputEnd = 3,  // there are no more
+  kResize = 4,    // uint16_t columns, uint16_t rows
+  kSignal = 5,    // int32_t
+
+  // The owner's.
+  kAnswer = 16,  // JSON
+  kOutput = 17,  // bytes; `process` is 1 for stdout, 2 for stderr
+  kEnded = 18,   // int32_t: the exit code, as a shell has it; then words when bothy itself failed
+};
+
+}  // namespace bothy::run

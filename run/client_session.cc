@@ -1,0 +1,131 @@
+#include "run/client_session.h"
+
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <cstring>
+#include <utility>
+
+#include "image/json_fields.h"
+#include "run/client_protocol.h"
+
+namespace bothy::run {
+namespace {
+
+namespace json = boost::json;
+
+// More waits for a client than this, and the process that makes it waits too.
+constexpr std::size_t kMostQueued = 1U << 20U;
+
+}  // namespace
+
+ClientSession::ClientSession(boost::asio::io_context& executor, UniqueFd socket,
+                             ClientRequests& requests)
+    : requests_(requests), channel_(std::make_shared<FrameChannel>(executor, std::move(socket))) {}
+
+ClientSession::~ClientSession() {
+  detach();
+  channel_->close();
+}
+
+void ClientSession::start() {
+  FrameChannel::Hooks hooks;
+  // The owner keeps sessions: none of these keeps one alive.
+  hooks.frame = [weak = weak_from_this()](const FrameView& frame) {
+    if (const auto self = weak.lock()) {
+      self->on_frame(frame);
+    }
+  };
+  hooks.closed = [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->detach();
+      self->requests_.on_gone(self);
+    }
+  };
+  hooks.drained = [weak = weak_from_this()] {
+    if (const auto self = weak.lock(); self && self->workload_) {
+      self->workload_->listener_has_room();
+    }
+  };
+  channel_->start(std::move(hooks));
+}
+
+void ClientSession::on_frame(const FrameView& frame) {
+  if (!asked_) {
+    auto request = frame.type == kRequest ? image::parse_object(frame.text(), "the request")
+                                          : make_error(ErrorCode::kInvalid, "no request");
+    asked_ = true;
+    if (!request) {
+      return refuse(request.error().context);
+    }
+    return requests_.on_request(shared_from_this(), request.value());
+  }
+  if (!workload_) {
+    return;
+  }
+  const auto size = frame.value<std::array<std::uint16_t, 2>>();
+  switch (frame.type) {
+    case kInput:
+      channel_->hold(!workload_->input(frame.bytes));
+      return;
+    case kInputEnd:
+      return workload_->end_input();
+    case kResize:
+      return requests_.on_resize(process_, size[0], size[1]);
+    case kSignal:
+      return requests_.on_signal(process_, frame.value<std::int32_t>());
+    default:
+      return;
+  }
+}
+
+void ClientSession::answer(json::value result) {
+  channel_->send_text(kAnswer, 0,
+                      json::serialize(json::object{{"ok", true}, {"result", std::move(result)}}));
+}
+
+void ClientSession::refuse(const std::string& error) {
+  channel_->send_text(kAnswer, 0, json::serialize(json::object{{"ok", false}, {"error", error}}));
+  finish();
+}
+
+void ClientSession::attach(std::uint32_t process, std::shared_ptr<Workload> workload) {
+  process_ = process;
+  workload_ = std::move(workload);
+  workload_->attach(*this);
+}
+
+void ClientSession::detach() {
+  if (const auto workload = std::exchange(workload_, nullptr)) {
+    workload->detach(*this);
+  }
+}
+
+void ClientSession::finish() {
+  channel_->finish();
+}
+
+void ClientSession::on_output(Stream stream, std::span<const std::byte> bytes) {
+  channel_->send(kOutput, static_cast<std::uint32_t>(stream), bytes);
+}
+
+bool ClientSession::is_full() const {
+  return channel_->queued() > kMostQueued;
+}
+
+void ClientSession::on_input_room() {
+  channel_->hold(false);
+}
+
+void ClientSession::on_end(int code, const std::string& words) {
+  std::vector<std::byte> bytes(sizeof(std::int32_t) + words.size());
+  const std::int32_t value = code;
+  std::memcpy(bytes.data(), &value, sizeof(value));
+  std::memcpy(bytes.data() + sizeof(value), words.data(), words.size());
+  channel_->send(kEnded, 0, bytes);
+  // The first process's clients stay until the instance is no more.
+  if (process_ != 0) {
+    finish();
+  }
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,71 @@
+// ClientSession: one client of an instance's owner (client_protocol.h).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/json/object.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "run/frame_channel.h"
+#include "run/workload.h"
+#include "vmm/base/result.h"
+
+namespace bothy::run {
+
+class ClientSession;
+
+// What a client can ask for. An answer may come later: the session is kept until then.
+class ClientRequests {
+ public:
+  ClientRequests() = default;
+  ClientRequests(const ClientRequests&) = delete;
+  ClientRequests& operator=(const ClientRequests&) = delete;
+  virtual ~ClientRequests() = default;
+
+  virtual void on_request(const std::shared_ptr<ClientSession>& session,
+                          const boost::json::object& request) = 0;
+  virtual void on_resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) = 0;
+  virtual void on_signal(std::uint32_t process, int signal) = 0;
+  virtual void on_gone(const std::shared_ptr<ClientSession>& session) = 0;
+};
+
+// The executor's alone. Lives as long as its client, or until finish().
+class ClientSession final : public Listener, public std::enable_shared_from_this<ClientSession> {
+ public:
+  // The requests outlive it.
+  ClientSession(boost::asio::io_context& executor, UniqueFd socket, ClientRequests& requests);
+  ~ClientSession() override;
+
+  void start();
+  // One that needn't ask: attached from the start.
+  void adopt(std::uint32_t process, std::shared_ptr<Workload> workload) {
+    asked_ = true;
+    attach(process, std::move(workload));
+  }
+  void answer(boost::json::value result);
+  void refuse(const std::string& error);
+  // Its output is the client's from now on, and the client's input goes to it.
+  void attach(std::uint32_t process, std::shared_ptr<Workload> workload);
+  [[nodiscard]] const std::shared_ptr<Workload>& workload() const noexcept { return workload_; }
+  // Closes once all is sent.
+  void finish();
+  [[nodiscard]] bool is_sending() const noexcept { return channel_->queued() > 0; }
+
+  void on_output(Stream stream, std::span<const std::byte> bytes) override;
+  [[nodiscard]] bool is_full() const override;
+  void on_input_room() override;
+  void on_end(int code, const std::string& words) override;
+
+ private:
+  void on_frame(const FrameView& frame);
+  void detach();
+
+  ClientRequests& requests_;
+  std::shared_ptr<FrameChannel> channel_;
+  std::shared_ptr<Workload> workload_;
+  std::uint32_t process_ = 0;
+  bool asked_ = false;
+};
+
+}  // namespace bothy::run

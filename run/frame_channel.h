@@ -1,0 +1,85 @@
+// FrameChannel: frames (guest/protocol/agent.h) both ways over a stream socket.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "guest/protocol/agent.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::run {
+
+struct FrameView {
+  std::uint16_t type = 0;
+  std::uint32_t process = 0;
+  std::span<const std::byte> bytes;
+
+  [[nodiscard]] std::string_view text() const noexcept {
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  }
+  // Zero for one that is shorter than a T.
+  template <class T>
+  [[nodiscard]] T value() const noexcept {
+    T value{};
+    if (bytes.size() >= sizeof(T)) {
+      __builtin_memcpy(&value, bytes.data(), sizeof(T));
+    }
+    return value;
+  }
+};
+
+// The executor's alone. The other side is not trusted: a frame longer than agent::kMaxFrame closes
+// the channel.
+class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
+ public:
+  struct Hooks {
+    std::function<void(const FrameView&)> frame;
+    std::function<void()> closed;   // by the other side, or an error; once, and the last call
+    std::function<void()> drained;  // all that was to be sent has been
+  };
+
+  FrameChannel(boost::asio::io_context& executor, UniqueFd socket);
+
+  // Hooks are called until close(); they may call anything here.
+  void start(Hooks hooks);
+  void send(std::uint16_t type, std::uint32_t process, std::span<const std::byte> bytes = {});
+  void send_text(std::uint16_t type, std::uint32_t process, std::string_view text) {
+    send(type, process, std::as_bytes(std::span(text)));
+  }
+  template <class T>
+  void send_value(std::uint16_t type, std::uint32_t process, const T& value) {
+    send(type, process, std::as_bytes(std::span(&value, 1)));
+  }
+  // Bytes that wait to be sent: who produces more looks at it, and waits for `drained`.
+  [[nodiscard]] std::size_t queued() const noexcept { return sending_.size() + waiting_.size(); }
+  // Frames are left to their sender meanwhile.
+  void hold(bool held);
+  // Closes once all is sent.
+  void finish();
+  void close();
+
+ private:
+  void read();
+  void on_read(std::size_t count);
+  void write();
+  void lost();
+
+  boost::asio::posix::stream_descriptor socket_;
+  Hooks hooks_;
+  std::vector<std::byte> incoming_;
+  std::size_t filled_ = 0;  // of incoming_
+  std::vector<std::byte> sending_;
+  std::vector<std::byte> waiting_;
+  bool held_ = false;
+  bool reading_ = false;
+  bool finishing_ = false;
+};
+
+}  // namespace bothy::run

@@ -1,0 +1,196 @@
+#include "run/guest_config.h"
+
+#include <array>
+#include <cstdlib>
+#include <filesystem>
+
+#include "guest/embed/config_writer.h"
+#include "image/files.h"
+
+namespace bothy::run {
+namespace {
+
+// What passt is told, and the guest with it: no DHCP has to be waited for.
+constexpr std::string_view kInterfaceName = "eth0";
+constexpr std::string_view kAddress = "10.0.2.15";
+constexpr std::string_view kPrefix = "24";
+constexpr std::string_view kGateway = "10.0.2.2";
+constexpr std::string_view kResolver = "10.0.2.3";
+
+std::string resolv_conf(const RunOptions& options) {
+  std::string text;
+  for (const std::string& server : options.dns) {
+    text += "nameserver " + server + "\n";
+  }
+  return text.empty() ? fmt::format("nameserver {}\n", kResolver) : text;
+}
+
+std::string hosts(const RunOptions& options) {
+  std::string text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
+  const std::string_view own = options.network == Network::kUser ? kAddress : "127.0.0.1";
+  return text + fmt::format("{}\t{}\n", own, options.hostname);
+}
+
+// What passt is told of one protocol's ports: "ADDRESS/HOST:GUEST", and nothing forwarded without.
+std::string passt_ports(const std::vector<PublishedPort>& ports, bool udp) {
+  std::string text;
+  for (const PublishedPort& port : ports) {
+    if (port.udp == udp) {
+      text += (text.empty() ? "" : ",") + (port.address.empty() ? "" : port.address + "/") +
+              fmt::format("{}:{}", port.host, port.guest);
+    }
+  }
+  return text.empty() ? "none" : text;
+}
+
+std::string volume_tag(std::size_t index) {
+  return fmt::format("volume{}", index);
+}
+
+NetConfig user_network(const RunOptions& options) {
+  NetConfig net;
+  net.backend = NetBackendKind::kUser;
+  net.passt = {"--ipv4-only",
+               "--address",
+               std::string(kAddress),
+               "--netmask",
+               std::string(kPrefix),
+               "--gateway",
+               std::string(kGateway),
+               "--dns-forward",
+               std::string(kResolver),
+               "--no-dhcp",
+               "--no-map-gw",
+               "--tcp-ports",
+               passt_ports(options.ports, false),
+               "--udp-ports",
+               passt_ports(options.ports, true)};
+  return net;
+}
+
+}  // namespace
+
+guest::ConfigWriter process_records(const ProcessSpec& process,
+                                    const std::vector<Rlimit>& rlimits) {
+  guest::ConfigWriter records;
+  for (const std::string& argument : process.arguments) {
+    records.add(agent::kArgument, argument);
+  }
+  for (const std::string& variable : process.environment) {
+    records.add(agent::kEnvironment, variable);
+  }
+  records.add(agent::kDirectory, process.directory);
+  if (!process.user.empty()) {
+    records.add(agent::kUser, process.user);
+  }
+  if (process.terminal) {
+    records.add_terminal(process.columns, process.rows);
+  }
+  if (process.interactive) {
+    records.add(agent::kInput);
+  }
+  for (const Rlimit& limit : rlimits) {
+    records.add(agent::kRlimit, agent::RlimitValue{limit.resource, 0, limit.soft, limit.hard});
+  }
+  return records;
+}
+
+std::string guest_config(const RunOptions& options, const ProcessSpec& process,
+                         const std::vector<std::string>& modules) {
+  guest::ConfigWriter records = guest::ConfigWriter::configuration();
+  for (const std::string& module : modules) {
+    records.add(agent::kModule, module);
+  }
+  records.add(agent::kRootDevice, "/dev/vda");
+  if (options.storage > 0) {
+    records.add(agent::kScratchDevice, "/dev/vdb");
+  }
+  if (options.read_only) {
+    records.add(agent::kReadOnly);
+  }
+  records.add(agent::kHostname, options.hostname);
+  if (options.network == Network::kUser) {
+    records.add_strings(agent::kInterface, {kInterfaceName, kAddress, kPrefix, kGateway});
+    records.add_strings(agent::kFile, {"/etc/resolv.conf", resolv_conf(options)});
+  }
+  records.add_strings(agent::kFile, {"/etc/hosts", hosts(options)});
+  records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
+  for (const TmpfsMount& mount : options.tmpfs) {
+    records.add_strings(agent::kMount, {"tmpfs", "tmpfs", mount.target, mount.options});
+  }
+  for (std::size_t i = 0; i < options.volumes.size(); ++i) {
+    const Volume& volume = options.volumes[i];
+    records.add_strings(agent::kMount,
+                        {"virtiofs", volume_tag(i), volume.target, volume.read_only ? "ro" : ""});
+  }
+  records.add(agent::kShutdownGrace, std::uint32_t{1000});
+  records.add_process(process_records(process, options.rlimits));
+  return std::string(records.bytes());
+}
+
+MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
+                             const std::string& disk, const std::string& directory) {
+  MachineConfig machine;
+  machine.kernel = kernel;
+  machine.cmdline = "quiet";
+  machine.vcpus = options.cpus;
+  machine.memory = options.memory;
+  machine.console.kind = ConsoleKind::kAuto;
+  machine.console.backend = {CharacterBackendConfig::Kind::kFile, directory + "/console"};
+  machine.rng = true;
+  machine.vsock = virtio::VsockConfig{};
+  machine.vsock->path = directory + "/vsock";
+  DiskConfig root;
+  root.path = disk;
+  root.read_only = true;
+  root.id = "root";
+  machine.disks.push_back(std::move(root));
+  if (options.storage > 0) {
+    DiskConfig scratch;
+    scratch.path = directory + "/scratch";
+    scratch.id = "scratch";
+    scratch.cache = DiskCache::kUnsafe;  // it goes with the instance
+    machine.disks.push_back(std::move(scratch));
+  }
+  for (std::size_t i = 0; i < options.volumes.size(); ++i) {
+    const Volume& volume = options.volumes[i];
+    machine.shares.push_back({volume_tag(i), {volume.source, volume.read_only}});
+    machine.backing = MemoryBacking::kShared;
+  }
+  if (options.network == Network::kUser) {
+    machine.nets.push_back(user_network(options));
+  } else if (options.network == Network::kTap) {
+    NetConfig net;
+    net.tap = options.tap;
+    machine.nets.push_back(std::move(net));
+  }
+  return machine;
+}
+
+Result<std::string> find_kernel() {
+  std::vector<std::string> places;
+  const char* named = std::getenv("BOTHY_KERNEL");
+  if (named != nullptr && *named != '\0') {
+    return std::string(named);
+  }
+  std::error_code error;
+  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    // build/release/bothy has build/guest beside it; /usr/bin/bothy has /usr/lib/bothy.
+    const auto directory = program.parent_path();
+    places.push_back(directory.parent_path() / "guest" / "x86_64" / "vmlinux");
+    places.push_back(directory.parent_path() / "lib" / "bothy" / "vmlinux");
+  }
+  places.emplace_back("/usr/local/lib/bothy/vmlinux");
+  places.emplace_back("/usr/lib/bothy/vmlinux");
+  for (const std::string& place : places) {
+    if (image::exists(place)) {
+      return place;
+    }
+  }
+  return make_error(ErrorCode::kNotFound,
+                    "there is no kernel for guests: 'scripts/guest-kernel' builds it; --kernel or "
+                    "BOTHY_KERNEL names another");
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,153 @@
+#include "run/guest_link.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/read.hpp>
+#include <cstring>
+#include <ctime>
+
+namespace bothy::run {
+namespace {
+
+std::string words_of(std::string_view text) {
+  std::string words;
+  for (const char c : text.substr(0, 1024)) {
+    words += c >= ' ' && c <= '~' ? c : '?';  // it ends on somebody's terminal
+  }
+  return words;
+}
+
+}  // namespace
+
+// A connection whose first frame isn't here yet. That frame is read and nothing beyond it, since
+// raw bytes may follow.
+struct GuestLink::Greeting {
+  Greeting(boost::asio::io_context& executor, int fd) : socket(executor, fd) {}
+  boost::asio::posix::stream_descriptor socket;
+  agent::Frame frame{};
+  std::uint32_t value = 0;
+};
+
+Result<std::unique_ptr<GuestLink>> GuestLink::listen(boost::asio::io_context& executor,
+                                                     const std::string& vsock, Hooks hooks) {
+  BOTHY_TRY(UnixListener listener,
+            UnixListener::bind("vsock", fmt::format("{}_{}", vsock, agent::kPort)));
+  std::unique_ptr<GuestLink> link(new GuestLink(executor, std::move(listener), std::move(hooks)));
+  link->accept();
+  return link;
+}
+
+GuestLink::GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks)
+    : executor_(executor),
+      listener_(std::move(listener)),
+      acceptor_(executor, ::dup(listener_.fd())),
+      hooks_(std::move(hooks)) {}
+
+GuestLink::~GuestLink() {
+  *alive_ = false;
+  if (control_) {
+    control_->close();
+  }
+}
+
+void GuestLink::accept() {
+  acceptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this, alive = alive_](const boost::system::error_code& error) {
+                         if (error || !*alive) {
+                           return;
+                         }
+                         if (UniqueFd fd = listener_.accept()) {
+                           greet(std::make_shared<Greeting>(executor_, fd.release()));
+                         }
+                         accept();
+                       });
+}
+
+void GuestLink::greet(const std::shared_ptr<Greeting>& greeting) {
+  const std::array buffers{boost::asio::buffer(&greeting->frame, sizeof(greeting->frame)),
+                           boost::asio::buffer(&greeting->value, sizeof(greeting->value))};
+  boost::asio::async_read(
+      greeting->socket, buffers,
+      [this, alive = alive_, greeting](const boost::system::error_code& error, std::size_t) {
+        if (!error && *alive && greeting->frame.length == sizeof(greeting->value)) {
+          on_greeting(*greeting);
+        }
+      });
+}
+
+void GuestLink::on_greeting(Greeting& greeting) {
+  UniqueFd fd(greeting.socket.release());
+  if (greeting.frame.type == agent::kStream && greeting.value <= 2) {
+    return hooks_.stream(greeting.frame.process, greeting.value, std::move(fd));
+  }
+  // One control stream, of a version that is spoken here; any other is closed.
+  if (greeting.frame.type != agent::kHello || control_ || greeting.value != agent::kVersion) {
+    return;
+  }
+  control_ = std::make_shared<FrameChannel>(executor_, std::move(fd));
+  FrameChannel::Hooks hooks;
+  hooks.frame = [this](const FrameView& frame) { on_frame(frame); };
+  hooks.closed = [this] {
+    control_.reset();
+    hooks_.gone();
+  };
+  control_->start(std::move(hooks));
+  hooks_.up();
+}
+
+void GuestLink::on_frame(const FrameView& frame) {
+  switch (frame.type) {
+    case agent::kStarted:
+      return hooks_.started(frame.process);
+    case agent::kNotStarted:
+      return hooks_.not_started(
+          frame.process, frame.value<std::int32_t>(),
+          words_of(frame.text().substr(std::min(frame.bytes.size(), std::size_t{4}))));
+    case agent::kExited:
+      return hooks_.exited(frame.process, frame.value<std::int32_t>());
+    case agent::kStatistics:
+      return hooks_.statistics(frame.value<agent::Statistics>());
+    case agent::kFailed:
+      return hooks_.failed(words_of(frame.text()));
+    default:
+      return;  // of a later version, or nonsense
+  }
+}
+
+void GuestLink::send(std::uint16_t type, std::uint32_t process, std::span<const std::byte> bytes) {
+  if (control_) {
+    control_->send(type, process, bytes);
+  }
+}
+
+void GuestLink::start(std::uint32_t process, std::span<const std::byte> records) {
+  send(agent::kStart, process, records);
+}
+
+void GuestLink::signal(std::uint32_t process, std::int32_t signal) {
+  send(agent::kSignal, process, std::as_bytes(std::span(&signal, 1)));
+}
+
+void GuestLink::resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) {
+  const std::array size{columns, rows};
+  send(agent::kResize, process, std::as_bytes(std::span(size)));
+}
+
+void GuestLink::shut_down() {
+  send(agent::kShutdown, 0);
+}
+
+void GuestLink::set_clock() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  const std::array<std::int64_t, 2> time{now.tv_sec, now.tv_nsec};
+  send(agent::kSetClock, 0, std::as_bytes(std::span(time)));
+}
+
+void GuestLink::ask_statistics() {
+  send(agent::kAskStatistics, 0);
+}
+
+}  // namespace bothy::run

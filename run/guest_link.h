@@ -1,0 +1,71 @@
+// GuestLink: the host's end of the protocol with bothy-init (guest/protocol/agent.h).
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "guest/protocol/agent.h"
+#include "run/frame_channel.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unix_listener.h"
+
+namespace bothy::run {
+
+// The executor's alone. What the guest says is checked for its form here, and for its sense by the
+// hooks: process numbers and streams are whatever the guest likes.
+class GuestLink {
+ public:
+  struct Hooks {
+    std::function<void()> up;  // its init speaks
+    std::function<void(std::uint32_t process, std::uint32_t stream, UniqueFd)> stream;
+    std::function<void(std::uint32_t process)> started;
+    std::function<void(std::uint32_t process, int error_number, std::string words)> not_started;
+    std::function<void(std::uint32_t process, int wait_status)> exited;
+    std::function<void(const agent::Statistics&)> statistics;
+    std::function<void(std::string words)> failed;
+    std::function<void()> gone;  // its init doesn't speak any longer
+  };
+
+  // Listens where the guest's connections to agent::kPort arrive: `vsock` is the device's path.
+  [[nodiscard]] static Result<std::unique_ptr<GuestLink>> listen(boost::asio::io_context& executor,
+                                                                 const std::string& vsock,
+                                                                 Hooks hooks);
+  GuestLink(const GuestLink&) = delete;
+  GuestLink& operator=(const GuestLink&) = delete;
+  ~GuestLink();
+
+  [[nodiscard]] bool is_up() const noexcept { return control_ != nullptr; }
+
+  // Nothing happens without a control stream.
+  void start(std::uint32_t process, std::span<const std::byte> records);
+  void signal(std::uint32_t process, std::int32_t signal);
+  void resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows);
+  void shut_down();
+  void set_clock();  // to the host's
+  void ask_statistics();
+
+ private:
+  struct Greeting;
+
+  GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks);
+  void accept();
+  void greet(const std::shared_ptr<Greeting>& greeting);
+  void on_greeting(Greeting& greeting);
+  void on_frame(const FrameView& frame);
+  void send(std::uint16_t type, std::uint32_t process, std::span<const std::byte> bytes = {});
+
+  boost::asio::io_context& executor_;
+  UnixListener listener_;
+  boost::asio::posix::stream_descriptor acceptor_;
+  const Hooks hooks_;
+  std::shared_ptr<FrameChannel> control_;
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace bothy::run

@@ -1,0 +1,159 @@
+#include "run/instance.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+#include "image/files.h"
+#include "image/json_fields.h"
+
+namespace bothy::run {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::uint64_t kLongestFile = 4U << 20U;
+constexpr std::array<std::string_view, 5> kStatuses{"created", "running", "paused", "exited",
+                                                    "lost"};
+
+json::array array_of(const std::vector<std::string>& texts) {
+  json::array array;
+  for (const std::string& text : texts) {
+    array.emplace_back(text);
+  }
+  return array;
+}
+
+bool flag(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+std::int64_t whole(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  boost::system::error_code error;
+  return value == nullptr ? 0 : value->to_number<std::int64_t>(error);
+}
+
+}  // namespace
+
+std::string_view to_string(Status status) noexcept {
+  return kStatuses.at(static_cast<std::size_t>(status));
+}
+
+std::string Settings::json() const {
+  json::object all_labels;
+  for (const auto& [key, value] : labels) {
+    all_labels[key] = value;
+  }
+  return json::serialize(json::object{{"id", id},
+                                      {"name", name},
+                                      {"isolation", isolation},
+                                      {"image", image},
+                                      {"digest", digest},
+                                      {"command", array_of(command)},
+                                      {"labels", std::move(all_labels)},
+                                      {"ports", array_of(ports)},
+                                      {"stop-signal", stop_signal},
+                                      {"stop-timeout", stop_timeout},
+                                      {"created", created},
+                                      {"remove-at-end", remove_at_end},
+                                      {"terminal", terminal}});
+}
+
+Result<Settings> Settings::parse(std::string_view text) {
+  BOTHY_TRY(const json::object object, image::parse_object(text, "settings"));
+  const image::JsonFields fields(object, "settings");
+  Settings settings;
+  BOTHY_TRY(settings.id, fields.text("id"));
+  BOTHY_TRY(settings.name, fields.text("name"));
+  BOTHY_TRY(settings.isolation, fields.text("isolation"));
+  BOTHY_TRY(settings.image, fields.text("image"));
+  BOTHY_TRY(settings.digest, fields.text("digest"));
+  BOTHY_TRY(settings.command, fields.texts("command"));
+  BOTHY_TRY(settings.labels, fields.text_map("labels"));
+  BOTHY_TRY(settings.ports, fields.texts("ports"));
+  BOTHY_TRY(settings.stop_signal, fields.text("stop-signal"));
+  settings.stop_timeout = static_cast<std::uint32_t>(whole(object, "stop-timeout"));
+  settings.created = whole(object, "created");
+  settings.remove_at_end = flag(object, "remove-at-end");
+  settings.terminal = flag(object, "terminal");
+  return settings;
+}
+
+std::string State::json() const {
+  return json::serialize(json::object{{"status", std::string(to_string(status))},
+                                      {"owner", owner},
+                                      {"started", started},
+                                      {"finished", finished},
+                                      {"exit-code", exit_code},
+                                      {"error", error}});
+}
+
+Result<State> State::parse(std::string_view text) {
+  BOTHY_TRY(const json::object object, image::parse_object(text, "state"));
+  const image::JsonFields fields(object, "state");
+  State state;
+  BOTHY_TRY(const std::string status, fields.text("status"));
+  for (std::size_t i = 0; i < kStatuses.size(); ++i) {
+    if (status == kStatuses.at(i)) {
+      state.status = static_cast<Status>(i);
+    }
+  }
+  state.owner = static_cast<pid_t>(whole(object, "owner"));
+  state.started = whole(object, "started");
+  state.finished = whole(object, "finished");
+  state.exit_code = static_cast<int>(whole(object, "exit-code"));
+  BOTHY_TRY(state.error, fields.text("error"));
+  return state;
+}
+
+std::string Instance::at(std::string_view file) const {
+  return directory_ + "/" + std::string(file);
+}
+
+Result<Settings> Instance::settings() const {
+  BOTHY_TRY(const std::string text, image::read_file(at("settings"), kLongestFile));
+  return Settings::parse(text);
+}
+
+Result<State> Instance::state() const {
+  // Asked first: an owner that ends in between has written its last word by then.
+  const bool owned = has_owner();
+  BOTHY_TRY(const std::string text, image::read_file(at("state"), kLongestFile));
+  BOTHY_TRY(State state, State::parse(text));
+  if (!owned && state.status != Status::kExited) {
+    state.status = Status::kLost;
+  }
+  return state;
+}
+
+Result<void> Instance::write_state(const State& state) const {
+  const std::string fresh = at("state.new");
+  {
+    BOTHY_TRY(const UniqueFd fd, image::open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    const std::string text = state.json();
+    BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
+  }
+  return image::rename_file(fresh, at("state"));
+}
+
+Result<UniqueFd> Instance::claim() const {
+  BOTHY_TRY(UniqueFd fd, image::open_file(at("lock"), O_RDWR | O_CREAT, 0600));
+  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+    return errno_error("can't own " + directory_);
+  }
+  return fd;
+}
+
+bool Instance::has_owner() const noexcept {
+  const UniqueFd fd(::open(at("lock").c_str(), O_RDWR | O_CLOEXEC));
+  // A shared lock: those who look don't get in each other's way.
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,89 @@
+// Instance: one thing that runs from an image, or ran, as it is on disk. Its directory holds
+//
+//   settings   what it was made with, JSON; written once, before anything runs
+//   state      how it is now, JSON; replaced whole
+//   lock       held by its owner, the process that runs it, as long as that lives
+//   log        what its first process printed (log_file.h)
+//   api        the unix socket by which its owner is asked for things (client_protocol.h)
+//
+// and whatever its kind of isolation needs. Nothing in here knows what kind that is.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::run {
+
+enum class Status {
+  kCreated,  // its owner hasn't got it running yet
+  kRunning,
+  kPaused,
+  kExited,
+  kLost,  // its owner died without a word; never written, but found
+};
+[[nodiscard]] std::string_view to_string(Status status) noexcept;
+
+struct Settings {
+  std::string id;         // 12 hexadecimal digits
+  std::string name;       // unique among instances
+  std::string isolation;  // "vm"
+  std::string image;      // as people write it
+  std::string digest;     // of its manifest
+  std::vector<std::string> command;
+  std::map<std::string, std::string> labels;
+  std::vector<std::string> ports;   // as -p has them
+  std::string stop_signal;          // a name, "SIGTERM"
+  std::uint32_t stop_timeout = 10;  // seconds until SIGKILL
+  std::int64_t created = 0;         // seconds since 1970
+  bool remove_at_end = false;
+  bool terminal = false;
+
+  [[nodiscard]] std::string json() const;
+  [[nodiscard]] static Result<Settings> parse(std::string_view json);
+};
+
+struct State {
+  Status status = Status::kCreated;
+  pid_t owner = 0;
+  std::int64_t started = 0;   // seconds since 1970; 0: not yet
+  std::int64_t finished = 0;  // likewise
+  int exit_code = 0;          // of an instance that has exited
+  std::string error;          // why it failed; empty when it didn't
+
+  [[nodiscard]] std::string json() const;
+  [[nodiscard]] static Result<State> parse(std::string_view json);
+};
+
+// A path, and what is read from it. Any process; only the owner writes.
+class Instance {
+ public:
+  explicit Instance(std::string directory) : directory_(std::move(directory)) {}
+
+  [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
+  [[nodiscard]] std::string at(std::string_view file) const;
+  [[nodiscard]] std::string api_path() const { return at("api"); }
+  [[nodiscard]] std::string log_path() const { return at("log"); }
+
+  [[nodiscard]] Result<Settings> settings() const;
+  // With kLost for one whose owner has died.
+  [[nodiscard]] Result<State> state() const;
+  [[nodiscard]] Result<void> write_state(const State& state) const;
+
+  // The owner's claim; kBusy when it has one. Held until the descriptor is closed.
+  [[nodiscard]] Result<UniqueFd> claim() const;
+  [[nodiscard]] bool has_owner() const noexcept;
+
+ private:
+  std::string directory_;
+};
+
+}  // namespace bothy::run

@@ -1,0 +1,185 @@
+#include "run/instances.h"
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+
+#include "image/files.h"
+
+namespace bothy::run {
+namespace {
+
+using image::printable;
+
+// An address of AF_UNIX has 108 bytes; "/instances/<12>/vsock_4294967295" must fit.
+constexpr std::size_t kLongestRoot = 60;
+constexpr std::size_t kIdDigits = 12;
+constexpr std::size_t kLongestName = 64;
+
+Result<std::string> random_id() {
+  std::array<unsigned char, kIdDigits / 2> bytes{};
+  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
+    return errno_error("no random bytes");
+  }
+  std::string id;
+  for (const unsigned char byte : bytes) {
+    id += fmt::format("{:02x}", byte);
+  }
+  return id;
+}
+
+bool is_name(std::string_view name) {
+  const auto plain = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+  };
+  return !name.empty() && name.size() <= kLongestName && plain(name.front()) &&
+         std::ranges::all_of(name,
+                             [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
+}
+
+// A directory that others could write to would be theirs to fill with sockets.
+Result<void> make_private(const std::string& path) {
+  BOTHY_TRY(image::make_directories(path));
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) != 0) {
+    return errno_error("can't look at " + path);
+  }
+  if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022U) != 0) {
+    return make_error(ErrorCode::kPermission, "{} isn't a directory of this user's alone", path);
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<Instances> Instances::locate() {
+  std::string root;
+  const char* given = std::getenv("BOTHY_RUN");
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  if (given != nullptr && *given != '\0') {
+    root = given;
+  } else if (::geteuid() == 0) {
+    root = "/run/bothy";
+  } else if (runtime != nullptr && *runtime == '/') {
+    root = std::string(runtime) + "/bothy";
+  } else {
+    root = fmt::format("/tmp/bothy-{}", ::geteuid());
+  }
+  if (root.size() > kLongestRoot || root.front() != '/') {
+    return make_error(
+        ErrorCode::kInvalid,
+        "{} can't hold what runs: an absolute path of at most {} bytes can (BOTHY_RUN)", root,
+        kLongestRoot);
+  }
+  return Instances(std::move(root));
+}
+
+Result<Instances::Created> Instances::create(Settings& settings) const {
+  BOTHY_TRY(make_private(root_));
+  BOTHY_TRY(make_private(names()));
+  BOTHY_TRY(make_private(all()));
+  BOTHY_TRY(settings.id, random_id());
+  if (settings.name.empty()) {
+    settings.name = settings.id;
+  }
+  if (!is_name(settings.name)) {
+    return make_error(ErrorCode::kInvalid,
+                      "'{}' is no name: letters, digits, '_', '.' and '-', 64 at most",
+                      printable(settings.name));
+  }
+  Instance instance(all() + "/" + settings.id);
+  BOTHY_TRY(image::make_directories(instance.directory()));
+  BOTHY_TRY(UniqueFd claim, instance.claim());
+  const std::string link = names() + "/" + settings.name;
+  while (::symlink(settings.id.c_str(), link.c_str()) != 0) {
+    const int reason = errno;
+    // A name whose instance is gone was left by somebody who was killed in remove().
+    std::array<char, 64> target{};
+    const bool stale = reason == EEXIST &&
+                       ::readlink(link.c_str(), target.data(), target.size() - 1) > 0 &&
+                       !image::exists(all() + "/" + target.data());
+    if (!stale || ::unlink(link.c_str()) != 0) {
+      image::remove_tree(instance.directory());
+      if (reason == EEXIST) {
+        return make_error(ErrorCode::kBusy, "the name '{}' is in use by {}: 'bothy rm {}' frees it",
+                          settings.name, target.data(), settings.name);
+      }
+      return errno_error("can't make " + link, reason);
+    }
+  }
+  const std::string path = instance.at("settings");
+  BOTHY_TRY(const UniqueFd fd, image::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
+  const std::string text = settings.json();
+  BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), path));
+  State state;
+  state.owner = ::getpid();
+  BOTHY_TRY(instance.write_state(state));
+  return Created{std::move(instance), std::move(claim)};
+}
+
+Result<Instance> Instances::find(std::string_view text) const {
+  if (is_name(text)) {
+    std::array<char, 64> id{};
+    const std::string link = names() + "/" + std::string(text);
+    if (::readlink(link.c_str(), id.data(), id.size() - 1) > 0 &&
+        image::exists(all() + "/" + id.data())) {
+      return Instance(all() + "/" + id.data());
+    }
+  }
+  std::vector<Instance> found;
+  for (Instance& instance : list()) {
+    const std::string id = instance.directory().substr(all().size() + 1);
+    if (!text.empty() && id.starts_with(text)) {
+      found.push_back(std::move(instance));
+    }
+  }
+  if (found.empty()) {
+    return make_error(ErrorCode::kNotFound, "there is no '{}': 'bothy ps -a' lists what there is",
+                      printable(text));
+  }
+  if (found.size() > 1) {
+    return make_error(ErrorCode::kInvalid, "'{}' could be any of {} instances", printable(text),
+                      found.size());
+  }
+  return std::move(found.front());
+}
+
+std::vector<Instance> Instances::list() const {
+  std::vector<std::pair<std::int64_t, Instance>> dated;
+  if (const auto ids = image::list_directory(all())) {
+    for (const std::string& id : ids.value()) {
+      Instance instance(all() + "/" + id);
+      // Half-made ones have no settings yet.
+      if (const auto settings = instance.settings()) {
+        dated.emplace_back(settings.value().created, std::move(instance));
+      }
+    }
+  }
+  std::ranges::stable_sort(dated, {}, [](const auto& each) { return each.first; });
+  std::vector<Instance> instances;
+  for (auto& [created, instance] : dated) {
+    instances.push_back(std::move(instance));
+  }
+  return instances;
+}
+
+Result<void> Instances::remove(const Instance& instance) const {
+  BOTHY_TRY(const Settings settings, instance.settings());
+  image::remove_tree(instance.directory());
+  if (image::exists(instance.directory())) {
+    return make_error(ErrorCode::kSystem, "can't remove {}", instance.directory());
+  }
+  const std::string link = names() + "/" + settings.name;
+  std::array<char, 64> id{};
+  if (::readlink(link.c_str(), id.data(), id.size() - 1) > 0 && settings.id == id.data()) {
+    ::unlink(link.c_str());
+  }
+  return success();
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,45 @@
+// Instances: all that this user has running, or had: a directory with one for each of them.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "run/instance.h"
+#include "vmm/base/result.h"
+
+namespace bothy::run {
+
+// Any number of processes may work on one directory at once; its members may be called by any
+// thread.
+class Instances {
+ public:
+  // BOTHY_RUN, /run/bothy for root, $XDG_RUNTIME_DIR/bothy or /tmp/bothy-UID for others: the first
+  // that there is. kInvalid for a path so long that no socket fits below it.
+  [[nodiscard]] static Result<Instances> locate();
+  explicit Instances(std::string root) : root_(std::move(root)) {}
+
+  // A new one, with an id, a name where it was given none, and its owner's claim: the caller is its
+  // owner. kBusy when the name is in use, kInvalid when it can't be one.
+  struct Created {
+    Instance instance;
+    UniqueFd claim;
+  };
+  [[nodiscard]] Result<Created> create(Settings& settings) const;
+
+  // By name, or by the first digits of its id. kNotFound; kInvalid when that could be several.
+  [[nodiscard]] Result<Instance> find(std::string_view text) const;
+  // The newest last.
+  [[nodiscard]] std::vector<Instance> list() const;
+
+  // Takes away the directory, and the name with it. Whoever runs it has to be stopped before.
+  [[nodiscard]] Result<void> remove(const Instance& instance) const;
+
+ private:
+  [[nodiscard]] std::string names() const { return root_ + "/names"; }
+  [[nodiscard]] std::string all() const { return root_ + "/instances"; }
+
+  std::string root_;
+};
+
+}  // namespace bothy::run

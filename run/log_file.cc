@@ -1,0 +1,103 @@
+#include "run/log_file.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "image/files.h"
+#include "vmm/base/log.h"
+
+namespace bothy::run {
+namespace {
+
+constexpr std::size_t kPiece = 64 * 1024;
+
+std::string time_text() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME, &now);
+  std::tm parts{};
+  ::gmtime_r(&now.tv_sec, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     now.tv_nsec);
+}
+
+// Up to the next space, which is dropped.
+std::string_view take_word(std::string_view& line) noexcept {
+  const std::size_t end = std::min(line.find(' '), line.size());
+  const std::string_view word = line.substr(0, end);
+  line.remove_prefix(std::min(end + 1, line.size()));
+  return word;
+}
+
+}  // namespace
+
+Result<LogFile> LogFile::create(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, image::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  return LogFile(std::move(fd));
+}
+
+void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
+  const std::string head = time_text() + (stream == Stream::kOutput ? " stdout " : " stderr ");
+  std::string text;
+  while (!bytes.empty()) {
+    const auto newline = std::ranges::find(bytes, std::byte{'\n'});
+    const auto length = static_cast<std::size_t>(newline - bytes.begin());
+    const bool whole = newline != bytes.end();
+    text += head + (whole ? "F " : "P ");
+    text.append(reinterpret_cast<const char*>(bytes.data()), length);
+    text += '\n';
+    bytes = bytes.subspan(length + (whole ? 1 : 0));
+  }
+  const auto written = image::write_all(fd_.get(), std::as_bytes(std::span(text)), "the log");
+  if (!written && !std::exchange(broken_, true)) {
+    log(LogLevel::kError, "{}: output is missing from it", written.error().context);
+  }
+}
+
+std::optional<LogEntry> parse_log_line(std::string_view line) noexcept {
+  LogEntry entry;
+  entry.time = take_word(line);
+  const std::string_view stream = take_word(line);
+  const std::string_view part = take_word(line);
+  if ((stream != "stdout" && stream != "stderr") || (part != "F" && part != "P")) {
+    return std::nullopt;
+  }
+  entry.stream = stream == "stdout" ? Stream::kOutput : Stream::kError;
+  entry.whole = part == "F";
+  entry.text = line;
+  return entry;
+}
+
+Result<LogReader> LogReader::open(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, image::open_regular(path));
+  return LogReader(std::move(fd));
+}
+
+Result<void> LogReader::read(const std::function<void(const LogEntry&)>& take) {
+  std::array<char, kPiece> piece{};
+  for (;;) {
+    const ssize_t count = ::read(fd_.get(), piece.data(), piece.size());
+    if (count < 0) {
+      return errno_error("can't read the log");
+    }
+    if (count == 0) {
+      return success();
+    }
+    rest_.append(piece.data(), static_cast<std::size_t>(count));
+    std::size_t begin = 0;
+    for (std::size_t end = rest_.find('\n'); end != std::string::npos;
+         end = rest_.find('\n', begin)) {
+      if (const auto entry = parse_log_line(std::string_view(rest_).substr(begin, end - begin))) {
+        take(*entry);
+      }
+      begin = end + 1;
+    }
+    rest_.erase(0, begin);
+  }
+}
+
+}  // namespace bothy::run

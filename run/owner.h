@@ -1,0 +1,31 @@
+// What runs an instance as a microVM: the process that owns it.
+#pragma once
+
+#include <string>
+
+#include "image/disk_builder.h"
+#include "run/instance.h"
+#include "run/instances.h"
+#include "run/run_options.h"
+#include "run/run_spec.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::run {
+
+struct OwnedRun {
+  RunOptions options;
+  Settings settings;
+  ProcessSpec process;
+  std::string kernel;
+  image::Disk disk;
+  Instances instances;
+  Instances::Created created;
+  UniqueFd client;  // of the one who started it, as if connected to `api`; may be empty
+};
+
+// Runs it to its end, in a process of its own, whose only thread calls this. What fails is told to
+// the client, and in the instance's state. Gives the process's exit status.
+int run_owner(OwnedRun run);
+
+}  // namespace bothy::run

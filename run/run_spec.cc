@@ -1,0 +1,137 @@
+#include "run/run_spec.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <utility>
+
+#include "image/files.h"
+
+namespace bothy::run {
+namespace {
+
+constexpr std::string_view kDefaultPath =
+    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+constexpr std::array<std::pair<std::string_view, int>, 31> kSignals{{
+    {"HUP", SIGHUP},   {"INT", SIGINT},       {"QUIT", SIGQUIT}, {"ILL", SIGILL},
+    {"TRAP", SIGTRAP}, {"ABRT", SIGABRT},     {"BUS", SIGBUS},   {"FPE", SIGFPE},
+    {"KILL", SIGKILL}, {"USR1", SIGUSR1},     {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},
+    {"PIPE", SIGPIPE}, {"ALRM", SIGALRM},     {"TERM", SIGTERM}, {"STKFLT", SIGSTKFLT},
+    {"CHLD", SIGCHLD}, {"CONT", SIGCONT},     {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},
+    {"TTIN", SIGTTIN}, {"TTOU", SIGTTOU},     {"URG", SIGURG},   {"XCPU", SIGXCPU},
+    {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
+    {"IO", SIGIO},     {"PWR", SIGPWR},       {"SYS", SIGSYS},
+}};
+
+std::string_view name_of(std::string_view variable) {
+  return variable.substr(0, variable.find('='));
+}
+
+// The last one of a name counts.
+Result<void> set_variable(std::vector<std::string>& environment, const std::string& variable) {
+  const std::string_view name = name_of(variable);
+  if (name.empty() || name.size() == variable.size()) {
+    return make_error(ErrorCode::kInvalid, "'{}' is no environment variable: NAME=VALUE is",
+                      image::printable(variable));
+  }
+  std::erase_if(environment, [&](const std::string& each) { return name_of(each) == name; });
+  environment.push_back(variable);
+  return success();
+}
+
+bool has_variable(const std::vector<std::string>& environment, std::string_view name) {
+  return std::ranges::any_of(environment,
+                             [&](const std::string& each) { return name_of(each) == name; });
+}
+
+Result<void> complete(ProcessSpec& process, const ProcessOptions& options) {
+  for (const std::string& variable : options.environment) {
+    BOTHY_TRY(set_variable(process.environment, variable));
+  }
+  if (!has_variable(process.environment, "PATH")) {
+    process.environment.emplace_back(kDefaultPath);
+  }
+  process.interactive = options.interactive;
+  process.terminal = options.terminal;
+  process.columns = options.columns;
+  process.rows = options.rows;
+  if (process.terminal && !has_variable(process.environment, "TERM")) {
+    process.environment.emplace_back("TERM=xterm");
+  }
+  if (!options.directory.empty()) {
+    process.directory = options.directory;
+  }
+  if (!options.user.empty()) {
+    process.user = options.user;
+  }
+  if (!process.directory.starts_with('/')) {
+    return make_error(ErrorCode::kInvalid, "the working directory '{}' isn't an absolute path",
+                      image::printable(process.directory));
+  }
+  return success();
+}
+
+}  // namespace
+
+Result<ProcessSpec> first_process(const RunOptions& options, const image::ImageConfig& image) {
+  ProcessSpec process;
+  // An entrypoint of the user's own takes the image's command away too.
+  process.arguments = image.entrypoint;
+  if (options.entrypoint) {
+    process.arguments.clear();
+    if (!options.entrypoint->empty()) {
+      process.arguments.push_back(*options.entrypoint);
+    }
+  }
+  const auto& rest =
+      !options.arguments.empty() || options.entrypoint ? options.arguments : image.command;
+  process.arguments.insert(process.arguments.end(), rest.begin(), rest.end());
+  if (process.arguments.empty()) {
+    return make_error(ErrorCode::kInvalid,
+                      "the image names no command: say one after it, as in 'bothy run {} sh'",
+                      image::printable(options.image));
+  }
+  for (const std::string& variable : image.environment) {
+    BOTHY_TRY(set_variable(process.environment, variable));
+  }
+  if (!image.working_directory.empty()) {
+    process.directory = image.working_directory;
+  }
+  process.user = image.user;
+  BOTHY_TRY(complete(process, options.process));
+  if (!options.hostname.empty()) {
+    BOTHY_TRY(set_variable(process.environment, "HOSTNAME=" + options.hostname));
+  }
+  return process;
+}
+
+Result<ProcessSpec> further_process(const ProcessSpec& first, const ProcessOptions& options,
+                                    std::vector<std::string> arguments) {
+  ProcessSpec process = first;
+  process.arguments = std::move(arguments);
+  if (process.arguments.empty()) {
+    return make_error(ErrorCode::kInvalid, "a command is missing");
+  }
+  BOTHY_TRY(complete(process, options));
+  return process;
+}
+
+Result<int> signal_number(const std::string& text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 64) {
+    return number;
+  }
+  std::string_view name = text;
+  name.remove_prefix(name.starts_with("SIG") ? 3 : 0);
+  for (const auto& [known, value] : kSignals) {
+    if (name == known) {
+      return value;
+    }
+  }
+  return make_error(ErrorCode::kInvalid, "'{}' is no signal", image::printable(text));
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,154 @@
+#include "run/start.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <ctime>
+
+#include "image/disk_builder.h"
+#include "image/files.h"
+#include "run/guest_config.h"
+#include "run/owner.h"
+#include "run/run_spec.h"
+
+namespace bothy::run {
+namespace {
+
+Settings settings_of(const RunOptions& options, const image::Image& image,
+                     const image::ImageConfig& config, const ProcessSpec& process) {
+  Settings settings;
+  settings.name = options.name;
+  settings.isolation = "vm";
+  settings.image = options.image;
+  settings.digest = image.manifest.digest.text();
+  settings.command = process.arguments;
+  settings.labels = config.labels;
+  for (const auto& [key, value] : options.labels) {
+    settings.labels[key] = value;
+  }
+  for (const PublishedPort& port : options.ports) {
+    settings.ports.push_back(fmt::format("{}{}{}->{}/{}", port.address,
+                                         port.address.empty() ? "" : ":", port.host, port.guest,
+                                         port.udp ? "udp" : "tcp"));
+  }
+  settings.stop_signal = !options.stop_signal.empty()  ? options.stop_signal
+                         : !config.stop_signal.empty() ? config.stop_signal
+                                                       : "SIGTERM";
+  settings.stop_timeout = options.stop_timeout;
+  settings.created = static_cast<std::int64_t>(std::time(nullptr));
+  settings.remove_at_end = options.remove;
+  settings.terminal = options.process.terminal;
+  return settings;
+}
+
+// A sparse file with an empty ext4 in it.
+Result<void> make_scratch(const std::string& path, std::uint64_t size) {
+  {
+    BOTHY_TRY(const UniqueFd fd, image::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+    if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
+      return errno_error("can't make a scratch disk of this size");
+    }
+  }
+  std::array<std::string, 7> words{"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal"};
+  std::vector<char*> arguments;
+  for (std::string& word : words) {
+    arguments.push_back(word.data());
+  }
+  std::string file = path;
+  arguments.push_back(file.data());
+  arguments.push_back(nullptr);
+  // Debian has it where a user's PATH needn't go.
+  std::string environment = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
+  std::array<char*, 2> variables{environment.data(), nullptr};
+  pid_t child = 0;
+  int failure = ENOENT;
+  for (const char* program : {"/usr/sbin/mke2fs", "/sbin/mke2fs"}) {
+    if (failure != 0) {
+      failure =
+          ::posix_spawn(&child, program, nullptr, nullptr, arguments.data(), variables.data());
+    }
+  }
+  if (failure != 0) {
+    return make_error(ErrorCode::kUnsupported,
+                      "mke2fs isn't installed, which --storage needs: 'apt install e2fsprogs'");
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (status != 0) {
+    return make_error(ErrorCode::kSystem, "mke2fs can't make a scratch disk at {}", path);
+  }
+  return success();
+}
+
+// In the child: nothing of the caller's is left but what `run` holds.
+[[noreturn]] void become_owner(OwnedRun run) {
+  ::setsid();
+  for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGTSTP}) {
+    std::signal(signal, SIG_IGN);
+  }
+  const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
+  const std::string path = run.created.instance.at("owner.log");
+  const UniqueFd words(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+  ::dup2(nothing.get(), STDIN_FILENO);
+  ::dup2(nothing.get(), STDOUT_FILENO);
+  ::dup2(words ? words.get() : nothing.get(), STDERR_FILENO);
+  [[maybe_unused]] const int moved = ::chdir("/");
+  ::_exit(run_owner(std::move(run)));
+}
+
+}  // namespace
+
+Result<Started> start(const RunOptions& wanted, const image::Progress& progress) {
+  RunOptions options = wanted;
+  BOTHY_TRY(const image::Store store, image::Store::locate(options.store));
+  BOTHY_TRY(const image::Image image, store.find(options.image));
+  BOTHY_TRY(const image::ImageDetails details, store.details(image));
+  BOTHY_TRY(image::Disk disk, image::ensure_disk(store, image, image::Limits(), progress));
+  if (options.kernel.empty()) {
+    BOTHY_TRY(options.kernel, find_kernel());
+  }
+  BOTHY_TRY(Instances instances, Instances::locate());
+  BOTHY_TRY(const ProcessSpec probe, first_process(options, details.config));
+  Settings settings = settings_of(options, image, details.config, probe);
+  if (const auto signal = signal_number(settings.stop_signal); !signal) {
+    return signal.error();
+  }
+  BOTHY_TRY(Instances::Created created, instances.create(settings));
+  if (options.hostname.empty()) {
+    options.hostname = settings.id;
+  }
+  BOTHY_TRY(ProcessSpec process, first_process(options, details.config));
+  if (options.storage > 0) {
+    if (auto made = make_scratch(created.instance.at("scratch"), options.storage); !made) {
+      static_cast<void>(instances.remove(created.instance));
+      return std::move(made).error();
+    }
+  }
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return errno_error("can't make a socket");
+  }
+  UniqueFd ours(ends[0]);
+  UniqueFd theirs(ends[1]);
+  const Instance instance = created.instance;
+  const pid_t child = ::fork();
+  if (child < 0) {
+    return errno_error("can't start its owner");
+  }
+  if (child == 0) {
+    ours.reset();
+    std::string kernel = options.kernel;
+    become_owner(OwnedRun{std::move(options), std::move(settings), std::move(process),
+                          std::move(kernel), std::move(disk), std::move(instances),
+                          std::move(created), std::move(theirs)});
+  }
+  return Started{instance, std::move(settings), std::move(ours)};
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,24 @@
+// Starting an instance: everything from an image's name to a process that owns what runs.
+#pragma once
+
+#include "image/store.h"
+#include "run/instance.h"
+#include "run/instances.h"
+#include "run/run_options.h"
+#include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
+
+namespace bothy::run {
+
+struct Started {
+  Instance instance;
+  Settings settings;
+  UniqueFd socket;  // to its owner: attached, or, of a detached one, to be asked with
+};
+
+// The process that calls must have one thread. Its owner is a child in a session of its own, which
+// nothing that happens to the caller ends. Codes: kNotFound for an image or kernel that isn't
+// there, kBusy for a name in use, and those of image::ensure_disk().
+[[nodiscard]] Result<Started> start(const RunOptions& options, const image::Progress& progress);
+
+}  // namespace bothy::run

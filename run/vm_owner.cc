@@ -1,0 +1,380 @@
+#include "run/vm_owner.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <csignal>
+#include <ctime>
+#include <utility>
+
+#include "guest/embed/initramfs.h"
+#include "guest/embed/program.h"
+#include "image/files.h"
+#include "run/guest_config.h"
+#include "vmm/base/log.h"
+
+namespace bothy::run {
+namespace {
+
+constexpr int kOwnFailure = 125;  // as Docker has them
+constexpr int kCantRun = 126;
+constexpr int kNotFound = 127;
+constexpr int kTimedOut = 124;
+// From the first process's end to the guest's power-off, and from that to its last output.
+constexpr std::chrono::seconds kPowerOffPatience{10};
+constexpr std::chrono::milliseconds kOutputPatience{500};
+constexpr std::chrono::seconds kPanicPatience{2};
+constexpr std::size_t kReportedLines = 10;
+
+std::int64_t now() {
+  return static_cast<std::int64_t>(std::time(nullptr));
+}
+
+// A file without a name, which is read by its path in /proc.
+Result<UniqueFd> in_memory(const std::vector<std::byte>& bytes) {
+  UniqueFd fd(::memfd_create("initramfs", MFD_CLOEXEC));
+  if (!fd) {
+    return errno_error("can't make a file in memory");
+  }
+  BOTHY_TRY(image::write_all(fd.get(), bytes, "a file in memory"));
+  return fd;
+}
+
+int code_of_failed_start(int error_number) noexcept {
+  switch (error_number) {
+    case ENOENT:
+    case ENOTDIR:
+      return kNotFound;
+    case EACCES:
+    case EPERM:
+    case ENOEXEC:
+    case EISDIR:
+    case ELIBBAD:
+      return kCantRun;
+    default:
+      return kOwnFailure;
+  }
+}
+
+}  // namespace
+
+VmOwner::VmOwner(OwnedRun run) : run_(std::move(run)) {
+  state_.owner = ::getpid();
+  Workload::Setup setup;
+  setup.terminal = run_.process.terminal;
+  setup.input = run_.process.interactive;
+  if (auto log = LogFile::create(run_.created.instance.log_path())) {
+    log_.emplace(std::move(log).value());
+    setup.log = &*log_;
+  }
+  first_ = std::make_shared<Workload>(control_, setup,
+                                      [this](const WorkloadEnd& end) { on_first_end(end); });
+}
+
+VmOwner::~VmOwner() {
+  console_executor_.stop();
+}
+
+int VmOwner::run() {
+  watch_signals();
+  if (run_.client) {
+    add_client(std::move(run_.client));
+    if (!run_.options.detach) {
+      (*sessions_.begin())->adopt(0, first_);
+    }
+  }
+  auto built = build();
+  if (built) {
+    built = machine_->start();
+  }
+  if (built) {
+    watch_timeout();
+  } else {
+    machine_ended_ = true;
+    fail(kOwnFailure, built.error().context);
+  }
+  control_.run();
+  leave();
+  return state_.exit_code;
+}
+
+Result<void> VmOwner::build() {
+  const std::string directory = run_.created.instance.directory();
+  BOTHY_TRY(console_executor_.start());
+  MachineConfig config = machine_config(run_.options, run_.kernel, run_.disk.path, directory);
+  BOTHY_TRY(console_, create_backend(console_executor_.context(), "console", config.console.backend,
+                                     Unattended::kKeepNewest));
+  tail_.emplace(*console_);
+  BOTHY_TRY(link_, GuestLink::listen(control_, config.vsock->path, link_hooks()));
+  BOTHY_TRY(open_api());
+  const auto initramfs = guest::make_initramfs(guest::guest_init_program(),
+                                               guest_config(run_.options, run_.process, {}), {});
+  BOTHY_TRY(initramfs_, in_memory(initramfs));
+  config.initrds.push_back(fmt::format("/proc/self/fd/{}", initramfs_.get()));
+  BOTHY_TRY(machine_, Machine::build(config, *this, *tail_));
+  return success();
+}
+
+Result<void> VmOwner::open_api() {
+  BOTHY_TRY(UnixListener listener, UnixListener::bind("api", run_.created.instance.api_path()));
+  api_.emplace(std::move(listener));
+  acceptor_.emplace(control_, ::dup(api_->fd()));
+  accept_clients();
+  return success();
+}
+
+void VmOwner::accept_clients() {
+  acceptor_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                        [this](const boost::system::error_code& error) {
+                          if (error) {
+                            return;
+                          }
+                          if (UniqueFd socket = api_->accept()) {
+                            add_client(std::move(socket));
+                          }
+                          accept_clients();
+                        });
+}
+
+void VmOwner::add_client(UniqueFd socket) {
+  ClientRequests& requests = *this;
+  const auto session = std::make_shared<ClientSession>(control_, std::move(socket), requests);
+  sessions_.insert(session);
+  session->start();
+}
+
+GuestLink::Hooks VmOwner::link_hooks() {
+  GuestLink::Hooks hooks;
+  hooks.up = [] {};
+  hooks.stream = [this](std::uint32_t process, std::uint32_t stream, UniqueFd fd) {
+    const auto further = further_.find(process);
+    if (process == 0) {
+      first_->set_stream(stream, std::move(fd));
+    } else if (further != further_.end()) {
+      further->second->set_stream(stream, std::move(fd));
+    }
+  };
+  hooks.started = [this](std::uint32_t process) { on_started(process); };
+  hooks.not_started = [this](std::uint32_t process, int error_number, const std::string& words) {
+    on_not_started(process, error_number, words);
+  };
+  hooks.exited = [this](std::uint32_t process, int wait_status) {
+    const auto further = further_.find(process);
+    if (process == 0) {
+      first_->set_exited(wait_status);
+    } else if (further != further_.end()) {
+      further->second->set_exited(wait_status);
+    }
+  };
+  hooks.statistics = [this](const agent::Statistics& statistics) { tell_statistics(statistics); };
+  hooks.failed = [this](std::string words) { fail(kOwnFailure, std::move(words)); };
+  hooks.gone = [] {};  // the machine's end follows
+  return hooks;
+}
+
+void VmOwner::watch_signals() {
+  signals_.add(SIGTERM);
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) {
+      stop_guest(SIGTERM, run_.settings.stop_timeout);
+      watch_signals();
+    }
+  });
+}
+
+void VmOwner::watch_timeout() {
+  if (!run_.options.timeout) {
+    return;
+  }
+  timeout_.expires_after(*run_.options.timeout);
+  timeout_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      fail(kTimedOut, "it was still running when its --timeout was over");
+    }
+  });
+}
+
+void VmOwner::on_started(std::uint32_t process) {
+  if (process == 0 && state_.started == 0) {
+    state_.status = Status::kRunning;
+    state_.started = now();
+    static_cast<void>(run_.created.instance.write_state(state_));
+    tell_started({});
+    return;
+  }
+  const auto waiting = waiting_for_start_.find(process);
+  if (waiting != waiting_for_start_.end()) {
+    waiting->second->answer(nullptr);
+    waiting->second->finish();
+    waiting_for_start_.erase(waiting);
+  }
+}
+
+void VmOwner::on_not_started(std::uint32_t process, int error_number, const std::string& words) {
+  const int code = code_of_failed_start(error_number);
+  if (process == 0) {
+    return fail(code, words);
+  }
+  const auto waiting = waiting_for_start_.find(process);
+  if (waiting != waiting_for_start_.end()) {
+    waiting->second->refuse(words);
+    waiting_for_start_.erase(waiting);
+  }
+  const auto further = further_.find(process);
+  if (further != further_.end()) {
+    further->second->fail(code, words);
+  }
+}
+
+// With an error, that it never did.
+void VmOwner::tell_started(const std::string& error) {
+  started_told_ = true;
+  for (const Session& session : std::exchange(waiting_for_first_, {})) {
+    session->answer(boost::json::object{{"code", state_.exit_code}, {"error", error}});
+  }
+}
+
+void VmOwner::fail(int code, std::string words) {
+  state_.error = words;
+  first_->fail(code, std::move(words));
+}
+
+void VmOwner::on_first_end(const WorkloadEnd& end) {
+  state_.exit_code = end.code;
+  if (!started_told_) {
+    tell_started(end.words);
+  }
+  // Those of other processes get theirs now: nothing runs on without the first.
+  for (const auto& [number, process] : std::exchange(further_, {})) {
+    process->fail(128 + SIGKILL, {});
+  }
+  if (!machine_ended_ && link_) {
+    link_->shut_down();
+    grace_.expires_after(kPowerOffPatience);
+    grace_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        on_machine_ended({});
+      }
+    });
+    // A guest that can't be spoken to has nothing to be waited for.
+    if (!link_->is_up() || end.code == kTimedOut) {
+      on_machine_ended({});
+    }
+  }
+  check_done();
+}
+
+void VmOwner::on_machine_ended(const MachineEnd& end) {
+  if (std::exchange(machine_ended_, true)) {
+    return;
+  }
+  console_->release_writers();
+  machine_->stop();
+  grace_.cancel();
+  if (!first_->has_ended()) {
+    grace_.expires_after(kOutputPatience);
+    grace_.async_wait([this, end](const boost::system::error_code& error) {
+      if (!error && !first_->has_ended()) {
+        fail(kOwnFailure, describe_loss(end));
+      }
+    });
+  }
+  check_done();
+}
+
+std::string VmOwner::describe_loss(const MachineEnd& end) const {
+  std::string words =
+      fmt::format("the guest ended ({}) before its process did", to_string(end.reason));
+  const std::string lines = tail_->tail(kReportedLines);
+  return lines.empty() ? words : words + "; its console's last lines:\n" + lines;
+}
+
+void VmOwner::check_done() {
+  if (machine_ended_ && first_->has_ended()) {
+    control_.stop();
+  }
+}
+
+void VmOwner::stop_guest(int signal, std::uint32_t seconds) {
+  if (first_->has_ended()) {
+    return;
+  }
+  link_->signal(0, signal);
+  kill_timer_.expires_after(std::chrono::seconds(seconds));
+  kill_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || first_->has_ended()) {
+      return;
+    }
+    link_->signal(0, SIGKILL);
+    kill_timer_.expires_after(kPanicPatience);
+    kill_timer_.async_wait([this](const boost::system::error_code& late) {
+      if (!late && !first_->has_ended()) {
+        fail(128 + SIGKILL, {});  // a guest that doesn't listen is switched off
+      }
+    });
+  });
+}
+
+// Everybody who asks finds it ended, or gone, by the time that clients see it end.
+void VmOwner::leave() {
+  if (machine_) {
+    console_->release_writers();
+    machine_->stop();
+  }
+  console_executor_.stop();
+  acceptor_.reset();
+  link_.reset();
+  state_.status = Status::kExited;
+  state_.finished = now();
+  for (const Session& session : std::exchange(waiting_for_end_, {})) {
+    session->answer(state_.exit_code);
+  }
+  if (run_.settings.remove_at_end) {
+    api_.reset();
+    static_cast<void>(run_.instances.remove(run_.created.instance));
+  } else {
+    static_cast<void>(run_.created.instance.write_state(state_));
+    api_.reset();
+    run_.created.claim.reset();
+  }
+  flush_clients();
+}
+
+// A client that doesn't read keeps us, until it goes: its process's output isn't to be lost.
+void VmOwner::flush_clients() {
+  signals_.cancel();
+  control_.restart();
+  for (const Session& session : std::set(sessions_)) {
+    session->finish();
+  }
+  constexpr std::chrono::milliseconds kStep{20};
+  while (std::ranges::any_of(sessions_, [](const Session& each) { return each->is_sending(); })) {
+    control_.run_for(kStep);
+    control_.restart();
+  }
+  sessions_.clear();
+}
+
+void VmOwner::on_machine_end(MachineEnd end) noexcept {
+  boost::asio::post(control_, [this, end = std::move(end)] { on_machine_ended(end); });
+}
+
+void VmOwner::on_panic() noexcept {
+  boost::asio::post(control_, [this] {
+    grace_.expires_after(kPanicPatience);
+    grace_.async_wait([this](const boost::system::error_code& error) {
+      if (!error) {
+        on_machine_ended({MachineEndReason::kPanicked, 0, {}});
+      }
+    });
+  });
+}
+
+int run_owner(OwnedRun run) {
+  VmOwner owner(std::move(run));
+  return owner.run();
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,162 @@
+// What clients ask of a VmOwner.
+#include <csignal>
+#include <utility>
+
+#include "image/json_fields.h"
+#include "run/guest_config.h"
+#include "run/vm_owner.h"
+
+namespace bothy::run {
+namespace {
+
+namespace json = boost::json;
+
+bool flag(const json::object& object, std::string_view key) {
+  const json::value* value = object.if_contains(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
+}  // namespace
+
+void VmOwner::on_request(const Session& session, const json::object& request) {
+  auto served = serve(session, request);
+  if (!served) {
+    return session->refuse(served.error().context);
+  }
+  if (served.value()) {
+    session->answer(std::move(*served.value()));
+  }
+}
+
+// Nothing for an answer that comes later, or has come.
+Result<std::optional<json::value>> VmOwner::serve(const Session& session,
+                                                  const json::object& request) {
+  const image::JsonFields fields(request, "the request");
+  BOTHY_TRY(const std::string verb, fields.text("verb"));
+  const std::optional<json::value> later;
+  if (verb == "attach") {
+    session->answer(nullptr);
+    session->attach(0, first_);
+    return later;
+  }
+  if (verb == "started") {
+    waiting_for_first_.insert(session);
+    if (started_told_) {
+      tell_started(state_.error);
+    }
+    return later;
+  }
+  if (verb == "wait" || verb == "stop") {
+    waiting_for_end_.insert(session);
+    if (verb == "stop") {
+      BOTHY_TRY(const std::uint64_t seconds, fields.number("timeout"));
+      BOTHY_TRY(const int signal, signal_number(run_.settings.stop_signal));
+      BOTHY_TRY(pause(false));
+      stop_guest(signal, static_cast<std::uint32_t>(seconds));
+    }
+    return later;
+  }
+  if (verb == "kill") {
+    BOTHY_TRY(const std::uint64_t signal, fields.number("signal"));
+    BOTHY_TRY(pause(false));
+    link_->signal(0, static_cast<std::int32_t>(signal));
+    return std::optional<json::value>(nullptr);
+  }
+  if (verb == "pause" || verb == "resume") {
+    BOTHY_TRY(pause(verb == "pause"));
+    return std::optional<json::value>(nullptr);
+  }
+  if (verb == "stats") {
+    waiting_for_statistics_.insert(session);
+    link_->ask_statistics();
+    return later;
+  }
+  if (verb == "exec") {
+    BOTHY_TRY(exec(session, request));
+    return later;
+  }
+  return make_error(ErrorCode::kInvalid, "it doesn't know how to '{}'", verb);
+}
+
+Result<void> VmOwner::exec(const Session& session, const json::object& request) {
+  if (state_.status != Status::kRunning || first_->has_ended()) {
+    return make_error(ErrorCode::kInvalid, "it is {}", to_string(state_.status));
+  }
+  const image::JsonFields fields(request, "the request");
+  ProcessOptions options;
+  BOTHY_TRY(options.environment, fields.texts("environment"));
+  BOTHY_TRY(options.directory, fields.text("directory"));
+  BOTHY_TRY(options.user, fields.text("user"));
+  options.interactive = flag(request, "interactive");
+  options.terminal = flag(request, "terminal");
+  BOTHY_TRY(const std::uint64_t columns, fields.number("columns"));
+  BOTHY_TRY(const std::uint64_t rows, fields.number("rows"));
+  options.columns = static_cast<std::uint16_t>(columns);
+  options.rows = static_cast<std::uint16_t>(rows);
+  BOTHY_TRY(auto arguments, fields.texts("arguments"));
+  BOTHY_TRY(const ProcessSpec process,
+            further_process(run_.process, options, std::move(arguments)));
+  const std::uint32_t number = next_process_++;
+  Workload::Setup setup;
+  setup.terminal = process.terminal;
+  setup.input = process.interactive;
+  const auto workload = std::make_shared<Workload>(
+      control_, setup, [this, number](const WorkloadEnd&) { further_.erase(number); });
+  further_[number] = workload;
+  if (flag(request, "detach")) {
+    waiting_for_start_[number] = session;
+  } else {
+    session->answer(nullptr);
+    session->attach(number, workload);
+  }
+  const auto records = process_records(process, run_.options.rlimits);
+  link_->start(number, std::as_bytes(std::span(records.bytes())));
+  return success();
+}
+
+Result<void> VmOwner::pause(bool paused) {
+  if (paused == (state_.status == Status::kPaused)) {
+    return success();
+  }
+  if (paused && state_.status != Status::kRunning) {
+    return make_error(ErrorCode::kInvalid, "it is {}", to_string(state_.status));
+  }
+  if (paused) {
+    machine_->pause();
+  } else {
+    machine_->resume();
+    link_->set_clock();
+  }
+  state_.status = paused ? Status::kPaused : Status::kRunning;
+  return run_.created.instance.write_state(state_);
+}
+
+void VmOwner::tell_statistics(const agent::Statistics& statistics) {
+  const json::object object{{"cpu-ns", statistics.cpu_ns},
+                            {"memory-total", statistics.memory_total},
+                            {"memory-available", statistics.memory_available},
+                            {"processes", statistics.processes},
+                            {"read-bytes", statistics.read_bytes},
+                            {"written-bytes", statistics.written_bytes}};
+  for (const Session& session : std::exchange(waiting_for_statistics_, {})) {
+    session->answer(object);
+  }
+}
+
+void VmOwner::on_resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) {
+  link_->resize(process, columns, rows);
+}
+
+void VmOwner::on_signal(std::uint32_t process, int signal) {
+  link_->signal(process, signal);
+}
+
+void VmOwner::on_gone(const Session& session) {
+  waiting_for_end_.erase(session);
+  waiting_for_first_.erase(session);
+  waiting_for_statistics_.erase(session);
+  std::erase_if(waiting_for_start_, [&](const auto& each) { return each.second == session; });
+  sessions_.erase(session);
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,102 @@
+#include "run/frame_channel.h"
+
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <boost/asio/io_context.hpp>
+
+#include "tests/support/catch.h"
+
+namespace bothy::run {
+namespace {
+
+// A channel, and the other end of its socket.
+struct Fixture {
+  Fixture() {
+    std::array<int, 2> ends{};
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
+    other = UniqueFd(ends[1]);
+    channel = std::make_shared<FrameChannel>(executor, UniqueFd(ends[0]));
+    FrameChannel::Hooks hooks;
+    hooks.frame = [this](const FrameView& frame) {
+      heard += fmt::format("{}:{}:{};", frame.type, frame.process, frame.text());
+    };
+    hooks.closed = [this] { ++closed; };
+    channel->start(std::move(hooks));
+  }
+  ~Fixture() { channel->close(); }
+
+  void run() {
+    executor.restart();
+    executor.poll();
+  }
+  void say(const agent::Frame& frame, std::string_view text) {
+    std::string bytes(reinterpret_cast<const char*>(&frame), sizeof(frame));
+    bytes += text;
+    for (const char& byte : bytes) {  // in pieces as small as can be
+      REQUIRE(::write(other.get(), &byte, 1) == 1);
+      run();
+    }
+  }
+
+  boost::asio::io_context executor;
+  std::shared_ptr<FrameChannel> channel;
+  UniqueFd other;
+  std::string heard;
+  int closed = 0;
+};
+
+}  // namespace
+
+TEST_CASE("Frames arrive whole, however they come") {
+  Fixture f;
+  f.say({3, 7, 0, 1}, "abc");
+  f.say({0, 8, 0, 2}, "");
+  const std::string large(100'000, 'x');
+  f.channel->send_text(9, 3, large);
+  f.run();
+  CHECK(f.heard == "7:1:abc;8:2:;");
+  std::string answer(sizeof(agent::Frame) + large.size(), '\0');
+  std::size_t got = 0;
+  while (got < answer.size()) {
+    const ssize_t count = ::read(f.other.get(), answer.data() + got, answer.size() - got);
+    REQUIRE(count > 0);
+    got += static_cast<std::size_t>(count);
+    f.run();
+  }
+  CHECK(answer.ends_with(large));
+  CHECK(f.channel->queued() == 0);
+}
+
+TEST_CASE("A frame that is too long ends the channel") {
+  Fixture f;
+  f.say({agent::kMaxFrame + 1, 7, 0, 0}, "");
+  CHECK(f.closed == 1);
+  CHECK(f.heard.empty());
+}
+
+TEST_CASE("What is held is read later") {
+  Fixture f;
+  f.channel->hold(true);
+  f.run();
+  f.say({1, 7, 0, 0}, "a");
+  f.say({1, 7, 0, 0}, "b");
+  const std::size_t before = f.heard.size();
+  CHECK(before <= std::string("7:0:a;").size());
+  f.channel->hold(false);
+  f.run();
+  f.run();
+  CHECK(f.heard == "7:0:a;7:0:b;");
+}
+
+TEST_CASE("The other side's end is told once") {
+  Fixture f;
+  f.other.reset();
+  f.run();
+  f.run();
+  CHECK(f.closed == 1);
+}
+
+}  // namespace bothy::run

@@ -1,0 +1,59 @@
+#include "run/log_file.h"
+
+#include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
+
+namespace bothy::run {
+namespace {
+
+std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// What a reader makes of a log: bytes as they were written, by stream.
+struct Heard {
+  std::string output;
+  std::string error;
+
+  void take(const LogEntry& entry) {
+    std::string& stream = entry.stream == Stream::kError ? error : output;
+    stream += std::string(entry.text) + (entry.whole ? "\n" : "");
+  }
+};
+
+}  // namespace
+
+TEST_CASE("A log gives back every byte, stream by stream, as it grows") {
+  const test::TemporaryDirectory directory;
+  auto log = LogFile::create(directory / "log");
+  REQUIRE(log);
+  auto reader = LogReader::open(directory / "log");
+  REQUIRE(reader);
+  Heard heard;
+  const auto take = [&](const LogEntry& entry) { heard.take(entry); };
+  const std::string odd("no newline\r\0\x1b[1m", 16);
+  log.value().append(Stream::kOutput, bytes("one\ntwo\n\n"));
+  log.value().append(Stream::kError, bytes("F P stdout\n"));
+  log.value().append(Stream::kOutput, bytes(odd));
+  REQUIRE(reader.value().read(take));
+  CHECK(heard.output == "one\ntwo\n\n" + odd);
+  CHECK(heard.error == "F P stdout\n");
+  log.value().append(Stream::kOutput, bytes(" end\n"));
+  REQUIRE(reader.value().read(take));
+  CHECK(heard.output == "one\ntwo\n\n" + odd + " end\n");
+}
+
+TEST_CASE("A line that is none is no entry") {
+  for (const char* line : {"", "2026", "2026 stdout", "2026 stdin F x", "2026 stdout X x"}) {
+    INFO(line);
+    CHECK_FALSE(parse_log_line(line));
+  }
+  const auto entry = parse_log_line("2026-01-02T03:04:05.000000006Z stderr P a b");
+  REQUIRE(entry);
+  CHECK(entry->time == "2026-01-02T03:04:05.000000006Z");
+  CHECK(entry->stream == Stream::kError);
+  CHECK_FALSE(entry->whole);
+  CHECK(entry->text == "a b");
+}
+
+}  // namespace bothy::run

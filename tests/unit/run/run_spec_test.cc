@@ -1,0 +1,102 @@
+#include "run/run_spec.h"
+
+#include <csignal>
+
+#include "tests/support/catch.h"
+
+namespace bothy::run {
+namespace {
+
+using Texts = std::vector<std::string>;
+
+image::ImageConfig image_config() {
+  image::ImageConfig image;
+  image.entrypoint = {"/entry"};
+  image.command = {"a", "b"};
+  image.environment = {"PATH=/image", "A=1"};
+  image.working_directory = "/work";
+  image.user = "alice";
+  return image;
+}
+
+}  // namespace
+
+TEST_CASE("An image's entrypoint and command run, or what is said instead") {
+  const image::ImageConfig image = image_config();
+  RunOptions options;
+  CHECK(first_process(options, image).value().arguments == Texts{"/entry", "a", "b"});
+  options.arguments = {"x"};
+  CHECK(first_process(options, image).value().arguments == Texts{"/entry", "x"});
+  options.entrypoint = "";
+  CHECK(first_process(options, image).value().arguments == Texts{"x"});
+  options.entrypoint = "/other";
+  CHECK(first_process(options, image).value().arguments == Texts{"/other", "x"});
+  options.arguments.clear();
+  CHECK(first_process(options, image).value().arguments == Texts{"/other"});
+  options.entrypoint = "";
+  CHECK(first_process(options, image).error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("What the user says wins over the image, a variable at a time") {
+  RunOptions options;
+  options.process.environment = {"A=2", "B=3", "A=4"};
+  options.hostname = "box";
+  const ProcessSpec process = first_process(options, image_config()).value();
+  CHECK(process.environment == Texts{"PATH=/image", "B=3", "A=4", "HOSTNAME=box"});
+  CHECK(process.directory == "/work");
+  CHECK(process.user == "alice");
+  options.process.directory = "/elsewhere";
+  options.process.user = "1:2";
+  const ProcessSpec other = first_process(options, image_config()).value();
+  CHECK(other.directory == "/elsewhere");
+  CHECK(other.user == "1:2");
+}
+
+TEST_CASE("Without a PATH, or a terminal's TERM, there is the usual one") {
+  RunOptions options;
+  options.arguments = {"sh"};
+  options.process.terminal = true;
+  const auto environment = first_process(options, {}).value().environment;
+  REQUIRE(environment.size() == 2);
+  CHECK(environment[0].starts_with("PATH=/usr/local/sbin:"));
+  CHECK(environment[1] == "TERM=xterm");
+}
+
+TEST_CASE("A variable without a name, and a directory that isn't absolute, are refused") {
+  RunOptions options;
+  options.arguments = {"sh"};
+  SECTION("no name") {
+    options.process.environment = {"=x"};
+  }
+  SECTION("no value") {
+    options.process.environment = {"x"};
+  }
+  SECTION("relative") {
+    options.process.directory = "work";
+  }
+  CHECK(first_process(options, {}).error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("A further process is where the first one is, but for what is said") {
+  RunOptions options;
+  const ProcessSpec first = first_process(options, image_config()).value();
+  ProcessOptions more;
+  more.environment = {"A=5"};
+  const ProcessSpec next = further_process(first, more, {"ps"}).value();
+  CHECK(next.arguments == Texts{"ps"});
+  CHECK(next.environment == Texts{"PATH=/image", "A=5"});
+  CHECK(next.user == "alice");
+  CHECK(further_process(first, more, {}).has_error());
+}
+
+TEST_CASE("Signals have names and numbers") {
+  CHECK(signal_number("TERM").value() == SIGTERM);
+  CHECK(signal_number("SIGKILL").value() == SIGKILL);
+  CHECK(signal_number("10").value() == 10);
+  for (const char* text : {"", "0", "65", "SIG", "SIGSIGTERM", "9x", "-1"}) {
+    INFO(text);
+    CHECK(signal_number(text).has_error());
+  }
+}
+
+}  // namespace bothy::run
