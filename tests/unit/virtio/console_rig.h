@@ -4,7 +4,9 @@
 #include <linux/virtio_console.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/io_context.hpp>
+#include <cstring>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -37,6 +39,20 @@ inline std::vector<RigPort> alone() {
 // Either ring layout: whoever asks runs once with each.
 inline RingFeatures either_layout() {
   return GENERATE(RingFeatures{}, RingFeatures{.packed = true});
+}
+
+inline std::span<const std::byte> bytes(std::string_view text) {
+  return std::as_bytes(std::span(text));
+}
+
+// What the configuration space holds at `offset`.
+template <class T>
+T config(Console& console, std::uint64_t offset) {
+  std::array<std::byte, sizeof(T)> data{};
+  console.read_config(offset, data);
+  T value;
+  std::memcpy(&value, data.data(), sizeof(value));
+  return value;
 }
 
 // The executor runs when run() is called, so each test says what happens when.
