@@ -6,6 +6,7 @@
 
 #include "cli/exit_status.h"
 #include "cli/json_text.h"
+#include "cli/process_clock.h"
 #include "cli/progress_line.h"
 #include "cli/run_flags.h"
 #include "cli/units.h"
@@ -135,6 +136,11 @@ Result<int> run_it(const run::RunOptions& options) {
   conversation.input = options.process.interactive;
   conversation.terminal = options.process.terminal;
   BOTHY_TRY(const run::Outcome outcome, run::converse(started->socket, conversation));
+  if (options.trace) {
+    started->timeline.append(outcome.timeline);
+    started->timeline.mark("all is told");
+    log_line(LogLevel::kError, "timing\n" + started->timeline.table(process_start()));
+  }
   if (outcome.code == run::kDetached) {
     return exit_status::kSuccess;
   }
@@ -179,6 +185,7 @@ void add_instance_flags(CLI::App& command, RunFlags& flags) {
       ->allow_extra_args(false)
       ->take_all();
   command.add_option("--timeout", flags.timeout, "End it after this long, with status 124");
+  command.add_flag("--trace-timing", options.trace, "Say on stderr where the time went");
   command.add_option("--store", options.store, "The directory that images are in (or BOTHY_STORE)");
 }
 

@@ -141,7 +141,7 @@ Result<Outcome> Talk::run() {
     }
   }
   if (detached_) {
-    return Outcome{kDetached, {}};
+    return Outcome{kDetached, {}, {}};
   }
   if (!outcome_) {
     return make_error(ErrorCode::kSystem, "the process that ran it has died");
@@ -251,8 +251,10 @@ void Talk::on_frame(const agent::Frame& frame, std::span<const std::byte> bytes)
     std::int32_t code = 0;
     std::memcpy(&code, bytes.data(), sizeof(code));
     const auto words = bytes.subspan(sizeof(code));
-    outcome_ = Outcome{code, {reinterpret_cast<const char*>(words.data()), words.size()}};
+    outcome_ = Outcome{code, {reinterpret_cast<const char*>(words.data()), words.size()}, {}};
     reading_ = false;
+  } else if (frame.type == kTimeline && outcome_) {
+    outcome_->timeline.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
 }
 

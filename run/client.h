@@ -32,7 +32,8 @@ void take_terminal_size(ProcessOptions& options);
 inline constexpr int kDetached = -1;
 struct Outcome {
   int code = 0;
-  std::string words;  // what bothy itself failed at
+  std::string words;     // what bothy itself failed at
+  std::string timeline;  // the owner's, as text
 };
 // The calling thread's; stdin, stdout and stderr are the process's meanwhile.
 [[nodiscard]] Result<Outcome> converse(const UniqueFd& socket, const Conversation& conversation);

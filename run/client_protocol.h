@@ -20,9 +20,10 @@ enum ClientFrame : std::uint16_t {
   kSignal = 5,    // int32_t
 
   // The owner's.
-  kAnswer = 16,  // JSON
-  kOutput = 17,  // bytes; `process` is 1 for stdout, 2 for stderr
-  kEnded = 18,   // int32_t: the exit code, as a shell has it; then words when bothy itself failed
+  kAnswer = 16,    // JSON
+  kOutput = 17,    // bytes; `process` is 1 for stdout, 2 for stderr
+  kEnded = 18,     // int32_t: the exit code, as a shell has it; then words when bothy itself failed
+  kTimeline = 19,  // Timeline::text(), after kEnded of the first process
 };
 
 }  // namespace bothy::run

@@ -83,6 +83,10 @@ void ClientSession::answer(json::value result) {
                       json::serialize(json::object{{"ok", true}, {"result", std::move(result)}}));
 }
 
+void ClientSession::tell_timeline(const std::string& text) {
+  channel_->send_text(kTimeline, 0, text);
+}
+
 void ClientSession::refuse(const std::string& error) {
   channel_->send_text(kAnswer, 0, json::serialize(json::object{{"ok", false}, {"error", error}}));
   finish();

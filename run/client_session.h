@@ -44,6 +44,7 @@ class ClientSession final : public Listener, public std::enable_shared_from_this
     attach(process, std::move(workload));
   }
   void answer(boost::json::value result);
+  void tell_timeline(const std::string& text);
   void refuse(const std::string& error);
   // Its output is the client's from now on, and the client's input goes to it.
   void attach(std::uint32_t process, std::shared_ptr<Workload> workload);

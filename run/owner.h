@@ -8,6 +8,7 @@
 #include "run/instances.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
+#include "run/timeline.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unique_fd.h"
 
@@ -21,6 +22,7 @@ struct OwnedRun {
   image::Disk disk;
   Instances instances;
   Instances::Created created;
+  Timeline timeline;
   UniqueFd client;  // of the one who started it, as if connected to `api`; may be empty
 };
 

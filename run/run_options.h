@@ -68,6 +68,7 @@ struct RunOptions {
   bool detach = false;
   bool remove = false;
   bool init = false;
+  bool trace = false;  // tell when what happened
 
   std::uint32_t cpus = 1;
   std::uint64_t memory = 512ULL << 20U;

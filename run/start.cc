@@ -106,10 +106,13 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
 
 Result<Started> start(const RunOptions& wanted, const image::Progress& progress) {
   RunOptions options = wanted;
+  Timeline timeline;
+  timeline.mark("flags read");
   BOTHY_TRY(const image::Store store, image::Store::locate(options.store));
   BOTHY_TRY(const image::Image image, store.find(options.image));
   BOTHY_TRY(const image::ImageDetails details, store.details(image));
   BOTHY_TRY(image::Disk disk, image::ensure_disk(store, image, image::Limits(), progress));
+  timeline.mark("image and its disk found");
   if (options.kernel.empty()) {
     BOTHY_TRY(options.kernel, find_kernel());
   }
@@ -130,6 +133,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
       return std::move(made).error();
     }
   }
+  timeline.mark("instance made");
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return errno_error("can't make a socket");
@@ -144,11 +148,17 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   if (child == 0) {
     ours.reset();
     std::string kernel = options.kernel;
-    become_owner(OwnedRun{std::move(options), std::move(settings), std::move(process),
-                          std::move(kernel), std::move(disk), std::move(instances),
-                          std::move(created), std::move(theirs)});
+    become_owner(OwnedRun{std::move(options),
+                          std::move(settings),
+                          std::move(process),
+                          std::move(kernel),
+                          std::move(disk),
+                          std::move(instances),
+                          std::move(created),
+                          {},
+                          std::move(theirs)});
   }
-  return Started{instance, std::move(settings), std::move(ours)};
+  return Started{instance, std::move(settings), std::move(timeline), std::move(ours)};
 }
 
 }  // namespace bothy::run

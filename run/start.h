@@ -5,6 +5,7 @@
 #include "run/instance.h"
 #include "run/instances.h"
 #include "run/run_options.h"
+#include "run/timeline.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unique_fd.h"
 
@@ -13,7 +14,8 @@ namespace bothy::run {
 struct Started {
   Instance instance;
   Settings settings;
-  UniqueFd socket;  // to its owner: attached, or, of a detached one, to be asked with
+  Timeline timeline;  // until its owner was there
+  UniqueFd socket;    // to its owner: attached, or, of a detached one, to be asked with
 };
 
 // The process that calls must have one thread. Its owner is a child in a session of its own, which

@@ -78,6 +78,7 @@ VmOwner::~VmOwner() {
 }
 
 int VmOwner::run() {
+  run_.timeline.mark("owner begins");
   watch_signals();
   if (run_.client) {
     add_client(std::move(run_.client));
@@ -86,6 +87,7 @@ int VmOwner::run() {
     }
   }
   auto built = build();
+  run_.timeline.mark("machine built");
   if (built) {
     built = machine_->start();
   }
@@ -147,7 +149,7 @@ void VmOwner::add_client(UniqueFd socket) {
 
 GuestLink::Hooks VmOwner::link_hooks() {
   GuestLink::Hooks hooks;
-  hooks.up = [] {};
+  hooks.up = [this] { run_.timeline.mark("its init speaks"); };
   hooks.stream = [this](std::uint32_t process, std::uint32_t stream, UniqueFd fd) {
     const auto further = further_.find(process);
     if (process == 0) {
@@ -198,6 +200,7 @@ void VmOwner::watch_timeout() {
 
 void VmOwner::on_started(std::uint32_t process) {
   if (process == 0 && state_.started == 0) {
+    run_.timeline.mark("the command runs");
     state_.status = Status::kRunning;
     state_.started = now();
     static_cast<void>(run_.created.instance.write_state(state_));
@@ -242,6 +245,7 @@ void VmOwner::fail(int code, std::string words) {
 }
 
 void VmOwner::on_first_end(const WorkloadEnd& end) {
+  run_.timeline.mark("the command has ended");
   state_.exit_code = end.code;
   if (!started_told_) {
     tell_started(end.words);
@@ -270,8 +274,10 @@ void VmOwner::on_machine_ended(const MachineEnd& end) {
   if (std::exchange(machine_ended_, true)) {
     return;
   }
+  run_.timeline.mark("the guest is off");
   console_->release_writers();
   machine_->stop();
+  run_.timeline.mark("its processors are joined");
   grace_.cancel();
   if (!first_->has_ended()) {
     grace_.expires_after(kOutputPatience);
@@ -339,6 +345,10 @@ void VmOwner::leave() {
     api_.reset();
     run_.created.claim.reset();
   }
+  run_.timeline.mark("the instance is written, or removed");
+  for (const Session& session : sessions_) {
+    session->tell_timeline(run_.timeline.text());
+  }
   flush_clients();
 }
 
@@ -355,6 +365,10 @@ void VmOwner::flush_clients() {
     control_.restart();
   }
   sessions_.clear();
+}
+
+void VmOwner::on_boot_marker() noexcept {
+  boost::asio::post(control_, [this] { run_.timeline.mark("its init begins"); });
 }
 
 void VmOwner::on_machine_end(MachineEnd end) noexcept {

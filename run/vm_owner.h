@@ -75,7 +75,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
 
   void on_machine_end(MachineEnd end) noexcept override;
   void on_panic() noexcept override;
-  void on_boot_marker() noexcept override {}
+  void on_boot_marker() noexcept override;
 
   OwnedRun run_;
   State state_;
