@@ -22,10 +22,23 @@ std::string joined(const std::vector<std::string>& texts, std::string_view betwe
   return all;
 }
 
+// "3 minutes"
+std::string span_text(std::int64_t seconds) {
+  constexpr std::array<std::pair<std::int64_t, std::string_view>, 4> kUnits{
+      {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}}};
+  for (const auto& [length, name] : kUnits) {
+    if (seconds >= length) {
+      const std::int64_t count = seconds / length;
+      return fmt::format("{} {}{}", count, name, count == 1 ? "" : "s");
+    }
+  }
+  return "0 seconds";
+}
+
 std::string status_text(const run::State& state, std::int64_t now) {
   switch (state.status) {
     case run::Status::kRunning:
-      return "up " + ago(now - state.started).substr(0, ago(now - state.started).rfind(" ago"));
+      return "up " + span_text(now - state.started);
     case run::Status::kPaused:
       return "paused";
     case run::Status::kExited:
@@ -41,15 +54,7 @@ std::string status_text(const run::State& state, std::int64_t now) {
 }  // namespace
 
 std::string ago(std::int64_t seconds) {
-  constexpr std::array<std::pair<std::int64_t, std::string_view>, 4> kUnits{
-      {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}}};
-  for (const auto& [length, name] : kUnits) {
-    if (seconds >= length) {
-      const std::int64_t count = seconds / length;
-      return fmt::format("{} {}{} ago", count, name, count == 1 ? "" : "s");
-    }
-  }
-  return "0 seconds ago";
+  return span_text(seconds) + " ago";
 }
 
 std::string instances_text(const std::vector<ShownInstance>& instances, std::int64_t now) {

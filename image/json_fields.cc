@@ -50,6 +50,11 @@ bool JsonFields::has(std::string_view key) const {
   return find(key) != nullptr;
 }
 
+bool JsonFields::flag(std::string_view key) const {
+  const boost::json::value* value = find(key);
+  return value != nullptr && value->is_bool() && value->get_bool();
+}
+
 Error JsonFields::wrong(std::string_view key, std::string_view kind) const {
   return make_error(ErrorCode::kBadImage, "{} has a member '{}' that is no {}", what_, key, kind);
 }

@@ -37,6 +37,8 @@ class JsonFields {
   [[nodiscard]] Result<const boost::json::array*> array(std::string_view key) const;
   [[nodiscard]] Result<const boost::json::object*> object(std::string_view key) const;
   [[nodiscard]] bool has(std::string_view key) const;
+  // Whether the member is there and true.
+  [[nodiscard]] bool flag(std::string_view key) const;
 
  private:
   [[nodiscard]] const boost::json::value* find(std::string_view key) const;

@@ -128,10 +128,10 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process,
   return std::string(records.bytes());
 }
 
-MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
-                             const std::string& disk, const std::string& directory) {
+MachineConfig machine_config(const RunOptions& options, const std::string& disk,
+                             const std::string& directory) {
   MachineConfig machine;
-  machine.kernel = kernel;
+  machine.kernel = options.kernel;
   machine.cmdline = "quiet";
   machine.vcpus = options.cpus;
   machine.memory = options.memory;

@@ -20,9 +20,9 @@ namespace bothy::run {
 [[nodiscard]] std::string guest_config(const RunOptions& options, const ProcessSpec& process,
                                        const std::vector<std::string>& modules);
 
-// All but the kernel's initramfs. `directory` is the instance's.
-[[nodiscard]] MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
-                                           const std::string& disk, const std::string& directory);
+// All but the kernel's initramfs; the options name a kernel. `directory` is the instance's.
+[[nodiscard]] MachineConfig machine_config(const RunOptions& options, const std::string& disk,
+                                           const std::string& directory);
 
 // bothy's own kernel: $BOTHY_KERNEL, where it was built beside this program, or where it was
 // installed. kNotFound, with what to do, when there is none.

@@ -28,11 +28,6 @@ json::array array_of(const std::vector<std::string>& texts) {
   return array;
 }
 
-bool flag(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
 std::int64_t whole(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   boost::system::error_code error;
@@ -80,8 +75,8 @@ Result<Settings> Settings::parse(std::string_view text) {
   BOTHY_TRY(settings.stop_signal, fields.text("stop-signal"));
   settings.stop_timeout = static_cast<std::uint32_t>(whole(object, "stop-timeout"));
   settings.created = whole(object, "created");
-  settings.remove_at_end = flag(object, "remove-at-end");
-  settings.terminal = flag(object, "terminal");
+  settings.remove_at_end = fields.flag("remove-at-end");
+  settings.terminal = fields.flag("terminal");
   return settings;
 }
 

@@ -18,7 +18,6 @@ struct OwnedRun {
   RunOptions options;
   Settings settings;
   ProcessSpec process;
-  std::string kernel;
   image::Disk disk;
   Instances instances;
   Instances::Created created;

@@ -147,11 +147,9 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   }
   if (child == 0) {
     ours.reset();
-    std::string kernel = options.kernel;
     become_owner(OwnedRun{std::move(options),
                           std::move(settings),
                           std::move(process),
-                          std::move(kernel),
                           std::move(disk),
                           std::move(instances),
                           std::move(created),

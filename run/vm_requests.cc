@@ -7,16 +7,7 @@
 #include "run/vm_owner.h"
 
 namespace bothy::run {
-namespace {
-
 namespace json = boost::json;
-
-bool flag(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr && value->is_bool() && value->get_bool();
-}
-
-}  // namespace
 
 void VmOwner::on_request(const Session& session, const json::object& request) {
   auto served = serve(session, request);
@@ -87,8 +78,8 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
   BOTHY_TRY(options.environment, fields.texts("environment"));
   BOTHY_TRY(options.directory, fields.text("directory"));
   BOTHY_TRY(options.user, fields.text("user"));
-  options.interactive = flag(request, "interactive");
-  options.terminal = flag(request, "terminal");
+  options.interactive = fields.flag("interactive");
+  options.terminal = fields.flag("terminal");
   BOTHY_TRY(const std::uint64_t columns, fields.number("columns"));
   BOTHY_TRY(const std::uint64_t rows, fields.number("rows"));
   options.columns = static_cast<std::uint16_t>(columns);
@@ -103,7 +94,7 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
   const auto workload = std::make_shared<Workload>(
       control_, setup, [this, number](const WorkloadEnd&) { further_.erase(number); });
   further_[number] = workload;
-  if (flag(request, "detach")) {
+  if (fields.flag("detach")) {
     waiting_for_start_[number] = session;
   } else {
     session->answer(nullptr);
