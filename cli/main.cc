@@ -5,7 +5,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <csignal>
+#include <string_view>
 
 #include "cli/boot_command.h"
 #include "cli/control_command.h"
@@ -43,6 +45,27 @@ void use_small_stacks() noexcept {
   }
 }
 
+// The commands with a name of their own, and the group of verbs for instances at the end.
+struct Command {
+  std::string_view name;
+  void (*add)(CLI::App& app, int& status);
+};
+constexpr std::array kCommands{
+    Command{"boot", bothy::add_boot_command},     Command{"control", bothy::add_control_command},
+    Command{"doctor", bothy::add_doctor_command}, Command{"image", bothy::add_image_command},
+    Command{"run", bothy::add_run_command},       Command{"", bothy::add_instance_commands}};
+
+// All of them, or only the one that is called for: describing every flag of every command would be
+// a twentieth of a machine's start.
+void add_commands(CLI::App& app, std::string_view called, int& status) {
+  const bool known = !called.empty() && std::ranges::count(kCommands, called, &Command::name) != 0;
+  for (const Command& command : kCommands) {
+    if (!known || command.name == called) {
+      command.add(app, status);
+    }
+  }
+}
+
 int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     return app.exit(error);  // --help, --version
@@ -65,12 +88,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
   app.require_subcommand(1);
   int status = bothy::exit_status::kSuccess;
-  bothy::add_boot_command(app, status);
-  bothy::add_control_command(app, status);
-  bothy::add_doctor_command(app, status);
-  bothy::add_image_command(app, status);
-  bothy::add_instance_commands(app, status);
-  bothy::add_run_command(app, status);
+  add_commands(app, argc > 1 ? argv[1] : "", status);
   auto arguments = bothy::expand_machine_files({argv + 1, argv + argc});
   if (!arguments) {
     bothy::log_line(bothy::LogLevel::kError, arguments.error().context);

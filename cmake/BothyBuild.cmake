@@ -91,12 +91,15 @@ endif()
 target_compile_definitions(bothy_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS BOOST_ERROR_CODE_HEADER_ONLY)
 
-# bothy_room(name SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
-# makes the library bothy_<name>, alias bothy::<name>.
+# bothy_room(name SOURCES a.cc ... [SMALL_SOURCES b.cc ...] [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
+# makes the library bothy_<name>, alias bothy::<name>. SMALL_SOURCES are in no guest's way: compiled for size.
 function(bothy_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;SMALL_SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   if(ARG_SOURCES)
-    add_library(bothy_${name} STATIC ${ARG_SOURCES})
+    add_library(bothy_${name} STATIC ${ARG_SOURCES} ${ARG_SMALL_SOURCES})
+    if(CMAKE_BUILD_TYPE STREQUAL "Release")
+      set_source_files_properties(${ARG_SMALL_SOURCES} PROPERTIES COMPILE_OPTIONS -Os)
+    endif()
     target_link_libraries(bothy_${name} PUBLIC bothy_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
   else()
     add_library(bothy_${name} INTERFACE)
