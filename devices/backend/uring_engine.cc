@@ -176,7 +176,11 @@ void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
     static_cast<void>(::io_uring_submit_and_wait(&ring_, 1));
     return;
   }
-  const auto left = std::max(*until - Clock::now(), Clock::duration::zero());
+  const auto left = *until == Clock::time_point{} ? Clock::duration::zero() : *until - Clock::now();
+  if (left <= Clock::duration::zero()) {
+    static_cast<void>(::io_uring_submit_and_get_events(&ring_));
+    return;
+  }
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
   __kernel_timespec timeout{};
   timeout.tv_sec = seconds.count();

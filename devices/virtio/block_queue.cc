@@ -14,6 +14,9 @@ namespace {
 constexpr std::uint64_t kSector = DiskFile::kSector;
 constexpr std::size_t kAlignment = 4096;
 constexpr std::size_t kBounceSize = 256U << 10U;
+// The host is given so many requests at once where it serves them before it returns, from its page
+// cache: the driver gets the first ones back, and can ask for more, while the others are served.
+constexpr std::uint16_t kCachedBatch = 16;
 constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
 
 // What zeros are written from, where the host can't make them itself: never written to, so that it
@@ -41,13 +44,22 @@ const char* verb(IoOperation::Kind kind) noexcept {
 
 BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::uint16_t size,
                        IoEngine& engine, DriverLink& link)
-    : disk_(disk), queue_(queue), index_(index), size_(size), engine_(engine), link_(link) {}
+    : disk_(disk),
+      queue_(queue),
+      index_(index),
+      size_(size),
+      batch_(disk.config.direct ? size : std::min(size, kCachedBatch)),
+      engine_(engine),
+      link_(link),
+      window_(on_one_processor()) {}
 
 bool BlockQueue::step() {
   const IoEngine::Rung rung = engine_.wait(done_, deadline());
+  queue_.disable_kicks();  // before the driver is shown anything: it may be quicker than we are
   for (IoOperation* operation : done_) {
     went_on(static_cast<BlockRequest&>(*operation));
   }
+  shown_ = !done_.empty();
   done_.clear();
   publish();
   stopping_ |= rung.stop;
@@ -82,17 +94,16 @@ void BlockQueue::take_requests() {
     }
     begin(*std::exchange(held_, nullptr));
   }
-  queue_.disable_kicks();
-  for (unsigned taken = 0; taken < size_; ++taken) {
+  for (unsigned taken = 0; taken < batch_; ++taken) {
     if (free_.empty()) {
       if (slots_.size() == size_) {
         return;  // whatever ends next looks again
       }
       free_.push_back(slots_.emplace_back(std::make_unique<BlockRequest>()).get());
     }
-    auto chain = queue_.pop();
+    auto chain = next();
     if (!chain) {
-      break;
+      return sleep_at_next();
     }
     BlockRequest& request = *free_.back();
     if (!request.take(std::move(*chain))) {
@@ -106,6 +117,10 @@ void BlockQueue::take_requests() {
     }
     begin(request);
   }
+  look_again_ = true;
+}
+
+void BlockQueue::sleep_at_next() {
   if (queue_.broken()) {
     if (!std::exchange(parked_, true)) {
       link_.park(queue_.why_broken());
@@ -113,6 +128,19 @@ void BlockQueue::take_requests() {
     return;
   }
   look_again_ = queue_.enable_kicks();
+}
+
+std::optional<Chain> BlockQueue::next() {
+  auto chain = queue_.pop();
+  if (std::exchange(shown_, false) && !chain && window_.opens()) {
+    const auto end = Clock::now() + PollWindow::kLength;
+    do {
+      relax_processor();
+      chain = queue_.pop();
+    } while (!chain && !queue_.broken() && Clock::now() < end);
+    window_.ended(chain.has_value());
+  }
+  return chain;
 }
 
 bool BlockQueue::admit(const BlockRequest& request) {

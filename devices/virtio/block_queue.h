@@ -15,6 +15,7 @@
 #include "devices/backend/rate_limiter.h"
 #include "devices/virtio/block_request.h"
 #include "devices/virtio/device.h"
+#include "devices/virtio/poll_window.h"
 #include "vmm/base/log.h"
 
 namespace bothy::virtio {
@@ -44,7 +45,9 @@ struct BlockDisk {
 };
 
 // Belongs to one thread. Requests are taken as they come and completed as they end; what ends at
-// once is shown to the driver at once, with at most one interrupt.
+// once is shown to the driver at once, with at most one interrupt. A driver that answers what it is
+// shown with its next request right away is waited for awake: it needn't kick, which is an exit of
+// its vCPU, and the thread needn't be woken.
 //
 //   take_requests() -> admit() -> begin() -> [the engine] -> went_on() ... -> finish()
 class BlockQueue {
@@ -64,6 +67,10 @@ class BlockQueue {
 
   [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
   void take_requests();
+  // Until the driver kicks for its next request: there is none.
+  void sleep_at_next();
+  // The next request. Waits a moment for it if the driver was just shown something.
+  [[nodiscard]] std::optional<Chain> next();
   // Nothing new is taken; what was taken goes on.
   void drain();
   // False: the rate limit holds it back.
@@ -97,6 +104,7 @@ class BlockQueue {
   Queue& queue_;
   const std::uint16_t index_;
   const std::uint16_t size_;
+  const std::uint16_t batch_;
   IoEngine& engine_;
   DriverLink& link_;
 
@@ -105,6 +113,8 @@ class BlockQueue {
   std::vector<IoOperation*> done_;
   BlockRequest* held_ = nullptr;  // by the rate limit, until held_until_
   Clock::time_point held_until_;
+  PollWindow window_;
+  bool shown_ = false;      // completions, and no request was looked for since
   bool look_again_ = true;  // there may be requests that no kick will tell of
   bool stopping_ = false;
   bool parked_ = false;

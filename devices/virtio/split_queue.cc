@@ -178,9 +178,15 @@ void SplitQueue::flush() noexcept {
   store(rings_.used + kIndex, published_, std::memory_order_release);
 }
 
+void SplitQueue::ask_for_kick_at(std::uint16_t index) noexcept {
+  store(rings_.used + kRing + size_ * kUsedEntry, index, std::memory_order_relaxed);
+}
+
 void SplitQueue::disable_kicks() noexcept {
-  // With event indices an index that is not moved asks for no kick by itself.
-  if (!features_.event_index) {
+  if (features_.event_index) {
+    // One that is behind us already: the driver doesn't come by it until it has gone all around.
+    ask_for_kick_at(static_cast<std::uint16_t>(next_available_ - 1U));
+  } else {
     store(rings_.used + kFlags, kNoNotify, std::memory_order_relaxed);
   }
 }
@@ -190,7 +196,7 @@ bool SplitQueue::enable_kicks() noexcept {
     return false;
   }
   if (features_.event_index) {
-    store(rings_.used + kRing + size_ * kUsedEntry, next_available_, std::memory_order_relaxed);
+    ask_for_kick_at(next_available_);
   } else {
     store(rings_.used + kFlags, std::uint16_t{0}, std::memory_order_relaxed);
   }

@@ -33,6 +33,8 @@ class SplitQueue final : public Queue {
   SplitQueue(const GuestMemory& memory, std::uint16_t size, RingFeatures features,
              const Rings& rings, QueueState state) noexcept;
 
+  // With event indices: at the request that the driver shows in this place.
+  void ask_for_kick_at(std::uint16_t index) noexcept;
   // Whether the driver shows more than shown_.
   [[nodiscard]] bool look();
   [[nodiscard]] bool collect(Chain& chain, std::uint16_t head);

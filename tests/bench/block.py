@@ -48,6 +48,12 @@ def random_file(path, mib):
         os.fsync(file.fileno())
 
 
+def into_page_cache(path):
+    with open(path, "rb") as file:
+        while file.read(MIB):
+            pass
+
+
 def device_run(path, block, depth, direct):
     command = [BENCH, path, str(block), str(depth), "1", *(["direct"] if direct else [])]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout)
@@ -56,7 +62,7 @@ def device_run(path, block, depth, direct):
 def fio_run(path, block, depth, direct):
     command = ["fio", "--name=job", f"--filename={path}", "--rw=randread", f"--bs={block}", f"--iodepth={depth}",
                "--ioengine=io_uring", "--registerfiles=1", f"--direct={int(direct)}", "--runtime=1", "--time_based",
-               "--readonly", "--randrepeat=0", "--norandommap", "--thread", "--output-format=json"]
+               "--readonly", "--invalidate=0", "--randrepeat=0", "--norandommap", "--thread", "--output-format=json"]
     out = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout
     return json.loads(out)["jobs"][0]["read"]["iops"]
 
@@ -71,6 +77,8 @@ def measure_native(runs, out, directory):
             for block, depth in ((4096, 32), (4096, 1), (MIB, 32), (MIB, 1)):
                 device, fio = [], []
                 for _ in range(runs):
+                    if not direct:
+                        into_page_cache(path)  # hosts that reclaim what is idle may have dropped it
                     device.append(device_run(path, block, depth, direct))
                     fio.append(fio_run(path, block, depth, direct))
                 figures.append({"block": block, "depth": depth, "direct": direct, "device": device, "fio": fio})

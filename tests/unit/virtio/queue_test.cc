@@ -239,6 +239,20 @@ TEST_CASE("What no device may accept breaks the ring, and what was out still com
   CHECK(queue->broken());
 }
 
+TEST_CASE("A device that stays awake asks for no kick, wherever it asked for one before") {
+  VirtioDriver driver(8, layout({.event_index = GENERATE(false, true)}));
+  const auto queue = driver.queue();
+  for (int lap = 0; lap < 50; ++lap) {
+    CHECK(!queue->enable_kicks());
+    queue->disable_kicks();
+    driver.add({{1, true, 0x50000}});
+    CHECK(!driver.wants_kick());
+    queue->pop()->complete(1);
+    queue->flush();
+    CHECK(driver.take());
+  }
+}
+
 TEST_CASE("Kicks and interrupts, whether by flags or by position") {
   VirtioDriver driver(8, layout({.event_index = GENERATE(false, true)}));
   const auto queue = driver.queue();
