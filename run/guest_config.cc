@@ -50,6 +50,7 @@ std::string volume_tag(std::size_t index) {
 NetConfig user_network(const RunOptions& options) {
   NetConfig net;
   net.backend = NetBackendKind::kUser;
+  net.on_demand = options.ports.empty();  // those of the host's are open from the start
   net.passt = {"--ipv4-only",
                "--address",
                std::string(kAddress),

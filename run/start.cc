@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "run/guest_config.h"
 #include "run/owner.h"
 #include "run/run_spec.h"
+#include "vmm/base/socket_pair.h"
 
 namespace bothy::run {
 namespace {
@@ -134,19 +134,14 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
     }
   }
   timeline.mark("instance made");
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return errno_error("can't make a socket");
-  }
-  UniqueFd ours(ends[0]);
-  UniqueFd theirs(ends[1]);
+  BOTHY_TRY(SocketPair pair, SocketPair::create());
   const Instance instance = created.instance;
   const pid_t child = ::fork();
   if (child < 0) {
     return errno_error("can't start its owner");
   }
   if (child == 0) {
-    ours.reset();
+    pair.ours.reset();
     become_owner(OwnedRun{std::move(options),
                           std::move(settings),
                           std::move(process),
@@ -154,9 +149,9 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
                           std::move(instances),
                           std::move(created),
                           {},
-                          std::move(theirs)});
+                          std::move(pair.theirs)});
   }
-  return Started{instance, std::move(settings), std::move(timeline), std::move(ours)};
+  return Started{instance, std::move(settings), std::move(timeline), std::move(pair.ours)};
 }
 
 }  // namespace bothy::run

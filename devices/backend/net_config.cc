@@ -10,6 +10,7 @@
 
 #include "devices/backend/packet_socket.h"
 #include "devices/backend/passt.h"
+#include "devices/backend/passt_on_demand.h"
 #include "devices/backend/tap.h"
 
 namespace bothy {
@@ -61,7 +62,13 @@ Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
       return tap;
     }
     case NetBackendKind::kUser: {
-      BOTHY_TRY(auto passt, start_passt(config.mtu, config.passt));
+      PasstOptions options{config.mtu, config.passt};
+      // One that would fail is started now, and says why.
+      if (config.on_demand && passt_can_start()) {
+        BOTHY_TRY(auto passt, PasstOnDemand::create(std::move(options)));
+        return passt;
+      }
+      BOTHY_TRY(auto passt, start_passt(options));
       return passt;
     }
     case NetBackendKind::kFd:

@@ -29,6 +29,7 @@ struct NetConfig {
   std::string tap;                   // its name; empty: the kernel picks one
   int fd = -1;                       // of kFd
   std::vector<std::string> passt;    // of kUser: more of passt's own arguments
+  bool on_demand = false;            // of kUser: passt starts with the guest's first packet
   std::optional<MacAddress> mac;     // without one, a random one
   std::uint16_t queues = 1;          // pairs, 1 to kMaxQueues; more than 1 for taps only
   std::optional<std::uint16_t> mtu;  // from kMinMtu; without one, the backend's

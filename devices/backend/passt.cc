@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,9 +10,12 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "vmm/base/socket_pair.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern char** environ;
@@ -64,19 +66,21 @@ class Spawn {
   posix_spawnattr_t attributes_{};
 };
 
-// What is said on `fd` until nobody holds its other end any more, or patience ends.
-std::string listen_to(int fd, bool& in_time) {
+// What is said on `fd` until nobody holds its other end any more, patience ends, or it is
+// abandoned.
+std::string listen_to(int fd, int abandoned, bool& in_time) {
   const auto deadline = Clock::now() + kPatience;
   std::string words;
   in_time = true;
   while (true) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-    pollfd poll{fd, POLLIN, 0};
-    const int ready = ::poll(&poll, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+    std::array<pollfd, 2> waits{{{fd, POLLIN, 0}, {abandoned, POLLIN, 0}}};
+    const int ready = ::poll(waits.data(), waits.size(),
+                             static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (ready < 0 && errno == EINTR) {
       continue;
     }
-    if (ready <= 0) {
+    if (ready <= 0 || waits[1].revents != 0) {
       in_time = false;
       return words;
     }
@@ -105,10 +109,10 @@ std::string last_line(std::string_view words) {
   return last;
 }
 
-Result<void> wait_until_ready(pid_t pid, UniqueFd words_fd) {
+Result<void> wait_until_ready(pid_t pid, UniqueFd words_fd, int abandoned) {
   bool in_time = true;
   // It puts itself into the background once it serves, and lets go of its stderr then.
-  const std::string words = listen_to(words_fd.get(), in_time);
+  const std::string words = listen_to(words_fd.get(), abandoned, in_time);
   if (!in_time) {
     ::kill(pid, SIGKILL);
   }
@@ -126,23 +130,36 @@ Result<void> wait_until_ready(pid_t pid, UniqueFd words_fd) {
                     last_line(words));
 }
 
-Result<void> make_pair(UniqueFd& ours, UniqueFd& theirs) {
-  std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return errno_error("can't make a socket for passt");
+bool is_in_path(std::string_view program) {
+  const char* path = std::getenv("PATH");
+  for (std::string_view rest = path == nullptr ? "" : path; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string candidate = fmt::format("{}/{}", rest.substr(0, end), program);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    if (::access(candidate.c_str(), X_OK) == 0) {
+      return true;
+    }
   }
-  ours.reset(ends[0]);
-  theirs.reset(ends[1]);
-  return success();
+  return false;
+}
+
+// Lines of /proc/net/route are words between tabs: an interface, a destination of eight digits, ...
+bool has_default_route() {
+  std::array<char, 4096> text{};  // a default route comes first
+  const UniqueFd file(::open("/proc/net/route", O_RDONLY | O_CLOEXEC));
+  const ssize_t size = file ? ::read(file.get(), text.data(), text.size()) : 0;
+  return size > 0 &&
+         std::string_view(text.data(), static_cast<std::size_t>(size)).find("\t00000000\t") !=
+             std::string_view::npos;
 }
 
 }  // namespace
 
-Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> mtu,
-                                                  const std::vector<std::string>& arguments) {
-  UniqueFd ours;
-  UniqueFd theirs;
-  BOTHY_TRY(make_pair(ours, theirs));
+bool passt_can_start() {
+  return is_in_path("passt") && has_default_route();
+}
+
+Result<void> serve_by_passt(UniqueFd socket, const PasstOptions& options, int abandoned) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return errno_error("can't make a pipe for passt");
@@ -155,16 +172,16 @@ Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> m
   }
 
   std::vector<std::string> line{"passt", "--quiet", "--fd", std::to_string(kSocketInChild)};
-  if (mtu) {
-    line.insert(line.end(), {"--mtu", std::to_string(*mtu)});
+  if (options.mtu) {
+    line.insert(line.end(), {"--mtu", std::to_string(*options.mtu)});
   }
-  line.insert(line.end(), arguments.begin(), arguments.end());
+  line.insert(line.end(), options.arguments.begin(), options.arguments.end());
   Spawn spawn;
   // In this order: what the child's numbers hide is no longer needed by then, as ours are above.
   spawn.redirect(nothing.get(), STDIN_FILENO);
   spawn.redirect(nothing.get(), STDOUT_FILENO);
   spawn.redirect(words_of_child.get(), STDERR_FILENO);
-  spawn.redirect(theirs.get(), kSocketInChild);
+  spawn.redirect(socket.get(), kSocketInChild);
   pid_t pid = 0;
   const int failure = spawn.run(line, pid);
   if (failure == ENOENT) {
@@ -174,10 +191,15 @@ Result<std::unique_ptr<PacketSocket>> start_passt(std::optional<std::uint16_t> m
   if (failure != 0) {
     return errno_error("can't run passt", failure);
   }
-  theirs.reset();
+  socket.reset();
   words_of_child.reset();
-  BOTHY_TRY(wait_until_ready(pid, std::move(words)));
-  return PacketSocket::adopt(std::move(ours), "passt");
+  return wait_until_ready(pid, std::move(words), abandoned);
+}
+
+Result<std::unique_ptr<PacketSocket>> start_passt(const PasstOptions& options) {
+  BOTHY_TRY(SocketPair pair, SocketPair::create());
+  BOTHY_TRY(serve_by_passt(std::move(pair.theirs), options, -1));
+  return PacketSocket::adopt(std::move(pair.ours), "passt");
 }
 
 }  // namespace bothy
