@@ -157,6 +157,7 @@ bool Config::parse(Text all) {
       case kInterface:
       case kFile:
       case kMount:
+      case kSeed:
         break;  // for_each() finds them
       default:
         good = false;

@@ -4,9 +4,11 @@
 // begun before what takes none.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/random.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/io.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -32,10 +34,32 @@ void mark_boot() {
 }
 
 // A kernel without a console leaves 0, 1 and 2 free, where a stream of somebody's would end up.
+// What is said goes to its log then, which an early console may show.
 void hold_standard() {
   if (fcntl(2, F_GETFD) >= 0) return;
   int fd = 0;
-  while (fd >= 0 && fd < 2) fd = openat(AT_FDCWD, "/dev/null", O_RDWR);
+  while (fd >= 0 && fd < 1) fd = openat(AT_FDCWD, "/dev/null", O_RDWR);
+  if (openat(AT_FDCWD, "/dev/kmsg", O_WRONLY) == 2) {
+    say_to_kernel_log();
+  } else {
+    openat(AT_FDCWD, "/dev/null", O_RDWR);
+  }
+}
+
+// Random numbers are there from now on, whatever the processor has and without a device for them.
+void seed(Text bytes) {
+  struct {
+    int bits;
+    int size;
+    char bytes[256];
+  } pool;
+  if (bytes.size > sizeof pool.bytes) return;
+  memcpy(pool.bytes, bytes.data, bytes.size);
+  pool.size = static_cast<int>(bytes.size);
+  pool.bits = 8 * pool.size;
+  const int fd = openat(AT_FDCWD, "/dev/urandom", O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) != 0) say("can't seed the random numbers");
+  close(fd);
 }
 
 // One that is already there is as good, and one for hardware that isn't there does no harm:
@@ -75,6 +99,7 @@ void set_up_guest(const Config& config) {
   mount_devices();
   hold_standard();
   const Config config = read_config();
+  config.for_each(kSeed, seed);
   config.for_each(kModule, load_module);
   ProcessSpec spec;
   if (!spec.parse(config.process)) fail("the host's configuration has no process to start");

@@ -7,6 +7,11 @@
 #include <unistd.h>
 
 namespace bothy::init {
+namespace {
+
+bool to_kernel_log = false;
+
+}  // namespace
 
 Text Text::cut(char separator) {
   const void* found = size > 0 ? memchr(data, separator, size) : nullptr;
@@ -68,8 +73,14 @@ const char* Line::string() {
 
 void say(Text text) {
   Line line;
-  line.add("bothy-init: ").add(text).add("\r\n");
+  // As critical, which a kernel shows that is quiet about all else.
+  line.add(to_kernel_log ? "<2>" : "").add("bothy-init: ").add(text);
+  line.add(to_kernel_log ? "\n" : "\r\n");
   write_all(2, line.text().data, line.text().size);
+}
+
+void say_to_kernel_log() {
+  to_kernel_log = true;
 }
 
 // By openat(), here and everywhere: for a descriptor that programs don't inherit, musl's open()

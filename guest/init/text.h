@@ -61,6 +61,8 @@ class Line {
 
 // A line on the guest's console, which is where fd 2 is.
 void say(Text text);
+// From now on fd 2 is /dev/kmsg.
+void say_to_kernel_log();
 
 // The whole of a file, of at most `limit` bytes, in memory that the caller frees; data is null and
 // errno set when it can't be read.

@@ -56,7 +56,8 @@ enum Key : uint16_t {
            // of one file or directory of it. The target is made as what the source is.
   kProcess = 11,  // records of kArgument and below: the first process
   kShutdownGrace =
-      12,  // uint32_t: milliseconds from SIGTERM to SIGKILL for what is left at the end
+      12,      // uint32_t: milliseconds from SIGTERM to SIGKILL for what is left at the end
+  kSeed = 13,  // at most 256 random bytes, for the kernel's generator: it waits for no others then
 
   kArgument = 32,     // repeated: argv
   kEnvironment = 33,  // repeated: NAME=VALUE
