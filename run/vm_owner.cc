@@ -262,8 +262,9 @@ void VmOwner::on_first_end(const WorkloadEnd& end) {
         on_machine_ended({});
       }
     });
-    // A guest that can't be spoken to has nothing to be waited for.
-    if (!link_->is_up() || end.code == kTimedOut) {
+    // All that it has said is here, and what it still has goes with it, but for what its volumes
+    // have yet to be told. A guest that can't be spoken to has nothing to be waited for at all.
+    if (run_.options.volumes.empty() || !link_->is_up() || end.code == kTimedOut) {
       on_machine_ended({});
     }
   }
