@@ -12,7 +12,7 @@ bothy=$work/bothy
 root=$work/root
 mkdir -p "$root"/{bin,etc,tmp,home/alice}
 cp /bin/busybox "$root/bin/"
-for name in sh true cat echo env head hostname httpd id ls mount nc ps pwd sha256sum sleep stty touch wget wc kill test grep; do
+for name in sh true cat echo env head hostname httpd id ls mount nc ping ps pwd sha256sum sleep stty touch wget wc kill test grep; do
   ln -s busybox "$root/bin/$name"
 done
 printf 'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n' >"$root/etc/passwd"
@@ -57,6 +57,14 @@ says 'an entrypoint' 'a b' vm --entrypoint echo bb a b
 run 0 'a terminal, of a size' --out '30 100' -- \
   script -qec "stty cols 100 rows 30; $bothy run --rm -t -i --network none bb stty size" /dev/null
 
+run 125 "a kernel that panics, and its last words" --err 'ended (panic)' --err '</TASK>' -- \
+  vm bb sh -c 'echo c >/proc/sysrq-trigger'
+run 0 'what needs no network starts none' -- "$bothy" run -d --name quiet bb sleep 1000
+if pgrep passt >"$work/out"; then fail 'no passt' 'it runs'; else pass 'no passt'; fi
+run 0 'the first packet starts it' --out passt -- sh -c '
+  "$1" exec quiet ping -c 1 -W 1 10.0.2.2; for n in $(seq 50); do pgrep -l passt && exit 0; sleep 0.2; done; exit 1' sh "$bothy"
+"$bothy" rm -f quiet
+
 mkdir "$work/volume" && echo from the host >"$work/volume/file"
 says 'a volume' 'from the host' vm -v "$work/volume:/mnt" bb sh -c 'cat /mnt/file; echo from the guest >/mnt/back'
 says 'and back' 'from the guest' cat "$work/volume/back"
@@ -84,6 +92,45 @@ run 0 'stop' -- "$bothy" stop -t 2 web
 run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web
 run 125 'it is gone' --err web -- "$bothy" inspect web
+
+# Guests of one image read one file, by the host's page cache: what the first brings there the others find. On a file system
+# whose reads of its disk can be counted, and with nothing of it cached.
+shared=$work/shared
+modprobe -q loop || true
+truncate -s 64M "$work/ext4"
+mke2fs -q -F -t ext4 "$work/ext4"
+mkdir "$shared"
+mount -o loop "$work/ext4" "$shared"
+cp -r "$BOTHY_STORE" "$shared/store"
+umount "$shared"
+mount -o loop "$work/ext4" "$shared"
+loop=$(basename "$(findmnt -no SOURCE "$shared")")
+disk=$(BOTHY_STORE=$shared/store "$bothy" image build-disk bb)
+sum=$(sha256sum <"$root/bin/busybox")
+sectors_read() { awk '{ print $3 }' "/sys/block/$loop/stat"; }
+read_by=()
+for guest in one two three; do
+  before=$(sectors_read)
+  run 0 "guest $guest of an image" -- "$bothy" run -d --store "$shared/store" --name $guest --network none -m 128M bb sleep 1000
+  says 'reads of it' "$sum" "$bothy" exec $guest sh -c 'sha256sum </bin/busybox'
+  read_by+=($(($(sectors_read) - before)))
+done
+if [ "${read_by[0]}" -gt 1000 ] && [ "${read_by[1]}" -eq 0 ] && [ "${read_by[2]}" -eq 0 ]; then
+  pass 'all but the first read nothing from the disk'
+else
+  fail 'all but the first read nothing from the disk' "sectors: ${read_by[*]}"
+fi
+# Descriptors of owners at the image's file, read-only and through the cache.
+opened=0
+inode=$(stat -c '%d %i' "$disk")
+for fd in $(pgrep -x bothy | sed 's|.*|/proc/&/fd/*|'); do
+  [ "$(stat -Lc '%d %i' "$fd" 2>/dev/null)" = "$inode" ] || continue
+  flags=$(sed -n 's/^flags:[[:space:]]*//p' "${fd/fd/fdinfo}")
+  [ $((0$flags & (3 | 040000))) -ne 0 ] || opened=$((opened + 1))
+done
+if [ $opened -eq 3 ]; then pass 'one file, open in each owner'; else fail 'one file, open in each owner' "$opened times"; fi
+for guest in one two three; do "$bothy" rm -f $guest; done
+umount "$shared"
 
 # Whoever started it, and whoever owns it, may die.
 run 0 'another' -- "$bothy" run -d --name lost --network none bb sleep 1000
