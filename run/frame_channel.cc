@@ -108,7 +108,7 @@ void FrameChannel::write() {
           return self->write();
         }
         if (self->finishing_) {
-          return self->close();
+          return self->lost();
         }
         if (const auto drained = self->hooks_.drained) {
           drained();
@@ -118,8 +118,13 @@ void FrameChannel::write() {
 
 void FrameChannel::finish() {
   finishing_ = true;
-  if (sending_.empty()) {
-    close();
+  if (!sending_.empty() || !socket_.is_open()) {
+    return;
+  }
+  const auto closed = std::exchange(hooks_, {}).closed;
+  close();
+  if (closed) {
+    boost::asio::post(socket_.get_executor(), closed);  // not from within a caller
   }
 }
 

@@ -41,7 +41,8 @@ class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
  public:
   struct Hooks {
     std::function<void(const FrameView&)> frame;
-    std::function<void()> closed;   // by the other side, or an error; once, and the last call
+    // By the other side, by an error or after finish(); once, and the last call.
+    std::function<void()> closed;
     std::function<void()> drained;  // all that was to be sent has been
   };
 

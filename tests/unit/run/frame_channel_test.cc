@@ -6,6 +6,7 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
+#include <vector>
 
 #include "tests/support/catch.h"
 
@@ -97,6 +98,27 @@ TEST_CASE("The other side's end is told once") {
   f.run();
   f.run();
   CHECK(f.closed == 1);
+}
+
+TEST_CASE("One that finishes itself is told its end too, once, when all is sent") {
+  Fixture f;
+  f.channel->finish();
+  CHECK(f.closed == 0);  // not from within
+  f.run();
+  CHECK(f.closed == 1);
+
+  Fixture busy;
+  busy.channel->send_text(1, 0, std::string(1'000'000, 'x'));
+  busy.channel->finish();
+  busy.run();
+  CHECK(busy.closed == 0);
+  std::vector<char> heard(100'000);
+  for (ssize_t count = 1; count > 0;) {
+    count = ::read(busy.other.get(), heard.data(), heard.size());
+    busy.run();
+  }
+  busy.run();
+  CHECK(busy.closed == 1);
 }
 
 }  // namespace bothy::run
