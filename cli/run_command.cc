@@ -109,7 +109,7 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
 }
 
 Result<int> run_detached(const run::Started& started) {
-  BOTHY_TRY(const auto answer, run::ask(started.socket.get(), {{"verb", "started"}}));
+  BOTHY_TRY(const auto answer, run::hear(started.socket.get()));
   const auto& object = answer.as_object();
   const auto& error = object.at("error").as_string();
   if (!error.empty()) {

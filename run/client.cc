@@ -297,6 +297,10 @@ Result<UniqueFd> connect(const Instance& instance) {
 Result<json::value> ask(int socket, const json::object& request) {
   const std::string text = json::serialize(request);
   BOTHY_TRY(send_all(socket, frame_of(kRequest, std::as_bytes(std::span(text)))));
+  return hear(socket);
+}
+
+Result<json::value> hear(int socket) {
   agent::Frame frame{};
   BOTHY_TRY(receive_all(socket, std::as_writable_bytes(std::span(&frame, 1))));
   if (frame.type != kAnswer || frame.length > agent::kMaxFrame) {

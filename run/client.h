@@ -15,6 +15,9 @@ namespace bothy::run {
 // Connects to an instance's owner. kNotFound, with its state, when nothing runs.
 [[nodiscard]] Result<UniqueFd> connect(const Instance& instance);
 
+// Waits for an answer.
+[[nodiscard]] Result<boost::json::value> hear(int socket);
+
 // Sends a request and gives the answer; waits for it.
 [[nodiscard]] Result<boost::json::value> ask(int socket, const boost::json::object& request);
 

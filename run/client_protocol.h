@@ -1,10 +1,13 @@
 // How an instance's owner is asked for things over its `api` socket: frames as of
 // guest/protocol/agent.h, whose `process` has no meaning here but in kOutput.
 //
-// A client's first frame is a kRequest: {"verb": "...", ...}. The owner answers with one kAnswer,
-// {"ok": true, "result": ...} or {"ok": false, "error": "..."}. After an `attach`, and an `exec`
-// that isn't detached, the rest of the conversation is the process's: input and sizes to it, output
-// and its end from it.
+// A detached instance's starter needs no request: it gets one kAnswer when its process has started,
+// or can't be: {"code": ..., "error": "..."}. One that isn't detached is as if after an `attach`.
+//
+// Any other client's first frame is a kRequest: {"verb": "...", ...}. The owner answers with one
+// kAnswer, {"ok": true, "result": ...} or {"ok": false, "error": "..."}. After an `attach`, and an
+// `exec` that isn't detached, the rest of the conversation is the process's: input and sizes to it,
+// output and its end from it.
 #pragma once
 
 #include <cstdint>

@@ -38,11 +38,8 @@ class ClientSession final : public Listener, public std::enable_shared_from_this
   ~ClientSession() override;
 
   void start();
-  // One that needn't ask: attached from the start.
-  void adopt(std::uint32_t process, std::shared_ptr<Workload> workload) {
-    asked_ = true;
-    attach(process, std::move(workload));
-  }
+  // Of one who needn't ask: what it is to be told is known.
+  void expect_no_request() noexcept { asked_ = true; }
   void answer(boost::json::value result);
   void tell_timeline(const std::string& text);
   void refuse(const std::string& error);

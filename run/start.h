@@ -15,7 +15,7 @@ struct Started {
   Instance instance;
   Settings settings;
   Timeline timeline;  // until its owner was there
-  UniqueFd socket;    // to its owner: attached, or, of a detached one, to be asked with
+  UniqueFd socket;    // to its owner: attached, or, of a detached one, where it says that it runs
 };
 
 // The process that calls must have one thread. Its owner is a child in a session of its own, which

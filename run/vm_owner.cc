@@ -81,9 +81,12 @@ int VmOwner::run() {
   run_.timeline.mark("owner begins");
   watch_signals();
   if (run_.client) {
-    add_client(std::move(run_.client));
-    if (!run_.options.detach) {
-      (*sessions_.begin())->adopt(0, first_);
+    const Session starter = add_client(std::move(run_.client));
+    starter->expect_no_request();
+    if (run_.options.detach) {
+      waiting_for_first_.insert(starter);
+    } else {
+      starter->attach(0, first_);
     }
   }
   auto built = build();
@@ -140,11 +143,12 @@ void VmOwner::accept_clients() {
                         });
 }
 
-void VmOwner::add_client(UniqueFd socket) {
+VmOwner::Session VmOwner::add_client(UniqueFd socket) {
   ClientRequests& requests = *this;
   const auto session = std::make_shared<ClientSession>(control_, std::move(socket), requests);
   sessions_.insert(session);
   session->start();
+  return session;
 }
 
 GuestLink::Hooks VmOwner::link_hooks() {
@@ -335,9 +339,6 @@ void VmOwner::leave() {
   link_.reset();
   state_.status = Status::kExited;
   state_.finished = now();
-  for (const Session& session : std::exchange(waiting_for_end_, {})) {
-    session->answer(state_.exit_code);
-  }
   if (run_.settings.remove_at_end) {
     api_.reset();
     static_cast<void>(run_.instances.remove(run_.created.instance));
@@ -347,8 +348,13 @@ void VmOwner::leave() {
     run_.created.claim.reset();
   }
   run_.timeline.mark("the instance is written, or removed");
+  for (const Session& session : std::exchange(waiting_for_end_, {})) {
+    session->answer(state_.exit_code);
+  }
   for (const Session& session : sessions_) {
-    session->tell_timeline(run_.timeline.text());
+    if (session->workload()) {
+      session->tell_timeline(run_.timeline.text());
+    }
   }
   flush_clients();
 }

@@ -48,7 +48,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   void watch_signals();
   void watch_timeout();
   void accept_clients();
-  void add_client(UniqueFd socket);
+  Session add_client(UniqueFd socket);
 
   void on_started(std::uint32_t process);
   void on_not_started(std::uint32_t process, int error_number, const std::string& words);

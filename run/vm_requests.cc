@@ -9,7 +9,11 @@
 namespace bothy::run {
 namespace json = boost::json;
 
+// All of these may come after the end, while clients are still told of it.
 void VmOwner::on_request(const Session& session, const json::object& request) {
+  if (state_.status == Status::kExited) {
+    return session->refuse("it has ended");
+  }
   auto served = serve(session, request);
   if (!served) {
     return session->refuse(served.error().context);
@@ -28,13 +32,6 @@ Result<std::optional<json::value>> VmOwner::serve(const Session& session,
   if (verb == "attach") {
     session->answer(nullptr);
     session->attach(0, first_);
-    return later;
-  }
-  if (verb == "started") {
-    waiting_for_first_.insert(session);
-    if (started_told_) {
-      tell_started(state_.error);
-    }
     return later;
   }
   if (verb == "wait" || verb == "stop") {
@@ -135,11 +132,15 @@ void VmOwner::tell_statistics(const agent::Statistics& statistics) {
 }
 
 void VmOwner::on_resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) {
-  link_->resize(process, columns, rows);
+  if (link_) {
+    link_->resize(process, columns, rows);
+  }
 }
 
 void VmOwner::on_signal(std::uint32_t process, int signal) {
-  link_->signal(process, signal);
+  if (link_) {
+    link_->signal(process, signal);
+  }
 }
 
 void VmOwner::on_gone(const Session& session) {
