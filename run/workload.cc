@@ -116,7 +116,6 @@ void Workload::write() {
         if (error) {
           self->input_ended_ = true;  // it reads no more
           self->incoming_.clear();
-          return;
         }
         if (std::exchange(self->input_full_, false)) {
           for (Listener* listener : std::vector(self->listeners_.begin(), self->listeners_.end())) {

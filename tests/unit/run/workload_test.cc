@@ -136,6 +136,20 @@ TEST_CASE("Too much input at once is told, and room for more is told too") {
   CHECK(f.listener.rooms == 1);
 }
 
+TEST_CASE("A process that reads no more has room for any input") {
+  Workload::Setup setup;
+  setup.input = true;
+  Fixture f(setup);
+  CHECK_FALSE(f.workload->input(bytes(std::string(1'000'000, 'x'))));
+  UniqueFd input = f.open(0);
+  f.run();
+  CHECK(f.listener.rooms == 0);
+  input.reset();
+  f.run();
+  CHECK(f.listener.rooms == 1);
+  CHECK(f.workload->input(bytes("more")));
+}
+
 TEST_CASE("A stream that nobody asked for is closed") {
   Fixture f;
   const UniqueFd input = f.open(0);
