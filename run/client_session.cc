@@ -37,6 +37,10 @@ void ClientSession::start() {
   };
   hooks.closed = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
+      // The first process can be attached to again, and any other has nobody else to hear.
+      if (self->workload_ && self->process_ != 0) {
+        self->workload_->end_input();
+      }
       self->detach();
       self->requests_.on_gone(self);
     }
