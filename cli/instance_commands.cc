@@ -93,7 +93,7 @@ Result<int> exec(const Request& request, const run::Instances& instances) {
   if (request.detach) {
     return exit_status::kSuccess;
   }
-  return talk(socket, {request.process.interactive, request.process.terminal, true});
+  return talk(socket, {request.process.interactive, request.process.terminal, true, {}});
 }
 
 Result<int> attach(const Request& request, const run::Instances& instances) {
@@ -101,7 +101,7 @@ Result<int> attach(const Request& request, const run::Instances& instances) {
   BOTHY_TRY(const run::Settings settings, instance.settings());
   BOTHY_TRY(const UniqueFd socket, run::connect(instance));
   BOTHY_TRY(run::ask(socket.get(), {{"verb", "attach"}}));
-  return talk(socket, {!request.no_stdin, settings.terminal, true});
+  return talk(socket, {!request.no_stdin, settings.terminal, true, instance.api_path()});
 }
 
 Result<int> ps(const Request& request, const run::Instances& instances) {

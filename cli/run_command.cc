@@ -135,6 +135,7 @@ Result<int> run_it(const run::RunOptions& options) {
   run::Conversation conversation;
   conversation.input = options.process.interactive;
   conversation.terminal = options.process.terminal;
+  conversation.api = started->instance.api_path();
   BOTHY_TRY(const run::Outcome outcome, run::converse(started->socket, conversation));
   if (options.trace) {
     started->timeline.append(outcome.timeline);

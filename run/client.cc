@@ -9,8 +9,10 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <optional>
@@ -32,6 +34,9 @@ constexpr std::size_t kPiece = 32 * 1024;
 constexpr std::size_t kMostUnsent = 128 * 1024;
 constexpr char kCtrlP = 0x10;
 constexpr char kCtrlQ = 0x11;
+// SIGINT or SIGTERM this often, each soon after the one before: the process doesn't heed them.
+constexpr int kInsistence = 3;
+constexpr std::chrono::seconds kInARow{3};
 
 std::vector<std::byte> frame_of(std::uint16_t type, std::span<const std::byte> bytes) {
   const agent::Frame frame{static_cast<std::uint32_t>(bytes.size()), type, 0, 0};
@@ -39,6 +44,17 @@ std::vector<std::byte> frame_of(std::uint16_t type, std::span<const std::byte> b
   std::memcpy(whole.data(), &frame, sizeof(frame));
   std::ranges::copy(bytes, whole.begin() + sizeof(frame));
   return whole;
+}
+
+Result<void> send_all(int socket, std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (count < 0 && errno != EINTR) {
+      return errno_error("can't ask its owner");
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+  return success();
 }
 
 bool write_out(int fd, std::span<const std::byte> bytes) noexcept {
@@ -94,6 +110,8 @@ class Talk {
   void send_size();
   void read_stdin();
   void on_signal();
+  [[nodiscard]] bool insists(int signal);
+  void kill(int signal);
   bool on_socket();  // false at its end
   void on_frame(const agent::Frame& frame, std::span<const std::byte> bytes);
   [[nodiscard]] bool leaves(std::span<const char> typed);
@@ -106,8 +124,11 @@ class Talk {
   std::vector<std::byte> received_;
   std::optional<Outcome> outcome_;
   bool reading_ = true;  // stdin
-  bool detached_ = false;
+  bool left_ = false;
   bool after_ctrl_p_ = false;
+  int asked_ = 0;  // to end, in a row
+  std::chrono::steady_clock::time_point asked_last_;
+  UniqueFd killer_;  // the connection by which it is to be killed
 };
 
 Result<Outcome> Talk::run() {
@@ -119,7 +140,7 @@ Result<Outcome> Talk::run() {
   if (conversation_.terminal) {
     send_size();
   }
-  while (!detached_) {
+  while (!left_) {
     const bool more = unsent_.size() < kMostUnsent;
     std::array<pollfd, 3> waits{{
         {socket_, static_cast<short>(POLLIN | (unsent_.empty() ? 0 : POLLOUT)), 0},
@@ -139,9 +160,6 @@ Result<Outcome> Talk::run() {
     if ((waits[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !on_socket()) {
       break;
     }
-  }
-  if (detached_) {
-    return Outcome{kDetached, {}, {}};
   }
   if (!outcome_) {
     return make_error(ErrorCode::kSystem, "the process that ran it has died");
@@ -200,7 +218,8 @@ void Talk::read_stdin() {
   }
   const auto typed = std::span(piece).first(static_cast<std::size_t>(count));
   if (terminal_ && leaves(typed)) {
-    detached_ = true;
+    left_ = true;
+    outcome_ = Outcome{kDetached, {}, {}};
     return;
   }
   send(kInput, std::as_bytes(typed));
@@ -215,8 +234,35 @@ void Talk::on_signal() {
       continue;
     }
     const std::int32_t number = signal;
-    send(kSignal, std::as_bytes(std::span(&number, 1)));
+    if (insists(signal)) {
+      kill(signal);
+    } else {
+      send(kSignal, std::as_bytes(std::span(&number, 1)));
+    }
   }
+}
+
+bool Talk::insists(int signal) {
+  if (signal != SIGINT && signal != SIGTERM) {
+    return false;
+  }
+  const auto now = std::chrono::steady_clock::now();
+  asked_ = now - std::exchange(asked_last_, now) <= kInARow ? asked_ + 1 : 1;
+  return asked_ >= kInsistence;
+}
+
+// By a connection of its own, since what has been sent here may never be read.
+void Talk::kill(int signal) {
+  if (auto socket = connect_unix(conversation_.api); socket && !killer_) {
+    killer_ = std::move(socket).value();
+    const auto text = json::serialize(json::object{{"verb", "stop"}, {"timeout", 0}});
+    const auto frame = frame_of(kRequest, std::as_bytes(std::span(text)));
+    if (send_all(killer_.get(), frame)) {
+      return;
+    }
+  }
+  left_ = true;
+  outcome_ = Outcome{128 + signal, "it doesn't heed signals, and was left alone", {}};
 }
 
 bool Talk::on_socket() {
@@ -256,17 +302,6 @@ void Talk::on_frame(const agent::Frame& frame, std::span<const std::byte> bytes)
   } else if (frame.type == kTimeline && outcome_) {
     outcome_->timeline.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   }
-}
-
-Result<void> send_all(int socket, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno != EINTR) {
-      return errno_error("can't ask its owner");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  }
-  return success();
 }
 
 Result<void> receive_all(int socket, std::span<std::byte> bytes) {

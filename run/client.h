@@ -25,6 +25,9 @@ struct Conversation {
   bool input = false;     // stdin goes to the process
   bool terminal = false;  // the process has a terminal, and so may we
   bool signals = true;    // those that would end us go to the process
+  // What the third SIGINT or SIGTERM in a row is for: the api socket where its owner is asked to
+  // kill it. Without, and at the fourth, we leave it alone and end as of that signal.
+  std::string api;
 };
 
 // The size of the terminal that we have, if any, into a process's options.

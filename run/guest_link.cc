@@ -11,6 +11,8 @@
 namespace bothy::run {
 namespace {
 
+constexpr std::size_t kMostEarlySignals = 32;
+
 std::string words_of(std::string_view text) {
   std::string words;
   for (const char c : text.substr(0, 1024)) {
@@ -83,9 +85,10 @@ void GuestLink::on_greeting(Greeting& greeting) {
     return hooks_.stream(greeting.frame.process, greeting.value, std::move(fd));
   }
   // One control stream, of a version that is spoken here; any other is closed.
-  if (greeting.frame.type != agent::kHello || control_ || greeting.value != agent::kVersion) {
+  if (greeting.frame.type != agent::kHello || spoke_ || greeting.value != agent::kVersion) {
     return;
   }
+  spoke_ = true;
   control_ = std::make_shared<FrameChannel>(executor_, std::move(fd));
   FrameChannel::Hooks hooks;
   hooks.frame = [this](const FrameView& frame) { on_frame(frame); };
@@ -95,6 +98,9 @@ void GuestLink::on_greeting(Greeting& greeting) {
   };
   control_->start(std::move(hooks));
   hooks_.up();
+  for (const std::int32_t number : std::exchange(early_signals_, {})) {
+    signal(0, number);
+  }
 }
 
 void GuestLink::on_frame(const FrameView& frame) {
@@ -127,6 +133,9 @@ void GuestLink::start(std::uint32_t process, std::span<const std::byte> records)
 }
 
 void GuestLink::signal(std::uint32_t process, std::int32_t signal) {
+  if (!spoke_ && process == 0 && early_signals_.size() < kMostEarlySignals) {
+    early_signals_.push_back(signal);
+  }
   send(agent::kSignal, process, std::as_bytes(std::span(&signal, 1)));
 }
 

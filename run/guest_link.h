@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "guest/protocol/agent.h"
 #include "run/frame_channel.h"
@@ -41,8 +42,9 @@ class GuestLink {
   ~GuestLink();
 
   [[nodiscard]] bool is_up() const noexcept { return control_ != nullptr; }
+  [[nodiscard]] bool has_hung_up() const noexcept { return spoke_ && !control_; }
 
-  // Nothing happens without a control stream.
+  // Nothing happens without a control stream, but that signals for the first process wait for it.
   void start(std::uint32_t process, std::span<const std::byte> records);
   void signal(std::uint32_t process, std::int32_t signal);
   void resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows);
@@ -65,6 +67,8 @@ class GuestLink {
   boost::asio::posix::stream_descriptor acceptor_;
   const Hooks hooks_;
   std::shared_ptr<FrameChannel> control_;
+  bool spoke_ = false;                       // there was a control stream: there is no second
+  std::vector<std::int32_t> early_signals_;  // for the first process, from before it
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

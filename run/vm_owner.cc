@@ -176,7 +176,7 @@ GuestLink::Hooks VmOwner::link_hooks() {
   };
   hooks.statistics = [this](const agent::Statistics& statistics) { tell_statistics(statistics); };
   hooks.failed = [this](std::string words) { fail(kOwnFailure, std::move(words)); };
-  hooks.gone = [] {};  // the machine's end follows
+  hooks.gone = [this] { on_hung_up(); };
   return hooks;
 }
 
@@ -197,7 +197,7 @@ void VmOwner::watch_timeout() {
   timeout_.expires_after(*run_.options.timeout);
   timeout_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
-      fail(kTimedOut, "it was still running when its --timeout was over");
+      switch_off(kTimedOut, "it was still running when its --timeout was over");
     }
   });
 }
@@ -243,6 +243,27 @@ void VmOwner::tell_started(const std::string& error) {
   }
 }
 
+// The machine's end follows, unless the guest plays with us.
+void VmOwner::on_hung_up() {
+  for (const Session& session : std::exchange(waiting_for_statistics_, {})) {
+    session->refuse("its init has hung up");
+  }
+  if (machine_ended_ || first_->has_ended()) {
+    return;
+  }
+  grace_.expires_after(kPanicPatience);
+  grace_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      on_machine_ended({MachineEndReason::kFailed, 0, "its init hung up"});
+    }
+  });
+}
+
+void VmOwner::switch_off(int code, std::string words) {
+  switched_off_ = true;
+  fail(code, std::move(words));
+}
+
 void VmOwner::fail(int code, std::string words) {
   state_.error = words;
   first_->fail(code, std::move(words));
@@ -268,7 +289,7 @@ void VmOwner::on_first_end(const WorkloadEnd& end) {
     });
     // All that it has said is here, and what it still has goes with it, but for what its volumes
     // have yet to be told. A guest that can't be spoken to has nothing to be waited for at all.
-    if (run_.options.volumes.empty() || !link_->is_up() || end.code == kTimedOut) {
+    if (run_.options.volumes.empty() || !link_->is_up() || switched_off_) {
       on_machine_ended({});
     }
   }
@@ -297,7 +318,8 @@ void VmOwner::on_machine_ended(const MachineEnd& end) {
 
 std::string VmOwner::describe_loss(const MachineEnd& end) const {
   std::string words =
-      fmt::format("the guest ended ({}) before its process did", to_string(end.reason));
+      fmt::format("the guest ended ({}) before its process did",
+                  end.detail.empty() ? to_string(end.reason) : std::string_view(end.detail));
   const std::string lines = tail_->tail(kReportedLines);
   return lines.empty() ? words : words + "; its console's last lines:\n" + lines;
 }
@@ -322,7 +344,7 @@ void VmOwner::stop_guest(int signal, std::uint32_t seconds) {
     kill_timer_.expires_after(kPanicPatience);
     kill_timer_.async_wait([this](const boost::system::error_code& late) {
       if (!late && !first_->has_ended()) {
-        fail(128 + SIGKILL, {});  // a guest that doesn't listen is switched off
+        switch_off(128 + SIGKILL, {});  // a guest that doesn't listen
       }
     });
   });

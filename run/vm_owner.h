@@ -56,7 +56,9 @@ class VmOwner final : private MachineListener, private ClientRequests {
   void on_machine_ended(const MachineEnd& end);
   void check_done();
   void tell_started(const std::string& error);
+  void on_hung_up();
   void fail(int code, std::string words);
+  void switch_off(int code, std::string words);
   [[nodiscard]] std::string describe_loss(const MachineEnd& end) const;
   void stop_guest(int signal, std::uint32_t seconds);
   void leave();
@@ -103,6 +105,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   std::map<std::uint32_t, Session> waiting_for_start_;
   std::unique_ptr<Machine> machine_;
   bool machine_ended_ = false;
+  bool switched_off_ = false;  // its guest isn't asked to power off
 };
 
 }  // namespace bothy::run

@@ -46,6 +46,9 @@ Result<std::optional<json::value>> VmOwner::serve(const Session& session,
   }
   if (verb == "kill") {
     BOTHY_TRY(const std::uint64_t signal, fields.number("signal"));
+    if (link_->has_hung_up()) {
+      return make_error(ErrorCode::kInvalid, "its init has hung up");
+    }
     BOTHY_TRY(pause(false));
     link_->signal(0, static_cast<std::int32_t>(signal));
     return std::optional<json::value>(nullptr);
@@ -55,6 +58,10 @@ Result<std::optional<json::value>> VmOwner::serve(const Session& session,
     return std::optional<json::value>(nullptr);
   }
   if (verb == "stats") {
+    if (state_.status != Status::kRunning || !link_->is_up()) {
+      return make_error(ErrorCode::kInvalid, "it is {}, and can't be asked",
+                        to_string(state_.status));
+    }
     waiting_for_statistics_.insert(session);
     link_->ask_statistics();
     return later;
@@ -69,6 +76,9 @@ Result<std::optional<json::value>> VmOwner::serve(const Session& session,
 Result<void> VmOwner::exec(const Session& session, const json::object& request) {
   if (state_.status != Status::kRunning || first_->has_ended()) {
     return make_error(ErrorCode::kInvalid, "it is {}", to_string(state_.status));
+  }
+  if (!link_->is_up()) {
+    return make_error(ErrorCode::kInvalid, "its init has hung up");
   }
   const image::JsonFields fields(request, "the request");
   ProcessOptions options;
