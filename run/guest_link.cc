@@ -1,17 +1,21 @@
 #include "run/guest_link.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
-#include <cstring>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <ctime>
+#include <utility>
 
 namespace bothy::run {
 namespace {
 
 constexpr std::size_t kMostEarlySignals = 32;
+constexpr std::size_t kMostGreetings = 64;
+constexpr std::chrono::seconds kGreetingPatience{10};
 
 std::string words_of(std::string_view text) {
   std::string words;
@@ -26,54 +30,70 @@ std::string words_of(std::string_view text) {
 // A connection whose first frame isn't here yet. That frame is read and nothing beyond it, since
 // raw bytes may follow.
 struct GuestLink::Greeting {
-  Greeting(boost::asio::io_context& executor, int fd) : socket(executor, fd) {}
+  Greeting(boost::asio::io_context& executor, UniqueFd fd)
+      : socket(executor, fd.release()), patience(executor) {}
+  void drop() {
+    over = true;
+    boost::system::error_code ignored;
+    socket.close(ignored);
+    patience.cancel();
+  }
   boost::asio::posix::stream_descriptor socket;
+  boost::asio::steady_timer patience;
   agent::Frame frame{};
   std::uint32_t value = 0;
+  bool over = false;  // dropped or greeted: its link may be gone
 };
 
 Result<std::unique_ptr<GuestLink>> GuestLink::listen(boost::asio::io_context& executor,
                                                      const std::string& vsock, Hooks hooks) {
   BOTHY_TRY(UnixListener listener,
             UnixListener::bind("vsock", fmt::format("{}_{}", vsock, agent::kPort)));
-  std::unique_ptr<GuestLink> link(new GuestLink(executor, std::move(listener), std::move(hooks)));
-  link->accept();
-  return link;
+  return std::unique_ptr<GuestLink>(
+      new GuestLink(executor, std::move(listener), std::move(hooks)));
 }
 
 GuestLink::GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks)
     : executor_(executor),
-      listener_(std::move(listener)),
-      acceptor_(executor, ::dup(listener_.fd())),
-      hooks_(std::move(hooks)) {}
+      hooks_(std::move(hooks)),
+      acceptor_(executor, std::move(listener),
+                [this](UniqueFd connection) { greet(std::move(connection)); }) {}
 
 GuestLink::~GuestLink() {
-  *alive_ = false;
+  for (const auto& greeting : greetings_) {
+    greeting->drop();
+  }
   if (control_) {
     control_->close();
   }
 }
 
-void GuestLink::accept() {
-  acceptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                       [this, alive = alive_](const boost::system::error_code& error) {
-                         if (error || !*alive) {
-                           return;
-                         }
-                         if (UniqueFd fd = listener_.accept()) {
-                           greet(std::make_shared<Greeting>(executor_, fd.release()));
-                         }
-                         accept();
-                       });
-}
-
-void GuestLink::greet(const std::shared_ptr<Greeting>& greeting) {
+// Any process of the guest can connect: those that say nothing may be few, and not for long.
+void GuestLink::greet(UniqueFd connection) {
+  if (greetings_.size() == kMostGreetings) {
+    greetings_.front()->drop();
+    greetings_.pop_front();
+  }
+  const auto greeting = std::make_shared<Greeting>(executor_, std::move(connection));
+  greetings_.push_back(greeting);
+  greeting->patience.expires_after(kGreetingPatience);
+  greeting->patience.async_wait([this, greeting](const boost::system::error_code& error) {
+    if (!error && !greeting->over) {
+      greeting->drop();
+      std::erase(greetings_, greeting);
+    }
+  });
   const std::array buffers{boost::asio::buffer(&greeting->frame, sizeof(greeting->frame)),
                            boost::asio::buffer(&greeting->value, sizeof(greeting->value))};
   boost::asio::async_read(
       greeting->socket, buffers,
-      [this, alive = alive_, greeting](const boost::system::error_code& error, std::size_t) {
-        if (!error && *alive && greeting->frame.length == sizeof(greeting->value)) {
+      [this, greeting](const boost::system::error_code& error, std::size_t) {
+        if (std::exchange(greeting->over, true)) {
+          return;
+        }
+        greeting->patience.cancel();
+        std::erase(greetings_, greeting);
+        if (!error && greeting->frame.length == sizeof(greeting->value)) {
           on_greeting(*greeting);
         }
       });

@@ -2,8 +2,8 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "guest/protocol/agent.h"
+#include "run/acceptor.h"
 #include "run/frame_channel.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unix_listener.h"
@@ -56,20 +57,18 @@ class GuestLink {
   struct Greeting;
 
   GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks);
-  void accept();
-  void greet(const std::shared_ptr<Greeting>& greeting);
+  void greet(UniqueFd connection);
   void on_greeting(Greeting& greeting);
   void on_frame(const FrameView& frame);
   void send(std::uint16_t type, std::uint32_t process, std::span<const std::byte> bytes = {});
 
   boost::asio::io_context& executor_;
-  UnixListener listener_;
-  boost::asio::posix::stream_descriptor acceptor_;
   const Hooks hooks_;
+  Acceptor acceptor_;
+  std::deque<std::shared_ptr<Greeting>> greetings_;  // the oldest first
   std::shared_ptr<FrameChannel> control_;
   bool spoke_ = false;                       // there was a control stream: there is no second
   std::vector<std::int32_t> early_signals_;  // for the first process, from before it
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace bothy::run

@@ -124,23 +124,9 @@ Result<void> VmOwner::build() {
 
 Result<void> VmOwner::open_api() {
   BOTHY_TRY(UnixListener listener, UnixListener::bind("api", run_.created.instance.api_path()));
-  api_.emplace(std::move(listener));
-  acceptor_.emplace(control_, ::dup(api_->fd()));
-  accept_clients();
+  api_.emplace(control_, std::move(listener),
+               [this](UniqueFd socket) { add_client(std::move(socket)); });
   return success();
-}
-
-void VmOwner::accept_clients() {
-  acceptor_->async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                        [this](const boost::system::error_code& error) {
-                          if (error) {
-                            return;
-                          }
-                          if (UniqueFd socket = api_->accept()) {
-                            add_client(std::move(socket));
-                          }
-                          accept_clients();
-                        });
 }
 
 VmOwner::Session VmOwner::add_client(UniqueFd socket) {
@@ -357,7 +343,6 @@ void VmOwner::leave() {
     machine_->stop();
   }
   console_executor_.stop();
-  acceptor_.reset();
   link_.reset();
   state_.status = Status::kExited;
   state_.finished = now();

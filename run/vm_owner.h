@@ -3,7 +3,6 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <map>
@@ -15,13 +14,13 @@
 
 #include "devices/backend/character_backend.h"
 #include "devices/backend/console_tail.h"
+#include "run/acceptor.h"
 #include "run/client_session.h"
 #include "run/guest_link.h"
 #include "run/log_file.h"
 #include "run/owner.h"
 #include "run/workload.h"
 #include "vmm/base/executor.h"
-#include "vmm/base/unix_listener.h"
 #include "vmm/machine/machine.h"
 
 namespace bothy::run {
@@ -47,7 +46,6 @@ class VmOwner final : private MachineListener, private ClientRequests {
   [[nodiscard]] GuestLink::Hooks link_hooks();
   void watch_signals();
   void watch_timeout();
-  void accept_clients();
   Session add_client(UniqueFd socket);
 
   void on_started(std::uint32_t process);
@@ -92,8 +90,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   std::optional<ConsoleTail> tail_;
   std::optional<LogFile> log_;
   std::unique_ptr<GuestLink> link_;
-  std::optional<UnixListener> api_;
-  std::optional<boost::asio::posix::stream_descriptor> acceptor_;
+  std::optional<Acceptor> api_;
   std::shared_ptr<Workload> first_;
   std::map<std::uint32_t, std::shared_ptr<Workload>> further_;
   std::uint32_t next_process_ = 1;
