@@ -7,7 +7,9 @@
 
 #include <array>
 #include <csignal>
+#include <cstdlib>
 #include <ctime>
+#include <filesystem>
 
 #include "image/disk_builder.h"
 #include "image/files.h"
@@ -86,6 +88,24 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
   return success();
 }
 
+// The owner works in "/", so what it opens later is named in full.
+void name_in_full(std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::absolute(path, error);
+  if (!error) {
+    path = whole;
+  }
+}
+
+void name_in_full(const char* variable) {
+  const char* value = std::getenv(variable);
+  if (value != nullptr && *value != '\0') {
+    std::string path = value;
+    name_in_full(path);
+    ::setenv(variable, path.c_str(), 1);
+  }
+}
+
 // In the child: nothing of the caller's is left but what `run` holds.
 [[noreturn]] void become_owner(OwnedRun run) {
   ::setsid();
@@ -98,6 +118,7 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
   ::dup2(nothing.get(), STDIN_FILENO);
   ::dup2(nothing.get(), STDOUT_FILENO);
   ::dup2(words ? words.get() : nothing.get(), STDERR_FILENO);
+  name_in_full("BOTHY_VIRTIOFSD");
   [[maybe_unused]] const int moved = ::chdir("/");
   ::_exit(run_owner(std::move(run)));
 }
@@ -116,6 +137,8 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   if (options.kernel.empty()) {
     BOTHY_TRY(options.kernel, find_kernel());
   }
+  name_in_full(options.kernel);
+  name_in_full(disk.path);
   BOTHY_TRY(Instances instances, Instances::locate());
   BOTHY_TRY(const ProcessSpec probe, first_process(options, details.config));
   Settings settings = settings_of(options, image, details.config, probe);
