@@ -106,6 +106,19 @@ void name_in_full(const char* variable) {
   }
 }
 
+// Whoever waits for the end of a pipe, or for a lock, of the caller's isn't to wait for the instance.
+// All of ours are close-on-exec.
+void close_callers_files() {
+  const auto numbers = image::list_directory("/proc/self/fd");
+  for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {
+    const int fd = std::atoi(text.c_str());
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) {
+      ::close(fd);
+    }
+  }
+}
+
 // In the child: nothing of the caller's is left but what `run` holds.
 [[noreturn]] void become_owner(OwnedRun run) {
   ::setsid();
@@ -118,6 +131,7 @@ void name_in_full(const char* variable) {
   ::dup2(nothing.get(), STDIN_FILENO);
   ::dup2(nothing.get(), STDOUT_FILENO);
   ::dup2(words ? words.get() : nothing.get(), STDERR_FILENO);
+  close_callers_files();
   name_in_full("BOTHY_VIRTIOFSD");
   [[maybe_unused]] const int moved = ::chdir("/");
   ::_exit(run_owner(std::move(run)));
