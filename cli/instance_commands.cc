@@ -190,7 +190,11 @@ Result<void> stop_one(const Request& request, const run::Instance& instance) {
 
 Result<void> remove_one(const Request& request, const run::Instances& instances,
                         const run::Instance& instance) {
-  BOTHY_TRY(const ShownInstance shown, look_at(instance));
+  const auto seen = look_at(instance);
+  if (!seen && !instance.has_owner()) {
+    return instances.remove(instance);  // half-made, or damaged
+  }
+  BOTHY_TRY(const ShownInstance shown, seen);
   const bool ended =
       shown.state.status == run::Status::kExited || shown.state.status == run::Status::kLost;
   if (!ended && !request.force) {
@@ -200,8 +204,7 @@ Result<void> remove_one(const Request& request, const run::Instances& instances,
   if (!ended) {
     BOTHY_TRY(tell(instance, {{"verb", "stop"}, {"timeout", 0}}));
   }
-  // One that was to be removed at its end may have gone by itself.
-  return instance.settings() ? instances.remove(instance) : success();
+  return instances.remove(instance);
 }
 
 // The exit code of one that has ended, or ends meanwhile.

@@ -6,23 +6,35 @@
 namespace bothy::image {
 namespace {
 
-Result<boost::json::value> parse_any(std::string_view text, std::string_view what) {
+Result<boost::json::value> parse_any(std::string_view text, std::string_view what,
+                                     const boost::json::parse_options& options = {}) {
   boost::system::error_code code;
-  auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), code);
+  auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), code, {},
+                                  options);
   if (code) {
     return make_error(ErrorCode::kBadImage, "{} is no JSON", what);
   }
   return value;
 }
 
-}  // namespace
-
-Result<boost::json::object> parse_object(std::string_view text, std::string_view what) {
-  BOTHY_TRY(auto value, parse_any(text, what));
+Result<boost::json::object> object_of(Result<boost::json::value> parsed, std::string_view what) {
+  BOTHY_TRY(auto value, std::move(parsed));
   if (!value.is_object()) {
     return make_error(ErrorCode::kBadImage, "{} is no JSON object", what);
   }
   return std::move(value.get_object());
+}
+
+}  // namespace
+
+Result<boost::json::object> parse_object(std::string_view text, std::string_view what) {
+  return object_of(parse_any(text, what), what);
+}
+
+Result<boost::json::object> parse_own_object(std::string_view text, std::string_view what) {
+  boost::json::parse_options options;
+  options.allow_invalid_utf8 = true;
+  return object_of(parse_any(text, what, options), what);
 }
 
 Result<boost::json::array> parse_array(std::string_view text, std::string_view what) {

@@ -16,6 +16,9 @@ namespace bothy::image {
 // An object; `what` names the document in errors, which are all kBadImage.
 [[nodiscard]] Result<boost::json::object> parse_object(std::string_view text,
                                                        std::string_view what);
+// One that bothy wrote: text in it may be any bytes, as arguments and names of files are.
+[[nodiscard]] Result<boost::json::object> parse_own_object(std::string_view text,
+                                                           std::string_view what);
 [[nodiscard]] Result<boost::json::array> parse_array(std::string_view text, std::string_view what);
 
 // Reads members of one object, which outlives it.

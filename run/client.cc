@@ -343,7 +343,7 @@ Result<json::value> hear(int socket) {
   }
   std::string answer(frame.length, '\0');
   BOTHY_TRY(receive_all(socket, std::as_writable_bytes(std::span(answer))));
-  BOTHY_TRY(const json::object object, image::parse_object(answer, "the answer"));
+  BOTHY_TRY(const json::object object, image::parse_own_object(answer, "the answer"));
   const json::value* ok = object.if_contains("ok");
   if (ok == nullptr || !ok->is_bool() || !ok->get_bool()) {
     const image::JsonFields fields(object, "the answer");

@@ -16,7 +16,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint64_t kLongestFile = 4U << 20U;
+constexpr std::uint64_t kLongestFile = 64U << 20U;  // an image's labels alone may be megabytes
 constexpr std::array<std::string_view, 5> kStatuses{"created", "running", "paused", "exited",
                                                     "lost"};
 
@@ -32,6 +32,16 @@ std::int64_t whole(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   boost::system::error_code error;
   return value == nullptr ? 0 : value->to_number<std::int64_t>(error);
+}
+
+// Whole or not at all.
+Result<void> write_whole(const std::string& path, const std::string& text) {
+  const std::string fresh = path + ".new";
+  {
+    BOTHY_TRY(const UniqueFd fd, image::open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
+  }
+  return image::rename_file(fresh, path);
 }
 
 }  // namespace
@@ -61,7 +71,7 @@ std::string Settings::json() const {
 }
 
 Result<Settings> Settings::parse(std::string_view text) {
-  BOTHY_TRY(const json::object object, image::parse_object(text, "settings"));
+  BOTHY_TRY(const json::object object, image::parse_own_object(text, "settings"));
   const image::JsonFields fields(object, "settings");
   Settings settings;
   BOTHY_TRY(settings.id, fields.text("id"));
@@ -90,7 +100,7 @@ std::string State::json() const {
 }
 
 Result<State> State::parse(std::string_view text) {
-  BOTHY_TRY(const json::object object, image::parse_object(text, "state"));
+  BOTHY_TRY(const json::object object, image::parse_own_object(text, "state"));
   const image::JsonFields fields(object, "state");
   State state;
   BOTHY_TRY(const std::string status, fields.text("status"));
@@ -127,14 +137,12 @@ Result<State> Instance::state() const {
   return state;
 }
 
+Result<void> Instance::write_settings(const Settings& settings) const {
+  return write_whole(at("settings"), settings.json());
+}
+
 Result<void> Instance::write_state(const State& state) const {
-  const std::string fresh = at("state.new");
-  {
-    BOTHY_TRY(const UniqueFd fd, image::open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    const std::string text = state.json();
-    BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
-  }
-  return image::rename_file(fresh, at("state"));
+  return write_whole(at("state"), state.json());
 }
 
 Result<UniqueFd> Instance::claim() const {

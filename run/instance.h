@@ -74,6 +74,7 @@ class Instance {
   [[nodiscard]] std::string log_path() const { return at("log"); }
 
   [[nodiscard]] Result<Settings> settings() const;
+  [[nodiscard]] Result<void> write_settings(const Settings& settings) const;
   // With kLost for one whose owner has died.
   [[nodiscard]] Result<State> state() const;
   [[nodiscard]] Result<void> write_state(const State& state) const;

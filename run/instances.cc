@@ -55,6 +55,24 @@ Result<void> make_private(const std::string& path) {
   return success();
 }
 
+// What a link says; empty for none.
+std::string target_of(const std::string& link) {
+  std::array<char, 64> target{};
+  const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
+  return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
+}
+
+// Its directory, with what each instance has. Gives the owner's claim.
+Result<UniqueFd> begin(const Instance& instance, const Settings& settings) {
+  BOTHY_TRY(image::make_directories(instance.directory()));
+  BOTHY_TRY(UniqueFd claim, instance.claim());
+  BOTHY_TRY(instance.write_settings(settings));
+  State state;
+  state.owner = ::getpid();
+  BOTHY_TRY(instance.write_state(state));
+  return claim;
+}
+
 }  // namespace
 
 Result<Instances> Instances::locate() {
@@ -93,49 +111,46 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
                       printable(settings.name));
   }
   Instance instance(all() + "/" + settings.id);
-  BOTHY_TRY(image::make_directories(instance.directory()));
-  BOTHY_TRY(UniqueFd claim, instance.claim());
+  auto claim = begin(instance, settings);
+  // The name comes last: it stands for something whole.
+  auto named = claim ? take_name(settings) : Result<void>(claim.error());
+  if (!named) {
+    image::remove_tree(instance.directory());
+    return std::move(named).error();
+  }
+  return Created{std::move(instance), std::move(claim).value()};
+}
+
+Result<void> Instances::take_name(const Settings& settings) const {
   const std::string link = names() + "/" + settings.name;
   while (::symlink(settings.id.c_str(), link.c_str()) != 0) {
-    const int reason = errno;
+    if (errno != EEXIST) {
+      return errno_error("can't make " + link);
+    }
     // A name whose instance is gone was left by somebody who was killed in remove().
-    std::array<char, 64> target{};
-    const bool stale = reason == EEXIST &&
-                       ::readlink(link.c_str(), target.data(), target.size() - 1) > 0 &&
-                       !image::exists(all() + "/" + target.data());
+    const std::string owner = target_of(link);
+    const bool stale = !owner.empty() && !image::exists(all() + "/" + owner);
     if (!stale || ::unlink(link.c_str()) != 0) {
-      image::remove_tree(instance.directory());
-      if (reason == EEXIST) {
-        return make_error(ErrorCode::kBusy, "the name '{}' is in use by {}: 'bothy rm {}' frees it",
-                          settings.name, target.data(), settings.name);
-      }
-      return errno_error("can't make " + link, reason);
+      return make_error(ErrorCode::kBusy, "the name '{}' is in use by {}: 'bothy rm {}' frees it",
+                        settings.name, owner, settings.name);
     }
   }
-  const std::string path = instance.at("settings");
-  BOTHY_TRY(const UniqueFd fd, image::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0600));
-  const std::string text = settings.json();
-  BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), path));
-  State state;
-  state.owner = ::getpid();
-  BOTHY_TRY(instance.write_state(state));
-  return Created{std::move(instance), std::move(claim)};
+  return success();
 }
 
 Result<Instance> Instances::find(std::string_view text) const {
   if (is_name(text)) {
-    std::array<char, 64> id{};
-    const std::string link = names() + "/" + std::string(text);
-    if (::readlink(link.c_str(), id.data(), id.size() - 1) > 0 &&
-        image::exists(all() + "/" + id.data())) {
-      return Instance(all() + "/" + id.data());
+    const std::string id = target_of(names() + "/" + std::string(text));
+    if (!id.empty() && image::exists(all() + "/" + id)) {
+      return Instance(all() + "/" + id);
     }
   }
   std::vector<Instance> found;
-  for (Instance& instance : list()) {
-    const std::string id = instance.directory().substr(all().size() + 1);
+  // Those that can't be read too: they are to be removed.
+  const auto ids = image::list_directory(all());
+  for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     if (!text.empty() && id.starts_with(text)) {
-      found.push_back(std::move(instance));
+      found.emplace_back(all() + "/" + id);
     }
   }
   if (found.empty()) {
@@ -168,16 +183,18 @@ std::vector<Instance> Instances::list() const {
   return instances;
 }
 
+// Works without settings, which may be damaged or never have been written.
 Result<void> Instances::remove(const Instance& instance) const {
-  BOTHY_TRY(const Settings settings, instance.settings());
   image::remove_tree(instance.directory());
   if (image::exists(instance.directory())) {
     return make_error(ErrorCode::kSystem, "can't remove {}", instance.directory());
   }
-  const std::string link = names() + "/" + settings.name;
-  std::array<char, 64> id{};
-  if (::readlink(link.c_str(), id.data(), id.size() - 1) > 0 && settings.id == id.data()) {
-    ::unlink(link.c_str());
+  const auto all_names = image::list_directory(names());
+  for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
+    const std::string link = names() + "/" + name;
+    if (all() + "/" + target_of(link) == instance.directory()) {
+      ::unlink(link.c_str());
+    }
   }
   return success();
 }

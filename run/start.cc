@@ -88,6 +88,25 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
   return success();
 }
 
+// What was made for a start that came to nothing.
+class RemoveUnlessKept {
+ public:
+  RemoveUnlessKept(const Instances& instances, Instance instance)
+      : instances_(instances), instance_(std::move(instance)) {}
+  RemoveUnlessKept(const RemoveUnlessKept&) = delete;
+  RemoveUnlessKept& operator=(const RemoveUnlessKept&) = delete;
+  ~RemoveUnlessKept() {
+    if (instance_) {
+      static_cast<void>(instances_.remove(*instance_));
+    }
+  }
+  void keep() noexcept { instance_.reset(); }
+
+ private:
+  const Instances& instances_;
+  std::optional<Instance> instance_;
+};
+
 // The owner works in "/", so what it opens later is named in full.
 void name_in_full(std::string& path) {
   std::error_code error;
@@ -163,13 +182,11 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   if (options.hostname.empty()) {
     options.hostname = settings.id;
   }
-  BOTHY_TRY(ProcessSpec process, first_process(options, details.config));
+  RemoveUnlessKept unstarted(instances, created.instance);
   if (options.storage > 0) {
-    if (auto made = make_scratch(created.instance.at("scratch"), options.storage); !made) {
-      static_cast<void>(instances.remove(created.instance));
-      return std::move(made).error();
-    }
+    BOTHY_TRY(make_scratch(created.instance.at("scratch"), options.storage));
   }
+  BOTHY_TRY(ProcessSpec process, first_process(options, details.config));
   timeline.mark("instance made");
   BOTHY_TRY(SocketPair pair, SocketPair::create());
   const Instance instance = created.instance;
@@ -177,6 +194,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   if (child < 0) {
     return errno_error("can't start its owner");
   }
+  unstarted.keep();
   if (child == 0) {
     pair.ours.reset();
     become_owner(OwnedRun{std::move(options),

@@ -84,6 +84,36 @@ TEST_CASE("A directory that others can write to holds nothing of ours") {
   CHECK(Instances(directory / "run").create(settings).error().code == ErrorCode::kPermission);
 }
 
+TEST_CASE("Arguments and labels are any bytes") {
+  const test::TemporaryDirectory directory;
+  const Instances instances(directory / "run");
+  Settings settings = named("web");
+  settings.command = {"\xff\xfe", "\x01"};
+  settings.labels = {{"\x80", std::string(5U << 20U, 'x')}};
+  const auto created = instances.create(settings);
+  REQUIRE(created);
+  const auto read = created.value().instance.settings();
+  REQUIRE(read);
+  CHECK(read.value().command == settings.command);
+  CHECK(read.value().labels == settings.labels);
+}
+
+TEST_CASE("What is half-made or damaged can be found and removed, and its name with it") {
+  const test::TemporaryDirectory directory;
+  const Instances instances(directory / "run");
+  Settings settings = named("web");
+  REQUIRE(instances.create(settings));
+  std::filesystem::remove(directory / ("run/instances/" + settings.id + "/settings"));
+  CHECK(instances.list().empty());
+  for (const std::string& text : {std::string("web"), settings.id.substr(0, 6)}) {
+    INFO(text);
+    REQUIRE(instances.find(text));
+  }
+  REQUIRE(instances.remove(instances.find("web").value()));
+  CHECK(test::files_in(directory / "run/instances") == 0);
+  CHECK(test::files_in(directory / "run/names") == 0);
+}
+
 TEST_CASE("One whose owner is gone without a word is lost") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
