@@ -19,6 +19,7 @@ constexpr std::string_view kAddress = "10.0.2.15";
 constexpr std::string_view kPrefix = "24";
 constexpr std::string_view kGateway = "10.0.2.2";
 constexpr std::string_view kResolver = "10.0.2.3";
+constexpr std::uint64_t kMostConsole = 4U << 20U;  // of the console's file, which then starts anew
 
 // No console that a driver brings up: an early one shows the lines that a kernel ends with, and
 // each character of any other is an exit or two that every run would pay for.
@@ -147,16 +148,17 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process,
 }
 
 MachineConfig machine_config(const RunOptions& options, const std::string& disk,
-                             const std::string& directory) {
+                             const Instance& instance) {
   MachineConfig machine;
   machine.kernel = options.kernel;
   machine.cmdline = kKernelWords;
   machine.vcpus = options.cpus;
   machine.memory = options.memory;
   machine.console.kind = ConsoleKind::kSerial;
-  machine.console.backend = {CharacterBackendConfig::Kind::kFile, directory + "/console"};
+  machine.console.backend = {CharacterBackendConfig::Kind::kFile,
+                             instance.data_directory() + "/console", kMostConsole};
   machine.vsock = virtio::VsockConfig{};
-  machine.vsock->path = directory + "/vsock";
+  machine.vsock->path = instance.at("vsock");
   DiskConfig root;
   root.path = disk;
   root.read_only = true;
@@ -164,7 +166,7 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   machine.disks.push_back(std::move(root));
   if (options.storage > 0) {
     DiskConfig scratch;
-    scratch.path = directory + "/scratch";
+    scratch.path = instance.data_directory() + "/scratch";
     scratch.id = "scratch";
     scratch.cache = DiskCache::kUnsafe;  // it goes with the instance
     machine.disks.push_back(std::move(scratch));

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "guest/embed/config_writer.h"
+#include "run/instance.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
 #include "vmm/base/result.h"
@@ -20,9 +21,9 @@ namespace bothy::run {
 [[nodiscard]] std::string guest_config(const RunOptions& options, const ProcessSpec& process,
                                        const std::vector<std::string>& modules);
 
-// All but the kernel's initramfs; the options name a kernel. `directory` is the instance's.
+// All but the kernel's initramfs; the options name a kernel.
 [[nodiscard]] MachineConfig machine_config(const RunOptions& options, const std::string& disk,
-                                           const std::string& directory);
+                                           const Instance& instance);
 
 // bothy's own kernel: $BOTHY_KERNEL, where it was built beside this program, or where it was
 // installed. kNotFound, with what to do, when there is none.

@@ -3,10 +3,13 @@
 //   settings   what it was made with, JSON; written once, before anything runs
 //   state      how it is now, JSON; replaced whole
 //   lock       held by its owner, the process that runs it, as long as that lives
-//   log        what its first process printed (log_file.h)
 //   api        the unix socket by which its owner is asked for things (client_protocol.h)
 //
-// and whatever its kind of isolation needs. Nothing in here knows what kind that is.
+// and its directory for what may be large, which is another where the first is in memory,
+//
+//   log        what its first process printed (log_file.h)
+//
+// and either whatever its kind of isolation needs. Nothing in here knows what kind that is.
 #pragma once
 
 #include <sys/types.h>
@@ -63,15 +66,18 @@ struct State {
   [[nodiscard]] static Result<State> parse(std::string_view json);
 };
 
-// A path, and what is read from it. Any process; only the owner writes.
+// Its paths, and what is read from them. Any process; only the owner writes.
 class Instance {
  public:
-  explicit Instance(std::string directory) : directory_(std::move(directory)) {}
+  Instance(std::string directory, std::string data)
+      : directory_(std::move(directory)), data_(std::move(data)) {}
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
+  // Of what may be large: on a disk.
+  [[nodiscard]] const std::string& data_directory() const noexcept { return data_; }
   [[nodiscard]] std::string at(std::string_view file) const;
   [[nodiscard]] std::string api_path() const { return at("api"); }
-  [[nodiscard]] std::string log_path() const { return at("log"); }
+  [[nodiscard]] std::string log_path() const { return data_ + "/log"; }
 
   [[nodiscard]] Result<Settings> settings() const;
   [[nodiscard]] Result<void> write_settings(const Settings& settings) const;
@@ -85,6 +91,7 @@ class Instance {
 
  private:
   std::string directory_;
+  std::string data_;
 };
 
 }  // namespace bothy::run

@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstdlib>
+#include <optional>
 
 #include "image/files.h"
 
@@ -20,6 +22,7 @@ using image::printable;
 constexpr std::size_t kLongestRoot = 60;
 constexpr std::size_t kIdDigits = 12;
 constexpr std::size_t kLongestName = 64;
+constexpr std::string_view kBelongsTo = "belongs-to";  // of a data directory: the instance's other
 
 Result<std::string> random_id() {
   std::array<unsigned char, kIdDigits / 2> bytes{};
@@ -57,36 +60,45 @@ Result<void> make_private(const std::string& path) {
 
 // What a link says; empty for none.
 std::string target_of(const std::string& link) {
-  std::array<char, 64> target{};
+  std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
   return size > 0 ? std::string(target.data(), static_cast<std::size_t>(size)) : std::string();
 }
 
-// Its directory, with what each instance has. Gives the owner's claim.
-Result<UniqueFd> begin(const Instance& instance, const Settings& settings) {
-  BOTHY_TRY(image::make_directories(instance.directory()));
-  BOTHY_TRY(UniqueFd claim, instance.claim());
-  BOTHY_TRY(instance.write_settings(settings));
-  State state;
-  state.owner = ::getpid();
-  BOTHY_TRY(instance.write_state(state));
-  return claim;
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr ? value : "";
+}
+
+// Where a user's disk is; a relative one is to be ignored (XDG base directory specification).
+std::optional<std::string> user_data() {
+  if (const std::string state = variable("XDG_STATE_HOME"); state.starts_with('/')) {
+    return state + "/bothy";
+  }
+  if (const std::string home = variable("HOME"); home.starts_with('/')) {
+    return home + "/.local/state/bothy";
+  }
+  return std::nullopt;
 }
 
 }  // namespace
 
 Result<Instances> Instances::locate() {
   std::string root;
-  const char* given = std::getenv("BOTHY_RUN");
-  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
-  if (given != nullptr && *given != '\0') {
-    root = given;
+  std::string data;
+  const std::string runtime = variable("XDG_RUNTIME_DIR");
+  if (root = variable("BOTHY_RUN"); !root.empty()) {
+    data = root;
   } else if (::geteuid() == 0) {
     root = "/run/bothy";
-  } else if (runtime != nullptr && *runtime == '/') {
-    root = std::string(runtime) + "/bothy";
+    data = "/var/lib/bothy";
+  } else if (runtime.starts_with('/')) {
+    root = runtime + "/bothy";
   } else {
     root = fmt::format("/tmp/bothy-{}", ::geteuid());
+  }
+  if (data.empty()) {
+    data = user_data().value_or(root);
   }
   if (root.size() > kLongestRoot || root.front() != '/') {
     return make_error(
@@ -94,13 +106,48 @@ Result<Instances> Instances::locate() {
         "{} can't hold what runs: an absolute path of at most {} bytes can (BOTHY_RUN)", root,
         kLongestRoot);
   }
-  return Instances(std::move(root));
+  return Instances(std::move(root), std::move(data));
+}
+
+Result<void> Instances::make_directories() const {
+  for (const std::string& path : {root_, names(), all(), data_, all_data()}) {
+    BOTHY_TRY(make_private(path));
+  }
+  return success();
+}
+
+// Directories, with what each instance has. Gives the owner's claim.
+Result<UniqueFd> Instances::begin(const Instance& instance, const Settings& settings) const {
+  BOTHY_TRY(image::make_directories(instance.directory()));
+  BOTHY_TRY(UniqueFd claim, instance.claim());
+  if (data_ != root_) {
+    BOTHY_TRY(image::make_directories(instance.data_directory()));
+    const std::string link = fmt::format("{}/{}", instance.data_directory(), kBelongsTo);
+    if (::symlink(instance.directory().c_str(), link.c_str()) != 0) {
+      return errno_error("can't make " + link);
+    }
+  }
+  BOTHY_TRY(instance.write_settings(settings));
+  State state;
+  state.owner = ::getpid();
+  BOTHY_TRY(instance.write_state(state));
+  return claim;
+}
+
+// A restart of the host takes instances away, and leaves what is on disks.
+void Instances::sweep_data() const {
+  const auto ids = image::list_directory(all_data());
+  for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
+    const std::string data = all_data() + "/" + id;
+    const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
+    if (!directory.empty() && !image::exists(directory)) {
+      image::remove_tree(data);
+    }
+  }
 }
 
 Result<Instances::Created> Instances::create(Settings& settings) const {
-  BOTHY_TRY(make_private(root_));
-  BOTHY_TRY(make_private(names()));
-  BOTHY_TRY(make_private(all()));
+  BOTHY_TRY(make_directories());
   BOTHY_TRY(settings.id, random_id());
   if (settings.name.empty()) {
     settings.name = settings.id;
@@ -110,12 +157,14 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
                       "'{}' is no name: letters, digits, '_', '.' and '-', 64 at most",
                       printable(settings.name));
   }
-  Instance instance(all() + "/" + settings.id);
+  sweep_data();
+  Instance instance = with_id(settings.id);
   auto claim = begin(instance, settings);
   // The name comes last: it stands for something whole.
   auto named = claim ? take_name(settings) : Result<void>(claim.error());
   if (!named) {
     image::remove_tree(instance.directory());
+    image::remove_tree(instance.data_directory());
     return std::move(named).error();
   }
   return Created{std::move(instance), std::move(claim).value()};
@@ -142,7 +191,7 @@ Result<Instance> Instances::find(std::string_view text) const {
   if (is_name(text)) {
     const std::string id = target_of(names() + "/" + std::string(text));
     if (!id.empty() && image::exists(all() + "/" + id)) {
-      return Instance(all() + "/" + id);
+      return with_id(id);
     }
   }
   std::vector<Instance> found;
@@ -150,7 +199,7 @@ Result<Instance> Instances::find(std::string_view text) const {
   const auto ids = image::list_directory(all());
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     if (!text.empty() && id.starts_with(text)) {
-      found.emplace_back(all() + "/" + id);
+      found.push_back(with_id(id));
     }
   }
   if (found.empty()) {
@@ -168,7 +217,7 @@ std::vector<Instance> Instances::list() const {
   std::vector<std::pair<std::int64_t, Instance>> dated;
   if (const auto ids = image::list_directory(all())) {
     for (const std::string& id : ids.value()) {
-      Instance instance(all() + "/" + id);
+      Instance instance = with_id(id);
       // Half-made ones have no settings yet.
       if (const auto settings = instance.settings()) {
         dated.emplace_back(settings.value().created, std::move(instance));
@@ -185,9 +234,11 @@ std::vector<Instance> Instances::list() const {
 
 // Works without settings, which may be damaged or never have been written.
 Result<void> Instances::remove(const Instance& instance) const {
-  image::remove_tree(instance.directory());
-  if (image::exists(instance.directory())) {
-    return make_error(ErrorCode::kSystem, "can't remove {}", instance.directory());
+  for (const std::string& path : {instance.data_directory(), instance.directory()}) {
+    image::remove_tree(path);
+    if (image::exists(path)) {
+      return make_error(ErrorCode::kSystem, "can't remove {}", path);
+    }
   }
   const auto all_names = image::list_directory(names());
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {

@@ -1,11 +1,13 @@
 #include "run/log_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 
 #include "image/files.h"
 #include "vmm/base/log.h"
@@ -33,11 +35,31 @@ std::string_view take_word(std::string_view& line) noexcept {
   return word;
 }
 
+std::string older_than(const std::string& path) {
+  return path + ".1";
+}
+
+bool is_same(const UniqueFd& one, const UniqueFd& other) noexcept {
+  struct stat first {};
+  struct stat second {};
+  return ::fstat(one.get(), &first) == 0 && ::fstat(other.get(), &second) == 0 &&
+         first.st_dev == second.st_dev && first.st_ino == second.st_ino;
+}
+
 }  // namespace
 
-Result<LogFile> LogFile::create(const std::string& path) {
+Result<LogFile> LogFile::create(const std::string& path, std::uint64_t limit) {
   BOTHY_TRY(UniqueFd fd, image::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
-  return LogFile(std::move(fd));
+  return LogFile(path, std::move(fd), limit);
+}
+
+void LogFile::begin_anew() noexcept {
+  size_ = 0;
+  if (image::rename_file(path_, older_than(path_))) {
+    if (auto fd = image::open_file(path_, O_WRONLY | O_CREAT | O_APPEND, 0600)) {
+      fd_ = std::move(fd).value();
+    }
+  }
 }
 
 void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
@@ -55,6 +77,10 @@ void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
   const auto written = image::write_all(fd_.get(), std::as_bytes(std::span(text)), "the log");
   if (!written && !std::exchange(broken_, true)) {
     log(LogLevel::kError, "{}: output is missing from it", written.error().context);
+  }
+  size_ += text.size();
+  if (size_ >= limit_) {
+    begin_anew();
   }
 }
 
@@ -74,13 +100,33 @@ std::optional<LogEntry> parse_log_line(std::string_view line) noexcept {
 
 Result<LogReader> LogReader::open(const std::string& path) {
   BOTHY_TRY(UniqueFd fd, image::open_regular(path));
-  return LogReader(std::move(fd));
+  auto older = image::open_regular(older_than(path));
+  // One that was renamed just now is read once.
+  const bool has_older = older && !is_same(older.value(), fd);
+  return LogReader(path, has_older ? std::move(older).value() : UniqueFd(), std::move(fd));
 }
 
 Result<void> LogReader::read(const std::function<void(const LogEntry&)>& take) {
+  if (const UniqueFd older = std::exchange(older_, {})) {
+    BOTHY_TRY(read_rest(older, take));
+  }
+  for (;;) {
+    BOTHY_TRY(read_rest(fd_, take));
+    auto newer = image::open_regular(path_);
+    if (!newer || is_same(newer.value(), fd_)) {
+      return success();
+    }
+    // What came to the old one between the two.
+    BOTHY_TRY(read_rest(fd_, take));
+    fd_ = std::move(newer).value();
+  }
+}
+
+Result<void> LogReader::read_rest(const UniqueFd& fd,
+                                  const std::function<void(const LogEntry&)>& take) {
   std::array<char, kPiece> piece{};
   for (;;) {
-    const ssize_t count = ::read(fd_.get(), piece.data(), piece.size());
+    const ssize_t count = ::read(fd.get(), piece.data(), piece.size());
     if (count < 0) {
       return errno_error("can't read the log");
     }

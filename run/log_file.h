@@ -1,6 +1,7 @@
 // What an instance's first process prints, kept line by line in the format that Kubernetes has for
 // container logs (CRI): "TIME stdout|stderr F|P TEXT", P for what has no newline yet. Bytes of
-// every value but newline come back as they were.
+// every value but newline come back as they were. A log that has become long is renamed to "log.1",
+// over the one before, and a new one begun.
 #pragma once
 
 #include <cstddef>
@@ -21,14 +22,23 @@ enum class Stream : std::uint8_t { kOutput = 1, kError = 2 };
 // The owner's. A disk that is full is said once, on stderr; the instance runs on.
 class LogFile {
  public:
-  [[nodiscard]] static Result<LogFile> create(const std::string& path);
+  static constexpr std::uint64_t kLimit = 16U << 20U;
+
+  // `limit` in bytes: how long a log is before it is renamed.
+  [[nodiscard]] static Result<LogFile> create(const std::string& path,
+                                              std::uint64_t limit = kLimit);
 
   void append(Stream stream, std::span<const std::byte> bytes) noexcept;
 
  private:
-  explicit LogFile(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  LogFile(std::string path, UniqueFd fd, std::uint64_t limit) noexcept
+      : path_(std::move(path)), fd_(std::move(fd)), limit_(limit) {}
+  void begin_anew() noexcept;
 
+  std::string path_;
   UniqueFd fd_;
+  std::uint64_t limit_;
+  std::uint64_t size_ = 0;
   bool broken_ = false;
 };
 
@@ -42,7 +52,8 @@ struct LogEntry {
 // Nothing for a line that is none.
 [[nodiscard]] std::optional<LogEntry> parse_log_line(std::string_view line) noexcept;
 
-// Reads on from where it was, each whole line that has come since; any process.
+// Reads on from where it was, each whole line that has come since; any process. Begins with the
+// oldest that is kept.
 class LogReader {
  public:
   [[nodiscard]] static Result<LogReader> open(const std::string& path);
@@ -50,8 +61,13 @@ class LogReader {
   [[nodiscard]] Result<void> read(const std::function<void(const LogEntry&)>& take);
 
  private:
-  explicit LogReader(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
+  LogReader(std::string path, UniqueFd older, UniqueFd fd) noexcept
+      : path_(std::move(path)), older_(std::move(older)), fd_(std::move(fd)) {}
+  [[nodiscard]] Result<void> read_rest(const UniqueFd& fd,
+                                       const std::function<void(const LogEntry&)>& take);
 
+  std::string path_;
+  UniqueFd older_;  // to be read before the other; empty once it has been
   UniqueFd fd_;
   std::string rest_;
 };

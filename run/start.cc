@@ -184,7 +184,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   }
   RemoveUnlessKept unstarted(instances, created.instance);
   if (options.storage > 0) {
-    BOTHY_TRY(make_scratch(created.instance.at("scratch"), options.storage));
+    BOTHY_TRY(make_scratch(created.instance.data_directory() + "/scratch", options.storage));
   }
   BOTHY_TRY(ProcessSpec process, first_process(options, details.config));
   timeline.mark("instance made");

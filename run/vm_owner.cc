@@ -106,9 +106,8 @@ int VmOwner::run() {
 }
 
 Result<void> VmOwner::build() {
-  const std::string directory = run_.created.instance.directory();
   BOTHY_TRY(console_executor_.start());
-  MachineConfig config = machine_config(run_.options, run_.disk.path, directory);
+  MachineConfig config = machine_config(run_.options, run_.disk.path, run_.created.instance);
   BOTHY_TRY(console_, create_backend(console_executor_.context(), "console", config.console.backend,
                                      Unattended::kKeepNewest));
   tail_.emplace(*console_);

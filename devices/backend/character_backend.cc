@@ -12,7 +12,8 @@ namespace {
 
 Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& executor,
                                                     const std::string& what,
-                                                    const std::string& path) {
+                                                    const CharacterBackendConfig& config) {
+  const std::string& path = config.path;
   // O_NONBLOCK: a FIFO that nobody reads is an error, and not a wait.
   constexpr mode_t kMode = 0644;
   const UniqueFd fd(::open(
@@ -26,6 +27,7 @@ Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& exe
               log(LogLevel::kWarning, "{}; what the guest writes is dropped from now on",
                   errno_error(what + ": can't write to " + path, error_number).context);
             }));
+  output->set_limit(config.limit);
   return std::unique_ptr<CharacterBackend>(std::move(output));
 }
 
@@ -45,7 +47,7 @@ Result<std::unique_ptr<CharacterBackend>> create_backend(boost::asio::io_context
     case CharacterBackendConfig::Kind::kPty:
       return as_backend(Pty::create(executor, what, unattended));
     case CharacterBackendConfig::Kind::kFile:
-      return open_file(executor, what, config.path);
+      return open_file(executor, what, config);
     case CharacterBackendConfig::Kind::kSocket:
       return as_backend(SocketBackend::create(executor, what, config.path, unattended));
     case CharacterBackendConfig::Kind::kStdio:

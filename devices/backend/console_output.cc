@@ -137,8 +137,16 @@ bool ConsoleOutput::write_piece() {
     break_off(errno);
     return false;
   }
+  count(static_cast<std::uint64_t>(written));
   make_room(static_cast<std::size_t>(written));
   return true;
+}
+
+void ConsoleOutput::count(std::uint64_t size) noexcept {
+  written_ += size;
+  if (limit_ > 0 && written_ >= limit_ && ::ftruncate(plain_fd_.get(), 0) == 0) {
+    written_ = 0;
+  }
 }
 
 void ConsoleOutput::make_room(std::size_t size) {
@@ -201,6 +209,7 @@ void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexce
     }
     if (written > 0) {
       ring_.consume(static_cast<std::size_t>(written));
+      count(static_cast<std::uint64_t>(written));
     }
   }
 }

@@ -6,6 +6,7 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <mutex>
 #include <string>
@@ -34,6 +35,10 @@ class ConsoleOutput final : public CharacterBackend {
       boost::asio::io_context& executor, int fd, std::function<void(int error_number)> on_broken);
   ~ConsoleOutput() override;
 
+  // A file that has grown by this much since it was last empty starts anew. Before anything is
+  // written.
+  void set_limit(std::uint64_t bytes) noexcept { limit_ = bytes; }
+
   // Any thread but the executor's.
   void write(std::span<const std::byte> bytes) noexcept override;
   // Any thread.
@@ -55,6 +60,7 @@ class ConsoleOutput final : public CharacterBackend {
   void drain();
   // Writes one piece; false when the descriptor is broken.
   bool write_piece();
+  void count(std::uint64_t size) noexcept;
   void break_off(int error_number);
 
   boost::asio::io_context& executor_;
@@ -62,6 +68,8 @@ class ConsoleOutput final : public CharacterBackend {
   boost::asio::posix::stream_descriptor descriptor_;
   UniqueFd plain_fd_;  // where not pollable
   std::function<void(int)> on_broken_;
+  std::uint64_t limit_ = 0;    // 0: none
+  std::uint64_t written_ = 0;  // towards it
 
   std::mutex mutex_;
   std::condition_variable room_;

@@ -114,6 +114,27 @@ TEST_CASE("What is half-made or damaged can be found and removed, and its name w
   CHECK(test::files_in(directory / "run/names") == 0);
 }
 
+TEST_CASE("What may be large is elsewhere, and goes with its instance, even after a restart") {
+  const test::TemporaryDirectory directory;
+  const Instances instances(directory / "run", directory / "disk");
+  Settings settings = named("web");
+  const auto created = instances.create(settings);
+  REQUIRE(created);
+  const Instance instance = created.value().instance;
+  CHECK(instance.log_path() == directory / ("disk/instances/" + settings.id + "/log"));
+  CHECK(instances.find("web").value().log_path() == instance.log_path());
+  CHECK(instances.list().front().log_path() == instance.log_path());
+  Settings second = named("second");
+  REQUIRE(instances.create(second));
+  CHECK(test::files_in(directory / "disk/instances") == 2);
+  REQUIRE(instances.remove(instances.find("second").value()));
+  CHECK(test::files_in(directory / "disk/instances") == 1);
+  std::filesystem::remove_all(directory / "run");
+  Settings third = named("third");
+  REQUIRE(instances.create(third));
+  CHECK(test::files_in(directory / "disk/instances") == 1);
+}
+
 TEST_CASE("One whose owner is gone without a word is lost") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");

@@ -43,6 +43,35 @@ TEST_CASE("A log gives back every byte, stream by stream, as it grows") {
   CHECK(heard.output == "one\ntwo\n\n" + odd + " end\n");
 }
 
+TEST_CASE("A long log begins anew, keeps one before it, and is read across both") {
+  const test::TemporaryDirectory directory;
+  auto log = LogFile::create(directory / "log", 100'000);
+  REQUIRE(log);
+  auto follower = LogReader::open(directory / "log");
+  REQUIRE(follower);
+  Heard followed;
+  std::string all;
+  for (int i = 0; i < 10'000; ++i) {
+    const std::string line = fmt::format("line {}\n", i);
+    all += line;
+    log.value().append(Stream::kOutput, bytes(line));
+    if (i % 100 == 0) {
+      REQUIRE(follower.value().read([&](const LogEntry& entry) { followed.take(entry); }));
+    }
+  }
+  REQUIRE(follower.value().read([&](const LogEntry& entry) { followed.take(entry); }));
+  CHECK(followed.output == all);
+  CHECK(test::files_in(directory / ".") == 2);
+  CHECK(std::filesystem::file_size(directory / "log") < 100'100);
+  CHECK(std::filesystem::file_size(directory / "log.1") < 100'100);
+  auto late = LogReader::open(directory / "log");
+  REQUIRE(late);
+  Heard heard;
+  REQUIRE(late.value().read([&](const LogEntry& entry) { heard.take(entry); }));
+  CHECK(heard.output.size() > 10'000);
+  CHECK(all.ends_with(heard.output));
+}
+
 TEST_CASE("A line that is none is no entry") {
   for (const char* line : {"", "2026", "2026 stdout", "2026 stdin F x", "2026 stdout X x"}) {
     INFO(line);
