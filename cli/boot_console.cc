@@ -88,7 +88,7 @@ Result<void> BootConsole::attach_stdin(CharacterReceiver& receiver) {
   if (!may_read(STDIN_FILENO)) {
     return success();
   }
-  terminal_ = RawTerminal::enter(STDIN_FILENO);
+  terminal_ = RawTerminal::enter(STDIN_FILENO, RawTerminal::Output::kLines);
   ConsoleInput::Hooks hooks;
   hooks.quit = hooks_.quit;
   hooks.help = [] {

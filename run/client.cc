@@ -135,7 +135,7 @@ Result<Outcome> Talk::run() {
   ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
   reading_ = conversation_.input;
   if (conversation_.terminal && conversation_.input) {
-    terminal_ = RawTerminal::enter(STDIN_FILENO);
+    terminal_ = RawTerminal::enter(STDIN_FILENO, RawTerminal::Output::kAsIs);
   }
   if (conversation_.terminal) {
     send_size();

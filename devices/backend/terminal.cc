@@ -56,31 +56,33 @@ void catch_fatal_signals() noexcept {
   }
 }
 
-termios raw_modes() noexcept {
+termios raw_modes(RawTerminal::Output output) noexcept {
   termios raw = g_saved;
   ::cfmakeraw(&raw);
-  // The guest's own terminal driver turns LF into CR LF, but early messages, firmware and our own
-  // reports don't.
-  raw.c_oflag |= OPOST | ONLCR;
+  if (output == RawTerminal::Output::kLines) {
+    raw.c_oflag |= OPOST | ONLCR;
+  }
   return raw;
 }
 
 }  // namespace
 
-std::optional<RawTerminal> RawTerminal::enter(int fd) {
+std::optional<RawTerminal> RawTerminal::enter(int fd, Output output) {
   if (::isatty(fd) != 1 || !in_foreground(fd) || ::tcgetattr(fd, &g_saved) != 0) {
     return std::nullopt;
   }
   g_fd = fd;
   catch_fatal_signals();
-  set_modes(fd, raw_modes());
-  return RawTerminal(fd);
+  set_modes(fd, raw_modes(output));
+  return RawTerminal(fd, output);
 }
 
-RawTerminal::RawTerminal(RawTerminal&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+RawTerminal::RawTerminal(RawTerminal&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), output_(other.output_) {}
 
 RawTerminal& RawTerminal::operator=(RawTerminal&& other) noexcept {
   std::swap(fd_, other.fd_);
+  std::swap(output_, other.output_);
   return *this;
 }
 
@@ -98,7 +100,7 @@ ConsoleSize terminal_size(int fd) noexcept {
 
 void RawTerminal::reapply() const noexcept {
   if (fd_ >= 0 && in_foreground(fd_)) {
-    set_modes(fd_, raw_modes());
+    set_modes(fd_, raw_modes(output_));
   }
 }
 

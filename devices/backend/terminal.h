@@ -13,9 +13,14 @@ namespace bothy {
 // exists at a time.
 class RawTerminal {
  public:
+  // What becomes of what is written to it.
+  enum class Output {
+    kLines,  // LF becomes CR LF: of what comes from no terminal
+    kAsIs,   // the guest's terminal has done that
+  };
   // Nothing when `fd` is no terminal, or belongs to another foreground job, which we must not
   // disturb.
-  [[nodiscard]] static std::optional<RawTerminal> enter(int fd);
+  [[nodiscard]] static std::optional<RawTerminal> enter(int fd, Output output);
   RawTerminal(RawTerminal&& other) noexcept;
   RawTerminal& operator=(RawTerminal&& other) noexcept;
   RawTerminal(const RawTerminal&) = delete;
@@ -26,9 +31,10 @@ class RawTerminal {
   void reapply() const noexcept;
 
  private:
-  explicit RawTerminal(int fd) noexcept : fd_(fd) {}
+  RawTerminal(int fd, Output output) noexcept : fd_(fd), output_(output) {}
 
   int fd_;  // not owned: a standard descriptor; -1 once moved from
+  Output output_;
 };
 
 // The terminal's size; 0 x 0 when `fd` is none, or doesn't know.

@@ -30,6 +30,12 @@ int in_session_of(int fd, const std::function<int()>& body) {
   return status;
 }
 
+bool makes_lines(int fd) {
+  termios modes{};
+  return ::tcgetattr(fd, &modes) == 0 && (modes.c_oflag & OPOST) != 0 &&
+         (modes.c_oflag & ONLCR) != 0;
+}
+
 bool is_raw(int fd) {
   termios modes{};
   return ::tcgetattr(fd, &modes) == 0 && (modes.c_lflag & (ICANON | ECHO | ISIG)) == 0;
@@ -55,7 +61,7 @@ TEST_CASE("A terminal is raw while it is the guest's, and as before afterwards")
   const int fd = pty.slave.get();
   const int status = in_session_of(fd, [fd] {
     {
-      const auto raw = RawTerminal::enter(fd);
+      const auto raw = RawTerminal::enter(fd, RawTerminal::Output::kLines);
       if (!raw || !is_raw(fd)) {
         return 1;
       }
@@ -66,11 +72,28 @@ TEST_CASE("A terminal is raw while it is the guest's, and as before afterwards")
   CHECK(WEXITSTATUS(status) == 0);
 }
 
+TEST_CASE("What a guest's terminal has made lines of is left as it is") {
+  Pty pty;
+  const int fd = pty.slave.get();
+  const int status = in_session_of(fd, [fd] {
+    {
+      const auto lines = RawTerminal::enter(fd, RawTerminal::Output::kLines);
+      if (!makes_lines(fd)) {
+        return 1;
+      }
+    }
+    const auto raw = RawTerminal::enter(fd, RawTerminal::Output::kAsIs);
+    return makes_lines(fd) || !is_raw(fd) ? 2 : 0;
+  });
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
 TEST_CASE("A terminal is given back when the process dies of a fault") {
   Pty pty;
   const int fd = pty.slave.get();
   const int status = in_session_of(fd, [fd] {
-    const auto raw = RawTerminal::enter(fd);
+    const auto raw = RawTerminal::enter(fd, RawTerminal::Output::kLines);
     ::raise(raw ? SIGABRT : SIGKILL);
     return 0;
   });
@@ -81,9 +104,9 @@ TEST_CASE("A terminal is given back when the process dies of a fault") {
 
 TEST_CASE("What is no terminal, or somebody else's, is left alone") {
   UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  CHECK_FALSE(RawTerminal::enter(null.get()).has_value());
+  CHECK_FALSE(RawTerminal::enter(null.get(), RawTerminal::Output::kLines).has_value());
   Pty pty;  // not our controlling terminal
-  CHECK_FALSE(RawTerminal::enter(pty.slave.get()).has_value());
+  CHECK_FALSE(RawTerminal::enter(pty.slave.get(), RawTerminal::Output::kLines).has_value());
 }
 
 }  // namespace bothy
