@@ -86,7 +86,8 @@ void say_to_kernel_log() {
 // By openat(), here and everywhere: for a descriptor that programs don't inherit, musl's open()
 // makes a second system call, for kernels of long ago.
 Text read_file(const char* path, size_t limit) {
-  const int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  // O_NONBLOCK: nobody waits for whoever would write to an image's FIFO.
+  const int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return {};
   // Files of /proc have no size to ask for, so room is made as it is filled.
   size_t room = 0;
