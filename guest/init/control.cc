@@ -18,6 +18,7 @@ constexpr size_t kOutRoom = size_t{64} * 1024;
 
 Watch control;
 bool said_hello = false;
+bool answered = false;  // by what is awaited last
 void (*frame_handler)(const Frame&, Text) = nullptr;
 void (*gone_handler)() = nullptr;
 
@@ -144,17 +145,21 @@ void control_fail(Text words) {
 
 void control_await_answer(int timeout_ms) {
   if (control.fd < 0) return;
+  // Frames that crossed with ours are no answer: only SHUTDOWN and the end of the stream are.
+  answered = false;
+  frame_handler = [](const Frame& frame, Text) { answered = answered || frame.type == kShutdown; };
+  gone_handler = nullptr;
   const int64_t end = now_ms() + timeout_ms;
   for (int64_t left = timeout_ms; timeout_ms < 0 || left > 0;
        left = timeout_ms < 0 ? -1 : end - now_ms()) {
     pollfd wait{control.fd, static_cast<short>(out_used > 0 ? POLLIN | POLLOUT : POLLIN), 0};
     if (poll(&wait, 1, static_cast<int>(left)) < 1) continue;
-    // Frames that crossed with ours are no answer: only SHUTDOWN and the end of the stream are.
-    Frame frame;
     if ((wait.revents & POLLOUT) != 0) flush();
-    if ((wait.revents & POLLIN) == 0 && (wait.revents & POLLOUT) != 0) continue;
-    if (control.fd < 0 || read(control.fd, &frame, sizeof frame) <= 0) return;
-    if (frame.type == kShutdown) return;
+    if ((wait.revents & ~POLLOUT) != 0) {
+      while (!answered && control.fd >= 0 && receive_frame()) {
+      }
+    }
+    if (answered || control.fd < 0) return;
   }
 }
 

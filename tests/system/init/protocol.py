@@ -226,6 +226,7 @@ class Host:
                     self.failed = content
                 self.process(number).tell(kind, content)
                 if number == 0 and kind in (EXITED, NOT_STARTED, FAILED):
+                    self.send(SIGNAL, 0, struct.pack("<i", 10))  # as if it had been on its way
                     self.send(SHUTDOWN)
 
     @staticmethod
