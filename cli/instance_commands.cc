@@ -131,7 +131,8 @@ Result<int> ps(const Request& request, const run::Instances& instances) {
   return exit_status::kSuccess;
 }
 
-void show(const run::LogEntry& entry, bool timestamps) {
+// False when nobody reads it any more.
+bool show(const run::LogEntry& entry, bool timestamps) {
   std::string text;
   if (timestamps) {
     text += std::string(entry.time) + " ";
@@ -139,24 +140,32 @@ void show(const run::LogEntry& entry, bool timestamps) {
   text += entry.text;
   text += entry.whole ? "\n" : "";
   const int fd = entry.stream == run::Stream::kError ? STDERR_FILENO : STDOUT_FILENO;
-  [[maybe_unused]] const ssize_t written = ::write(fd, text.data(), text.size());
+  return run::write_out(fd, std::as_bytes(std::span(text)));
+}
+
+// Waits a moment; false when whoever read our stdout has gone meanwhile.
+bool wait_with_reader() {
+  constexpr int kStep = 100;  // ms
+  pollfd reader{STDOUT_FILENO, 0, 0};
+  return ::poll(&reader, 1, kStep) <= 0;
 }
 
 Result<int> logs(const Request& request, const run::Instances& instances) {
   BOTHY_TRY(const run::Instance instance, instances.find(request.subjects.front()));
   BOTHY_TRY(run::LogReader reader, run::LogReader::open(instance.log_path()));
-  const auto print = [&](const run::LogEntry& entry) { show(entry, request.timestamps); };
+  bool heard = true;
+  const auto print = [&](const run::LogEntry& entry) {
+    heard = heard && show(entry, request.timestamps);
+  };
   for (;;) {
     // Asked before reading: what was printed before the end is then there.
     const auto state = instance.state();
     BOTHY_TRY(reader.read(print));
     const bool over = !state || state.value().status == run::Status::kExited ||
                       state.value().status == run::Status::kLost;
-    if (!request.follow || over) {
+    if (!request.follow || over || !heard || !wait_with_reader()) {
       return exit_status::kSuccess;
     }
-    constexpr int kStep = 100;  // ms
-    static_cast<void>(::poll(nullptr, 0, kStep));
   }
 }
 

@@ -20,7 +20,6 @@
 
 #include "devices/backend/terminal.h"
 #include "guest/protocol/agent.h"
-#include "image/files.h"
 #include "image/json_fields.h"
 #include "run/client_protocol.h"
 #include "vmm/base/unix_listener.h"
@@ -55,10 +54,6 @@ Result<void> send_all(int socket, std::span<const std::byte> bytes) {
     bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
   }
   return success();
-}
-
-bool write_out(int fd, std::span<const std::byte> bytes) noexcept {
-  return image::write_all(fd, bytes, "stdout").has_value();
 }
 
 ConsoleSize own_size() noexcept {
@@ -352,6 +347,20 @@ Result<json::value> hear(int socket) {
   }
   const json::value* result = object.if_contains("result");
   return result != nullptr ? *result : json::value();
+}
+
+bool write_out(int fd, std::span<const std::byte> bytes) noexcept {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno == EAGAIN) {
+      pollfd room{fd, POLLOUT, 0};
+      ::poll(&room, 1, -1);
+    } else if (count < 0 && errno != EINTR) {
+      return false;
+    }
+    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+  }
+  return true;
 }
 
 void take_terminal_size(ProcessOptions& options) {

@@ -3,6 +3,7 @@
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
+#include <span>
 #include <string>
 
 #include "run/instance.h"
@@ -29,6 +30,10 @@ struct Conversation {
   // kill it. Without, and at the fourth, we leave it alone and end as of that signal.
   std::string api;
 };
+
+// Writes all, waiting for room where the descriptor itself doesn't; false when nobody reads it any
+// more, or it can't be written to.
+[[nodiscard]] bool write_out(int fd, std::span<const std::byte> bytes) noexcept;
 
 // The size of the terminal that we have, if any, into a process's options.
 void take_terminal_size(ProcessOptions& options);
