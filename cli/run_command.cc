@@ -75,6 +75,9 @@ Result<void> resolve_machine(const RunFlags& flags, run::RunOptions& options) {
   if (!options.ports.empty() && options.network != run::Network::kUser) {
     return make_error(ErrorCode::kInvalid, "-p needs --network user");
   }
+  if (!options.dns.empty() && options.network == run::Network::kNone) {
+    return make_error(ErrorCode::kInvalid, "--dns needs a network");
+  }
   BOTHY_TRY(options.memory, parse_size(flags.memory));
   if (!flags.storage.empty()) {
     BOTHY_TRY(options.storage, parse_size(flags.storage));

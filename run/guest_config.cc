@@ -64,6 +64,36 @@ std::string volume_tag(std::size_t index) {
   return fmt::format("volume{}", index);
 }
 
+std::size_t depth_of(std::string_view path) {
+  std::size_t depth = 0;
+  for (std::size_t i = 0; i < path.size(); ++i) {
+    depth += path[i] != '/' && (i == 0 || path[i - 1] == '/') ? 1 : 0;
+  }
+  return depth;
+}
+
+// As Docker does: whatever the order of flags, nothing is hidden by what is mounted above it.
+void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
+  struct Mount {
+    std::string type;
+    std::string source;
+    std::string target;
+    std::string options;
+  };
+  std::vector<Mount> mounts;
+  for (const TmpfsMount& mount : options.tmpfs) {
+    mounts.push_back({"tmpfs", "tmpfs", mount.target, mount.options});
+  }
+  for (std::size_t i = 0; i < options.volumes.size(); ++i) {
+    const Volume& volume = options.volumes[i];
+    mounts.push_back({"virtiofs", volume_tag(i), volume.target, volume.read_only ? "ro" : ""});
+  }
+  std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return depth_of(mount.target); });
+  for (const Mount& mount : mounts) {
+    records.add_strings(agent::kMount, {mount.type, mount.source, mount.target, mount.options});
+  }
+}
+
 NetConfig user_network(const RunOptions& options) {
   NetConfig net;
   net.backend = NetBackendKind::kUser;
@@ -130,18 +160,13 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process,
   records.add(agent::kHostname, options.hostname);
   if (options.network == Network::kUser) {
     records.add_strings(agent::kInterface, {kInterfaceName, kAddress, kPrefix, kGateway});
+  }
+  if (options.network == Network::kUser || !options.dns.empty()) {
     records.add_strings(agent::kFile, {"/etc/resolv.conf", resolv_conf(options)});
   }
   records.add_strings(agent::kFile, {"/etc/hosts", hosts(options)});
   records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
-  for (const TmpfsMount& mount : options.tmpfs) {
-    records.add_strings(agent::kMount, {"tmpfs", "tmpfs", mount.target, mount.options});
-  }
-  for (std::size_t i = 0; i < options.volumes.size(); ++i) {
-    const Volume& volume = options.volumes[i];
-    records.add_strings(agent::kMount,
-                        {"virtiofs", volume_tag(i), volume.target, volume.read_only ? "ro" : ""});
-  }
+  add_mounts(options, records);
   records.add(agent::kShutdownGrace, std::uint32_t{1000});
   records.add_process(process_records(process, options.rlimits));
   return std::string(records.bytes());

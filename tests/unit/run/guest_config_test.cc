@@ -1,0 +1,45 @@
+#include "run/guest_config.h"
+
+#include "tests/support/catch.h"
+
+namespace bothy::run {
+namespace {
+
+std::string config_of(const RunOptions& options) {
+  ProcessSpec process;
+  process.arguments = {"true"};
+  return guest_config(options, process, {});
+}
+
+bool has(const std::string& config, std::string_view words) {
+  return config.find(words) != std::string::npos;
+}
+
+}  // namespace
+
+TEST_CASE("What is mounted deeper is mounted later, whatever the flags' order") {
+  RunOptions options;
+  options.tmpfs = {{"/data/cache", ""}, {"/one", ""}};
+  options.volumes = {{"/host/deep", "/data//cache/deep/", false}, {"/host/data", "/data/", false}};
+  const std::string config = config_of(options);
+  const std::size_t one = config.find("/one");
+  const std::size_t data = config.find("volume1");
+  const std::size_t cache = config.find("/data/cache");
+  const std::size_t deep = config.find("volume0");
+  REQUIRE(deep != std::string::npos);
+  CHECK(one < data);  // as the flags have it, where depth doesn't decide
+  CHECK(data < cache);
+  CHECK(cache < deep);
+}
+
+TEST_CASE("Name servers that were named are the guest's, whatever its network") {
+  RunOptions options;
+  CHECK(has(config_of(options), "nameserver 10.0.2.3\n"));
+  options.dns = {"9.9.9.9"};
+  options.network = Network::kTap;
+  CHECK(has(config_of(options), "nameserver 9.9.9.9\n"));
+  options.dns = {};
+  CHECK_FALSE(has(config_of(options), "nameserver"));
+}
+
+}  // namespace bothy::run
