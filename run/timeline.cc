@@ -22,7 +22,7 @@ void Timeline::append(std::string_view text) {
     std::int64_t at = 0;
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), at);
     if (error == std::errc() && end != line.data() + line.size()) {
-      marks_.emplace_back(line.substr(static_cast<std::size_t>(end + 1 - line.data())), at);
+      add(line.substr(static_cast<std::size_t>(end + 1 - line.data())), at);
     }
   }
 }

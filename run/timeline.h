@@ -2,6 +2,8 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,8 +15,10 @@ namespace bothy::run {
 // for both.
 class Timeline {
  public:
+  static constexpr std::size_t kMost = 256;  // marks: what comes after them isn't kept
+
   void mark(std::string_view what) {
-    marks_.emplace_back(what, std::chrono::steady_clock::now().time_since_epoch().count());
+    add(what, std::chrono::steady_clock::now().time_since_epoch().count());
   }
   // Lines of "<nanoseconds since boot> <what>", in the order of marks.
   [[nodiscard]] std::string text() const;
@@ -24,6 +28,12 @@ class Timeline {
   [[nodiscard]] std::string table(std::chrono::steady_clock::time_point start) const;
 
  private:
+  void add(std::string_view what, std::int64_t at) {
+    if (marks_.size() < kMost) {
+      marks_.emplace_back(what, at);
+    }
+  }
+
   std::vector<std::pair<std::string, std::int64_t>> marks_;
 };
 

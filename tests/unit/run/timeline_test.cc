@@ -1,5 +1,7 @@
 #include "run/timeline.h"
 
+#include <algorithm>
+
 #include "tests/support/catch.h"
 
 namespace bothy::run {
@@ -18,6 +20,15 @@ TEST_CASE("A timeline survives its way as text, and is shown in the order of tim
   CHECK(table.find("begins") > earlier);
   CHECK(table.find("ends, at last") > table.find("begins"));
   CHECK(table.find("nonsense") == std::string::npos);
+}
+
+TEST_CASE("A timeline doesn't grow without end, whoever marks it") {
+  Timeline timeline;
+  for (std::size_t i = 0; i < 2 * Timeline::kMost; ++i) {
+    timeline.mark("x");
+  }
+  timeline.append(timeline.text());
+  CHECK(std::ranges::count(timeline.text(), '\n') == Timeline::kMost);
 }
 
 }  // namespace bothy::run
