@@ -186,6 +186,24 @@ Result<int> for_each(const Request& request, const run::Instances& instances,
   return status;
 }
 
+// Whether one whose owner didn't answer was ending that moment: then its state is its last word.
+bool has_ended_meanwhile(const run::Instance& instance) {
+  constexpr int kStep = 20;  // ms
+  constexpr int kMostSteps = 250;
+  for (int i = 0; i < kMostSteps && instance.has_owner(); ++i) {
+    static_cast<void>(::poll(nullptr, 0, kStep));
+  }
+  return !instance.has_owner();
+}
+
+Result<void> end(const run::Instance& instance, std::int64_t timeout) {
+  auto told = tell(instance, {{"verb", "stop"}, {"timeout", timeout}});
+  if (!told && !has_ended_meanwhile(instance)) {
+    return std::move(told).error();
+  }
+  return success();
+}
+
 Result<void> stop_one(const Request& request, const run::Instance& instance) {
   BOTHY_TRY(const ShownInstance shown, look_at(instance));
   if (shown.state.status == run::Status::kExited || shown.state.status == run::Status::kLost) {
@@ -193,8 +211,7 @@ Result<void> stop_one(const Request& request, const run::Instance& instance) {
   }
   const std::int64_t timeout =
       request.timeout >= 0 ? request.timeout : std::int64_t{shown.settings.stop_timeout};
-  BOTHY_TRY(tell(instance, {{"verb", "stop"}, {"timeout", timeout}}));
-  return success();
+  return end(instance, timeout);
 }
 
 Result<void> remove_one(const Request& request, const run::Instances& instances,
@@ -211,16 +228,19 @@ Result<void> remove_one(const Request& request, const run::Instances& instances,
                       to_string(shown.state.status));
   }
   if (!ended) {
-    BOTHY_TRY(tell(instance, {{"verb", "stop"}, {"timeout", 0}}));
+    BOTHY_TRY(end(instance, 0));
   }
   return instances.remove(instance);
 }
 
 // The exit code of one that has ended, or ends meanwhile.
 Result<int> wait_one(const run::Instance& instance) {
-  if (const auto socket = run::connect(instance)) {
-    BOTHY_TRY(const json::value code, run::ask(socket.value().get(), {{"verb", "wait"}}));
-    return static_cast<int>(code.to_number<std::int64_t>());
+  const auto code = tell(instance, {{"verb", "wait"}});
+  if (code) {
+    return static_cast<int>(code.value().to_number<std::int64_t>());
+  }
+  if (!has_ended_meanwhile(instance)) {
+    return code.error();
   }
   BOTHY_TRY(const run::State state, instance.state());
   if (state.status == run::Status::kLost) {

@@ -46,8 +46,7 @@ bool is_name(std::string_view name) {
 }
 
 // A directory that others could write to would be theirs to fill with sockets.
-Result<void> make_private(const std::string& path) {
-  BOTHY_TRY(image::make_directories(path));
+Result<void> check_private(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
     return errno_error("can't look at " + path);
@@ -56,6 +55,11 @@ Result<void> make_private(const std::string& path) {
     return make_error(ErrorCode::kPermission, "{} isn't a directory of this user's alone", path);
   }
   return success();
+}
+
+Result<void> make_private(const std::string& path) {
+  BOTHY_TRY(image::make_directories(path));
+  return check_private(path);
 }
 
 // What a link says; empty for none.
@@ -105,6 +109,9 @@ Result<Instances> Instances::locate() {
         ErrorCode::kInvalid,
         "{} can't hold what runs: an absolute path of at most {} bytes can (BOTHY_RUN)", root,
         kLongestRoot);
+  }
+  if (image::exists(root)) {
+    BOTHY_TRY(check_private(root));
   }
   return Instances(std::move(root), std::move(data));
 }

@@ -365,10 +365,16 @@ void VmOwner::leave() {
   flush_clients();
 }
 
-// A client that doesn't read keeps us, until it goes: its process's output isn't to be lost.
+// A client that doesn't read keeps us, but not the guest's memory, until it goes or we are told to:
+// its process's output isn't to be lost.
 void VmOwner::flush_clients() {
-  signals_.cancel();
   control_.restart();
+  signals_.cancel();
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) {
+      sessions_.clear();
+    }
+  });
   for (const Session& session : std::set(sessions_)) {
     session->finish();
   }
@@ -376,6 +382,7 @@ void VmOwner::flush_clients() {
   while (std::ranges::any_of(sessions_, [](const Session& each) { return each->is_sending(); })) {
     control_.run_for(kStep);
     control_.restart();
+    machine_.reset();
   }
   sessions_.clear();
 }

@@ -82,6 +82,11 @@ TEST_CASE("A directory that others can write to holds nothing of ours") {
   REQUIRE(::chmod((directory / "run").c_str(), 0777) == 0);
   Settings settings = named("web");
   CHECK(Instances(directory / "run").create(settings).error().code == ErrorCode::kPermission);
+  ::setenv("BOTHY_RUN", (directory / "run").c_str(), 1);
+  CHECK(Instances::locate().error().code == ErrorCode::kPermission);
+  std::filesystem::permissions(directory / "run", std::filesystem::perms::owner_all);
+  CHECK(Instances::locate().has_value());
+  ::unsetenv("BOTHY_RUN");
 }
 
 TEST_CASE("Arguments and labels are any bytes") {
