@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Instances and their clients when somebody misbehaves: guests that flood or fall silent, clients that leave, insist or don't
+# read, callers with odd arguments. Needs what boot.sh needs.
+#
+#   run_hostile.sh --prepare    builds a guest's program
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+program=build/guest/x86_64/run-hostile
+if [ "${1:-}" = --prepare ]; then
+  "${CC:-cc}" -O1 -static -o $program tests/system/run/hostile.c
+  exit
+fi
+. tests/system/lib.sh
+
+export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
+cp "$bothy" "$kernels/vmlinux" "$work"
+bothy=$work/bothy
+root=$work/root
+mkdir -p "$root"/{bin,etc,tmp}
+cp /bin/busybox $program "$root/bin/"
+for name in sh true cat echo head ps seq sleep yes; do ln -s busybox "$root/bin/$name"; done
+mkfifo "$root/etc/passwd"
+run 0 'an image' -- "$bothy" image import "$root" --name bb
+
+vm() { "$bothy" run --network none "$@"; }
+
+# until_has FILE WORDS: waits for a line, a minute at most.
+until_has() {
+  for _ in $(seq 300); do
+    grep -qF -- "$2" "$1" && return
+    sleep 0.2
+  done
+  return 1
+}
+
+# ends STATUS NAME SECONDS PID: that child ends with STATUS, and soon.
+ends() {
+  local status=0 left=$(($3 * 5))
+  while kill -0 "$4" 2>/dev/null && [ $left -gt 0 ]; do
+    left=$((left - 1))
+    sleep 0.2
+  done
+  if [ $left -eq 0 ]; then
+    fail "$2" "it goes on after $3 s"
+    kill -9 "$4"
+    return
+  fi
+  wait "$4" || status=$?
+  if [ $status -eq "$1" ]; then pass "$2"; else fail "$2" "status $status, not $1"; fi
+}
+
+run 0 'a FIFO for /etc/passwd' -- timeout 60 "$bothy" run --rm --network none bb true
+
+# Callers.
+cd "$work"
+run 0 'relative paths' -- "$bothy" run --rm --network none --kernel ./vmlinux --store ./store bb true
+cd - >/dev/null
+run 125 'a kernel that is none' --err lib.sh -- vm -d --rm --kernel "$PWD/tests/system/lib.sh" bb true
+run 0 'an argument of any bytes' --out $'\xff' -- vm --name odd bb echo $'\xff'
+run 0 'and its removal' -- "$bothy" rm odd
+exec 9> >(cat >"$work/nine"; echo over >>"$work/nine")
+run 0 'an instance' -- vm -d --name web bb sh -c 'echo started; trap "exit 3" TERM; while :; do sleep 0.1; done'
+exec 9>&-
+if until_has "$work/nine" over; then pass 'it keeps nothing open of its starter'; else fail 'it keeps nothing open of its starter' 'a pipe'; fi
+
+# Clients.
+run 0 'logs -f that nobody reads' -- timeout 30 sh -c "'$bothy' logs -f web | grep -q started"
+run 0 'exec of any bytes' --out $'\xff' -- "$bothy" exec web echo $'\xff'
+mkfifo "$work/input"
+sleep 1000 >"$work/input" &
+holder=$!
+"$bothy" exec -i web cat <"$work/input" >"$work/out" 2>"$work/err" &
+client=$!
+until "$bothy" exec web ps | grep -q ' cat$'; do sleep 0.2; done
+kill -9 $client
+wait $client || true
+gone=''
+for _ in $(seq 20); do "$bothy" exec web ps | grep -q ' cat$' || { gone=yes && break; }; done
+if [ -n "$gone" ]; then pass 'an exec without its client has no input'; else fail 'an exec without its client has no input' 'it waits for more'; fi
+kill $holder
+
+owner=$(sed -n 's/.*"owner":\([0-9]*\).*/\1/p' "$work"/run/instances/*/state)
+size() { awk '/VmRSS/ {print $2}' "/proc/$owner/status"; }
+before=$(size)
+for _ in $(seq 20); do "$bothy" exec web true; done
+after=$(size)
+if [ $((after - before)) -lt 1500 ]; then pass 'execs leave nothing'; else fail 'execs leave nothing' "$before kB, then $after"; fi
+
+run 0 'pause' -- "$bothy" pause web
+run 125 'stats of what is paused' --err paused -- timeout 20 "$bothy" stats web
+run 0 'resume' -- "$bothy" resume web
+"$bothy" wait web >"$work/waited" &
+waiter=$!
+run 0 'stop and rm at once' -- sh -c "'$bothy' stop web && '$bothy' rm web"
+ends 0 'wait for it' 20 $waiter
+
+# Signals.
+vm --rm bb sh -c 'sleep 1000' >"$work/out" 2>"$work/err" </dev/null &
+client=$!
+sleep 0.7
+kill -TERM $client
+ends 143 'a signal before the guest listens' 60 $client
+vm --rm bb sh -c 'trap "" INT TERM; echo ready; while :; do sleep 1; done' >"$work/out" 2>"$work/err" </dev/null &
+client=$!
+until_has "$work/out" ready || true
+for _ in 1 2 3; do kill -INT $client && sleep 0.5; done
+ends 137 'three in a row, for one that heeds none' 30 $client
+yes >"$work/input" &
+holder=$!
+vm --rm -i bb sh -c 'exec <&-; echo closed; exec sleep 1000' <"$work/input" >"$work/out" 2>"$work/err" &
+client=$!
+until_has "$work/out" closed || true
+sleep 2
+kill -INT $client
+ends 130 'a signal beside input that is not wanted' 30 $client
+kill $holder 2>/dev/null || true
+(
+  status=0
+  vm --rm bb head -c 900000 /dev/zero 2>"$work/err" &
+  echo $! >"$work/pid"
+  wait $! || status=$?
+  echo "status $status" >"$work/status"
+) | (sleep 12 && wc -c) >"$work/out" &
+sleep 10
+kill -INT "$(cat "$work/pid")"
+wait $!
+if [ "$(cat "$work/status")" = 'status 0' ] && [ "$(cat "$work/out")" -eq 900000 ]; then
+  pass 'a signal while the last output is read'
+else
+  fail 'a signal while the last output is read' "$(cat "$work/status")"
+fi
+run 0 'lines of a terminal' --out two -- script -qec "$bothy run --rm -it --network none bb sh -c 'echo one; echo two'" "$work/typed"
+if grep -q $'\r\r' "$work/typed"; then fail 'lines of a terminal' 'CR CR LF'; else pass 'are as the guest makes them'; fi
+
+# Guests.
+run 0 'a guest that says it is the init' --out 'said 300' -- vm --rm --trace-timing bb run-hostile hello 300
+if [ "$(grep -c 'init speaks' "$work/err")" -eq 1 ]; then pass 'is not believed'; else fail 'is not believed' 'a mark for each'; fi
+run 0 'a guest' -- vm -d --name flood bb run-hostile flood 3000
+for _ in $(seq 100); do
+  "$bothy" logs flood | grep -q opened && break
+  sleep 0.5
+done
+run 0 'that floods' --out opened -- "$bothy" logs flood
+run 0 'can be looked into' --out alive -- timeout 30 "$bothy" exec flood echo alive
+run 0 'and stopped' -- timeout 30 "$bothy" stop -t 1 flood
+run 0 'and removed' -- "$bothy" rm flood
+finish
