@@ -9,8 +9,8 @@ namespace {
 Result<boost::json::value> parse_any(std::string_view text, std::string_view what,
                                      const boost::json::parse_options& options = {}) {
   boost::system::error_code code;
-  auto value = boost::json::parse(boost::json::string_view(text.data(), text.size()), code, {},
-                                  options);
+  auto value =
+      boost::json::parse(boost::json::string_view(text.data(), text.size()), code, {}, options);
   if (code) {
     return make_error(ErrorCode::kBadImage, "{} is no JSON", what);
   }

@@ -137,6 +137,7 @@ guest::ConfigWriter process_records(const ProcessSpec& process,
   if (process.interactive) {
     records.add(agent::kInput);
   }
+  records.add(agent::kToken, process.token);
   for (const Rlimit& limit : rlimits) {
     records.add(agent::kRlimit, agent::RlimitValue{limit.resource, 0, limit.soft, limit.hard});
   }

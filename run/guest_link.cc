@@ -41,7 +41,7 @@ struct GuestLink::Greeting {
   boost::asio::posix::stream_descriptor socket;
   boost::asio::steady_timer patience;
   agent::Frame frame{};
-  std::uint32_t value = 0;
+  agent::Opening opening{};
   bool over = false;  // dropped or greeted: its link may be gone
 };
 
@@ -49,8 +49,7 @@ Result<std::unique_ptr<GuestLink>> GuestLink::listen(boost::asio::io_context& ex
                                                      const std::string& vsock, Hooks hooks) {
   BOTHY_TRY(UnixListener listener,
             UnixListener::bind("vsock", fmt::format("{}_{}", vsock, agent::kPort)));
-  return std::unique_ptr<GuestLink>(
-      new GuestLink(executor, std::move(listener), std::move(hooks)));
+  return std::unique_ptr<GuestLink>(new GuestLink(executor, std::move(listener), std::move(hooks)));
 }
 
 GuestLink::GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks)
@@ -84,28 +83,27 @@ void GuestLink::greet(UniqueFd connection) {
     }
   });
   const std::array buffers{boost::asio::buffer(&greeting->frame, sizeof(greeting->frame)),
-                           boost::asio::buffer(&greeting->value, sizeof(greeting->value))};
-  boost::asio::async_read(
-      greeting->socket, buffers,
-      [this, greeting](const boost::system::error_code& error, std::size_t) {
-        if (std::exchange(greeting->over, true)) {
-          return;
-        }
-        greeting->patience.cancel();
-        std::erase(greetings_, greeting);
-        if (!error && greeting->frame.length == sizeof(greeting->value)) {
-          on_greeting(*greeting);
-        }
-      });
+                           boost::asio::buffer(&greeting->opening, sizeof(greeting->opening))};
+  boost::asio::async_read(greeting->socket, buffers,
+                          [this, greeting](const boost::system::error_code& error, std::size_t) {
+                            if (std::exchange(greeting->over, true)) {
+                              return;
+                            }
+                            greeting->patience.cancel();
+                            std::erase(greetings_, greeting);
+                            if (!error && greeting->frame.length == sizeof(greeting->opening)) {
+                              on_greeting(*greeting);
+                            }
+                          });
 }
 
 void GuestLink::on_greeting(Greeting& greeting) {
   UniqueFd fd(greeting.socket.release());
-  if (greeting.frame.type == agent::kStream && greeting.value <= 2) {
-    return hooks_.stream(greeting.frame.process, greeting.value, std::move(fd));
+  if (greeting.frame.type == agent::kStream) {
+    return hooks_.stream(greeting.frame.process, greeting.opening, std::move(fd));
   }
   // One control stream, of a version that is spoken here; any other is closed.
-  if (greeting.frame.type != agent::kHello || spoke_ || greeting.value != agent::kVersion) {
+  if (greeting.frame.type != agent::kHello || spoke_ || greeting.opening.value != agent::kVersion) {
     return;
   }
   spoke_ = true;

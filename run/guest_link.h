@@ -25,7 +25,7 @@ class GuestLink {
  public:
   struct Hooks {
     std::function<void()> up;  // its init speaks
-    std::function<void(std::uint32_t process, std::uint32_t stream, UniqueFd)> stream;
+    std::function<void(std::uint32_t process, const agent::Opening& opening, UniqueFd)> stream;
     std::function<void(std::uint32_t process)> started;
     std::function<void(std::uint32_t process, int error_number, std::string words)> not_started;
     std::function<void(std::uint32_t process, int wait_status)> exited;

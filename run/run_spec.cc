@@ -1,5 +1,7 @@
 #include "run/run_spec.h"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -116,6 +118,13 @@ Result<ProcessSpec> further_process(const ProcessSpec& first, const ProcessOptio
   }
   BOTHY_TRY(complete(process, options));
   return process;
+}
+
+std::uint64_t random_token() noexcept {
+  std::uint64_t token = 0;
+  while (::getrandom(&token, sizeof(token), 0) != sizeof(token)) {
+  }
+  return token;
 }
 
 Result<int> signal_number(const std::string& text) {

@@ -2,6 +2,7 @@
 // image's configuration elsewhere (image-spec/config.md, and Docker's habits).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,7 @@ struct ProcessSpec {
   bool terminal = false;
   std::uint16_t columns = 80;
   std::uint16_t rows = 24;
+  std::uint64_t token = 0;  // that its streams carry (guest/protocol/agent.h)
 };
 
 // The first process. kInvalid when neither the image nor the options name a command, or an
@@ -30,6 +32,9 @@ struct ProcessSpec {
 [[nodiscard]] Result<ProcessSpec> further_process(const ProcessSpec& first,
                                                   const ProcessOptions& options,
                                                   std::vector<std::string> arguments);
+
+// One that nobody guesses.
+[[nodiscard]] std::uint64_t random_token() noexcept;
 
 // "TERM", "SIGTERM" or "15"; kInvalid for anything else.
 [[nodiscard]] Result<int> signal_number(const std::string& text);

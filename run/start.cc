@@ -125,8 +125,8 @@ void name_in_full(const char* variable) {
   }
 }
 
-// Whoever waits for the end of a pipe, or for a lock, of the caller's isn't to wait for the instance.
-// All of ours are close-on-exec.
+// Whoever waits for the end of a pipe, or for a lock, of the caller's isn't to wait for the
+// instance. All of ours are close-on-exec.
 void close_callers_files() {
   const auto numbers = image::list_directory("/proc/self/fd");
   for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {

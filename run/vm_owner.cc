@@ -65,6 +65,7 @@ VmOwner::VmOwner(OwnedRun run) : run_(std::move(run)) {
   Workload::Setup setup;
   setup.terminal = run_.process.terminal;
   setup.input = run_.process.interactive;
+  setup.token = run_.process.token = random_token();
   if (auto log = LogFile::create(run_.created.instance.log_path())) {
     log_.emplace(std::move(log).value());
     setup.log = &*log_;
@@ -139,12 +140,12 @@ VmOwner::Session VmOwner::add_client(UniqueFd socket) {
 GuestLink::Hooks VmOwner::link_hooks() {
   GuestLink::Hooks hooks;
   hooks.up = [this] { run_.timeline.mark("its init speaks"); };
-  hooks.stream = [this](std::uint32_t process, std::uint32_t stream, UniqueFd fd) {
+  hooks.stream = [this](std::uint32_t process, const agent::Opening& opening, UniqueFd fd) {
     const auto further = further_.find(process);
     if (process == 0) {
-      first_->set_stream(stream, std::move(fd));
+      first_->set_stream(opening, std::move(fd));
     } else if (further != further_.end()) {
-      further->second->set_stream(stream, std::move(fd));
+      further->second->set_stream(opening, std::move(fd));
     }
   };
   hooks.started = [this](std::uint32_t process) { on_started(process); };

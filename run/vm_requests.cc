@@ -92,12 +92,13 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
   options.columns = static_cast<std::uint16_t>(columns);
   options.rows = static_cast<std::uint16_t>(rows);
   BOTHY_TRY(auto arguments, fields.texts("arguments"));
-  BOTHY_TRY(const ProcessSpec process,
-            further_process(run_.process, options, std::move(arguments)));
+  BOTHY_TRY(ProcessSpec process, further_process(run_.process, options, std::move(arguments)));
+  process.token = random_token();
   const std::uint32_t number = next_process_++;
   Workload::Setup setup;
   setup.terminal = process.terminal;
   setup.input = process.interactive;
+  setup.token = process.token;
   const auto workload = std::make_shared<Workload>(
       control_, setup, [this, number](const WorkloadEnd&) { further_.erase(number); });
   further_[number] = workload;

@@ -27,9 +27,11 @@ Workload::Workload(boost::asio::io_context& executor, Setup setup, OnEnd on_end)
   channels_[1].done = channels_[2].done = setup_.terminal;
 }
 
-void Workload::set_stream(std::uint32_t index, UniqueFd fd) {
+void Workload::set_stream(const agent::Opening& opening, UniqueFd fd) {
+  const std::uint32_t index = opening.value;
   const bool expected = setup_.terminal ? index == 0 : index != 0 || setup_.input;
-  if (index > 2 || !expected || channels_.at(index).socket || end_) {
+  if (index > 2 || !expected || opening.token != setup_.token || channels_.at(index).socket ||
+      end_) {
     return;
   }
   Channel& channel = channels_.at(index);

@@ -15,6 +15,7 @@
 #include <string>
 #include <vector>
 
+#include "guest/protocol/agent.h"
 #include "run/log_file.h"
 #include "vmm/base/unique_fd.h"
 
@@ -47,16 +48,17 @@ class Workload : public std::enable_shared_from_this<Workload> {
  public:
   struct Setup {
     bool terminal = false;
-    bool input = false;      // it has a stdin
-    LogFile* log = nullptr;  // outlives it
+    bool input = false;       // it has a stdin
+    LogFile* log = nullptr;   // outlives it
+    std::uint64_t token = 0;  // that its streams carry
   };
   using OnEnd = std::function<void(const WorkloadEnd&)>;
 
   Workload(boost::asio::io_context& executor, Setup setup, OnEnd on_end);
 
-  // A stream has come up: 0 stdin or the terminal, 1 stdout, 2 stderr. One that wasn't expected is
-  // closed.
-  void set_stream(std::uint32_t index, UniqueFd fd);
+  // A stream has come up: 0 stdin or the terminal, 1 stdout, 2 stderr. One that wasn't expected, or
+  // has another token, is closed.
+  void set_stream(const agent::Opening& opening, UniqueFd fd);
   void set_exited(int wait_status);
   // It never ran, or its guest is gone: whatever is known is the end.
   void fail(int code, std::string words);

@@ -104,6 +104,8 @@ bool ProcessSpec::take(uint16_t key, Text value) {
       limits[limit_count++] = {static_cast<int>(wire.resource), {wire.soft, wire.hard}};
       return true;
     }
+    case kToken:
+      return take_value(value, token);
     case kReap:  // PID 1 reaps whoever is left behind anyway
       return true;
     default:

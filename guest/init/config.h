@@ -38,6 +38,7 @@ struct ProcessSpec {
   const char* user = "";
   bool terminal = false;
   bool input = false;
+  uint64_t token = 0;
   uint16_t columns = 0;
   uint16_t rows = 0;
 

@@ -58,9 +58,9 @@ Copy* free_place() {
 }
 
 // The errno, 0 if it has begun.
-int begin(Type type, Copy& copy, const char* path) {
+int begin(Type type, Copy& copy, uint64_t token, const char* path) {
   const int stream = begin_connect();
-  if (stream < 0 || !finish_stream(stream, copy.number, type == kCopyIn ? 0 : 1)) {
+  if (stream < 0 || !finish_stream(stream, copy.number, type == kCopyIn ? 0 : 1, token)) {
     const int error = errno;
     if (stream >= 0) close(stream);
     return error;
@@ -80,13 +80,16 @@ int begin(Type type, Copy& copy, const char* path) {
 
 }  // namespace
 
-void start_copy(Type type, uint32_t number, Text path) {
-  const CString name(path);
+void start_copy(Type type, uint32_t number, Text content) {
+  uint64_t token = 0;
+  if (content.size < sizeof token) return answer(number, EPROTO, "a copy needs a token and a path");
+  memcpy(&token, content.data, sizeof token);
+  const CString name(Text(content.data + sizeof token, content.size - sizeof token));
   Copy* copy = free_place();
   if (copy == nullptr) return answer(number, EAGAIN, "too many copies at a time");
   if (name.get()[0] != '/') return answer(number, EINVAL, "a copy needs an absolute path");
   copy->number = number;
-  const int error = begin(type, *copy, name.get());
+  const int error = begin(type, *copy, token, name.get());
   if (error != 0) answer(number, error, "can't begin the copy");
 }
 

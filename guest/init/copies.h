@@ -10,7 +10,7 @@ namespace bothy::init {
 
 // For a COPY_IN or COPY_OUT frame: connects the stream and begins. COPIED answers the host, at once
 // or when the copy is over.
-void start_copy(agent::Type type, uint32_t number, Text path);
+void start_copy(agent::Type type, uint32_t number, Text content);
 
 // Tells the host if `pid` was a copy's process.
 void copy_ended(pid_t pid, int status);

@@ -17,18 +17,18 @@ namespace {
 constexpr int kPatienceMs = 10000;
 HostState state = HostState::kUnknown;
 
-struct Opening {
+struct __attribute__((packed)) FirstFrame {
   Frame frame;
-  uint32_t value;
+  Opening opening;
 };
 
-bool send(int fd, const Opening& opening) {
+bool send(int fd, const FirstFrame& opening) {
   // The first bytes of a stream always find room.
   return write(fd, &opening, sizeof opening) == static_cast<ssize_t>(sizeof opening);
 }
 
 // Mostly the connection stands by now, so it is asked only when it doesn't.
-bool finish(int fd, const Opening& opening) {
+bool finish(int fd, const FirstFrame& opening) {
   if (send(fd, opening)) return true;
   if (errno != ENOTCONN && errno != EAGAIN) return false;
   pollfd wait{fd, POLLOUT, 0};
@@ -73,11 +73,11 @@ int begin_connect() {
 }
 
 bool finish_control(int fd) {
-  return finish(fd, {{sizeof(uint32_t), kHello, 0, 0}, kVersion});
+  return finish(fd, {{sizeof(Opening), kHello, 0, 0}, {kVersion, 0, 0}});
 }
 
-bool finish_stream(int fd, uint32_t process, uint32_t stream) {
-  return finish(fd, {{sizeof(uint32_t), kStream, 0, process}, stream});
+bool finish_stream(int fd, uint32_t process, uint32_t stream, uint64_t token) {
+  return finish(fd, {{sizeof(Opening), kStream, 0, process}, {stream, 0, token}});
 }
 
 }  // namespace bothy::init

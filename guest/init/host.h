@@ -17,6 +17,6 @@ int begin_connect();
 // Waits until the connection stands and sends what makes it a stream of a process's, or control.
 // False, with errno set, when it came to nothing.
 bool finish_control(int fd);
-bool finish_stream(int fd, uint32_t process, uint32_t stream);
+bool finish_stream(int fd, uint32_t process, uint32_t stream, uint64_t token);
 
 }  // namespace bothy::init

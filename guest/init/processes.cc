@@ -134,7 +134,8 @@ bool take_connections(Process& process, const ProcessSpec& spec, const Connectio
   }
   for (uint32_t stream = 0; stream < 3; ++stream) {
     const int fd = connections.fds[stream];
-    if (has_stream(spec, stream) && (fd < 0 || !finish_stream(fd, process.number, stream)))
+    if (has_stream(spec, stream) &&
+        (fd < 0 || !finish_stream(fd, process.number, stream, spec.token)))
       return false;
   }
   return true;

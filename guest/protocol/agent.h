@@ -8,6 +8,8 @@
 //                   first a HELLO of the guest's with its version.
 //   stdio           a vsock stream for each of a process's streams, to the same port: the first
 //                   frame is a STREAM that says which, raw bytes follow. Shutdown is end of file.
+//                   It carries the token that the process was started with: any process of the
+//                   guest's can connect.
 //
 // A process has a number of the host's choice; the first one's is 0. Both sides are hostile to each
 // other: whatever is longer or larger than said here ends the connection.
@@ -17,7 +19,7 @@
 
 namespace bothy::agent {
 
-constexpr uint32_t kVersion = 1;
+constexpr uint32_t kVersion = 2;
 constexpr uint32_t kPort = 1024;  // of the host (CID 2)
 constexpr char kConfigPath[] = "/bothy/config";
 constexpr char kModulesPath[] = "/bothy/modules";  // KMODULE records name files in it
@@ -68,6 +70,7 @@ enum Key : uint16_t {
   kInput = 38,     // no value: there is a stdin stream; without it stdin is /dev/null
   kRlimit = 39,    // repeated: RlimitValue
   kReap = 40,      // no value: run under a small init of its own (Docker's --init)
+  kToken = 41,     // uint64_t: what its streams carry; 0 without
 };
 
 // A frame: a header and `length` bytes.
@@ -79,10 +82,17 @@ struct Frame {
 };
 constexpr uint32_t kMaxFrame = 1U << 20U;
 
+// The content of HELLO and STREAM.
+struct Opening {
+  uint32_t value;
+  uint32_t reserved;  // 0
+  uint64_t token;     // of STREAM
+};
+
 enum Type : uint16_t {
   // The guest's.
-  kHello = 1,       // uint32_t version, the first frame of control
-  kStream = 2,      // uint32_t 0 stdin or terminal, 1 stdout, 2 stderr: the first frame of stdio
+  kHello = 1,       // Opening, with the version: the first frame of control
+  kStream = 2,      // Opening, with 0 stdin or terminal, 1 stdout, 2 stderr: the first of stdio
   kStarted = 3,     // uint32_t pid in the guest
   kNotStarted = 4,  // int32_t errno, then what failed, in words
   kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After this or
@@ -100,8 +110,8 @@ enum Type : uint16_t {
   kShutdown = 35,  // ends all processes and powers off
   kSetClock = 36,  // int64_t seconds, int64_t nanoseconds since 1970, after a pause
   kAskStatistics = 37,
-  kCopyIn = 38,   // a path in the root: the guest opens stream 0 of `process`, which carries a
-                  // tar that is unpacked there
+  kCopyIn = 38,   // uint64_t token, then a path in the root: the guest opens stream 0 of `process`,
+                  // which carries a tar that is unpacked there
   kCopyOut = 39,  // likewise; stream 1 carries a tar of it from the guest
 };
 

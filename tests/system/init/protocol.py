@@ -7,11 +7,11 @@ import subprocess
 import threading
 import time
 
-VERSION, PORT = 1, 1024
+VERSION, PORT, TOKEN = 2, 1024, 0x1122334455667788
 # Records.
 MODULE, ROOT_DEVICE, SCRATCH_DEVICE, SCRATCH_SIZE, READ_ONLY, HOSTNAME = 2, 3, 4, 5, 6, 7
 INTERFACE, FILE, MOUNT, PROCESS, GRACE = 8, 9, 10, 11, 12
-ARGUMENT, ENVIRONMENT, DIRECTORY, USER, GROUP, TERMINAL, INPUT, RLIMIT = range(32, 40)
+ARGUMENT, ENVIRONMENT, DIRECTORY, USER, GROUP, TERMINAL, INPUT, RLIMIT, REAP, TOKEN_KEY = range(32, 42)
 # Frames.
 HELLO, STREAM, STARTED, NOT_STARTED, EXITED, STATISTICS, COPIED, FAILED = range(1, 9)
 START, SIGNAL, RESIZE, SHUTDOWN, SET_CLOCK, ASK_STATISTICS, COPY_IN, COPY_OUT = range(32, 40)
@@ -35,7 +35,7 @@ def process(*arguments, env=("PATH=/bin",), cwd=None, user=None, groups=(), tty=
         data += record(TERMINAL, struct.pack("<HH", *tty))
     if stdin:
         data += record(INPUT)
-    return data
+    return data + record(TOKEN_KEY, struct.pack("<Q", TOKEN))
 
 
 def initrd(program, config, modules=()):
@@ -213,9 +213,12 @@ class Host:
 
     def serve(self, connection):
         kind, number, content = self.receive(connection)
-        if kind == STREAM:
-            self.process(number).streams[struct.unpack("<I", content)[0]].attach(connection)
-        elif kind == HELLO and struct.unpack("<I", content)[0] == VERSION:
+        if len(content) != 16:
+            return
+        value, _, token = struct.unpack("<IIQ", content)
+        if kind == STREAM and token == TOKEN:
+            self.process(number).streams[value].attach(connection)
+        elif kind == HELLO and value == VERSION:
             self.control = connection
             self.hello.set()
             while True:
@@ -248,6 +251,8 @@ class Host:
 
     def send(self, kind, number=0, content=b""):
         self.hello.wait(30)
+        if kind in (COPY_IN, COPY_OUT):
+            content = struct.pack("<Q", TOKEN) + content
         try:
             self.control.sendall(struct.pack("<IHHI", len(content), kind, 0, number) + content)
         except OSError:

@@ -32,8 +32,8 @@ int main(int count, char** words) {
   const struct {
     uint32_t length;
     uint16_t type, reserved;
-    uint32_t process, version;
-  } hello = {4, 1, 0, 0, 1};
+    uint32_t process, version, zero, token[2];
+  } hello = {16, 1, 0, 0, 2, 0, {0, 0}};
   for (; done < times; ++done) {
     const int fd = connect_host();
     if (fd < 0 || write(fd, &hello, sizeof hello) != sizeof hello) break;

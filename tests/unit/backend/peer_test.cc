@@ -292,7 +292,8 @@ TEST_CASE("A file with a limit starts anew") {
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK(status.st_size < 15'000);
   const UniqueFd written(::open(path.c_str(), O_RDONLY));
-  CHECK(read_exactly(written.get(), static_cast<std::size_t>(status.st_size)).ends_with("last words"));
+  CHECK(read_exactly(written.get(), static_cast<std::size_t>(status.st_size))
+            .ends_with("last words"));
   ::unlink(path.c_str());
 }
 

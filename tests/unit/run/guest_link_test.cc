@@ -19,8 +19,8 @@ struct Fixture {
   Fixture() {
     GuestLink::Hooks hooks;
     hooks.up = [this] { ++up; };
-    hooks.stream = [this](std::uint32_t process, std::uint32_t stream, UniqueFd fd) {
-      streams += fmt::format("{}:{};", process, stream);
+    hooks.stream = [this](std::uint32_t process, const agent::Opening& opening, UniqueFd fd) {
+      streams += fmt::format("{}:{}:{};", process, opening.value, opening.token);
       kept.push_back(std::move(fd));
     };
     hooks.gone = [this] { ++gone; };
@@ -38,7 +38,7 @@ struct Fixture {
   }
   UniqueFd greet(std::uint16_t type, std::uint32_t process, std::uint32_t value) {
     UniqueFd fd = connect();
-    const std::array<std::uint32_t, 4> words{sizeof(value), type, process, value};
+    const std::array<std::uint32_t, 7> words{sizeof(agent::Opening), type, process, value, 0, 5, 0};
     REQUIRE(::write(fd.get(), words.data(), sizeof(words)) == sizeof(words));
     run();
     return fd;
@@ -83,7 +83,7 @@ TEST_CASE("Connections that say nothing are few, and the oldest goes first") {
   CHECK(is_closed(silent[5]));
   CHECK_FALSE(is_closed(silent[6]));
   const UniqueFd stream = f.greet(agent::kStream, 3, 1);
-  CHECK(f.streams == "3:1;");
+  CHECK(f.streams == "3:1:5;");
   CHECK_FALSE(is_closed(stream));
 }
 

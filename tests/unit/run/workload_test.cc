@@ -3,6 +3,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <csignal>
+
+#include "run/run_spec.h"
 #include "tests/support/catch.h"
 
 namespace bothy::run {
@@ -40,10 +43,10 @@ struct Fixture {
   }
   ~Fixture() { workload->fail(0, {}); }
 
-  UniqueFd open(std::uint32_t index) {
+  UniqueFd open(std::uint32_t index, std::uint64_t token = 0) {
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) == 0);
-    workload->set_stream(index, UniqueFd(ends[0]));
+    workload->set_stream({index, 0, token}, UniqueFd(ends[0]));
     return UniqueFd(ends[1]);
   }
   void run() {
@@ -137,6 +140,7 @@ TEST_CASE("Too much input at once is told, and room for more is told too") {
 }
 
 TEST_CASE("A process that reads no more has room for any input") {
+  std::signal(SIGPIPE, SIG_IGN);  // as bothy does
   Workload::Setup setup;
   setup.input = true;
   Fixture f(setup);
@@ -157,6 +161,19 @@ TEST_CASE("A stream that nobody asked for is closed") {
   CHECK(::read(input.get(), heard.data(), heard.size()) == 0);
   const UniqueFd high = f.open(7);
   CHECK(::read(high.get(), heard.data(), heard.size()) == 0);
+}
+
+TEST_CASE("A stream of whoever doesn't know the token is closed, and takes nobody's place") {
+  Workload::Setup setup;
+  setup.token = random_token();
+  Fixture f(setup);
+  const UniqueFd false_one = f.open(1, setup.token + 1);
+  std::array<char, 4> heard{};
+  CHECK(::read(false_one.get(), heard.data(), heard.size()) == 0);
+  const UniqueFd output = f.open(1, setup.token);
+  REQUIRE(::write(output.get(), "out", 3) == 3);
+  f.run();
+  CHECK(f.listener.output == "out");
 }
 
 }  // namespace bothy::run
