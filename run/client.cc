@@ -257,7 +257,9 @@ void Talk::kill(int signal) {
     }
   }
   left_ = true;
-  outcome_ = Outcome{128 + signal, "it doesn't heed signals, and was left alone", {}};
+  if (!outcome_) {
+    outcome_ = Outcome{128 + signal, "it doesn't heed signals, and was left alone", {}};
+  }
 }
 
 bool Talk::on_socket() {

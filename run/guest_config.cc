@@ -19,7 +19,6 @@ constexpr std::string_view kAddress = "10.0.2.15";
 constexpr std::string_view kPrefix = "24";
 constexpr std::string_view kGateway = "10.0.2.2";
 constexpr std::string_view kResolver = "10.0.2.3";
-constexpr std::uint64_t kMostConsole = 4U << 20U;  // of the console's file, which then starts anew
 
 // No console that a driver brings up: an early one shows the lines that a kernel ends with, and
 // each character of any other is an exit or two that every run would pay for.
@@ -182,7 +181,7 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   machine.memory = options.memory;
   machine.console.kind = ConsoleKind::kSerial;
   machine.console.backend = {CharacterBackendConfig::Kind::kFile,
-                             instance.data_directory() + "/console", kMostConsole};
+                             instance.data_directory() + "/console"};
   machine.vsock = virtio::VsockConfig{};
   machine.vsock->path = instance.at("vsock");
   DiskConfig root;

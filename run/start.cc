@@ -116,7 +116,7 @@ void name_in_full(std::string& path) {
   }
 }
 
-void name_in_full(const char* variable) {
+void name_variable_in_full(const char* variable) {
   const char* value = std::getenv(variable);
   if (value != nullptr && *value != '\0') {
     std::string path = value;
@@ -151,7 +151,7 @@ void close_callers_files() {
   ::dup2(nothing.get(), STDOUT_FILENO);
   ::dup2(words ? words.get() : nothing.get(), STDERR_FILENO);
   close_callers_files();
-  name_in_full("BOTHY_VIRTIOFSD");
+  name_variable_in_full("BOTHY_VIRTIOFSD");
   [[maybe_unused]] const int moved = ::chdir("/");
   ::_exit(run_owner(std::move(run)));
 }

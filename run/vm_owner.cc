@@ -1,5 +1,6 @@
 #include "run/vm_owner.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -9,6 +10,7 @@
 #include <ctime>
 #include <utility>
 
+#include "devices/backend/console_output.h"
 #include "guest/embed/initramfs.h"
 #include "guest/embed/program.h"
 #include "image/files.h"
@@ -27,6 +29,7 @@ constexpr std::chrono::seconds kPowerOffPatience{10};
 constexpr std::chrono::milliseconds kOutputPatience{500};
 constexpr std::chrono::seconds kPanicPatience{2};
 constexpr std::size_t kReportedLines = 10;
+constexpr std::uint64_t kMostConsole = 4U << 20U;  // of the console's file, which then starts anew
 
 std::int64_t now() {
   return static_cast<std::int64_t>(std::time(nullptr));
@@ -109,8 +112,7 @@ int VmOwner::run() {
 Result<void> VmOwner::build() {
   BOTHY_TRY(console_executor_.start());
   MachineConfig config = machine_config(run_.options, run_.disk.path, run_.created.instance);
-  BOTHY_TRY(console_, create_backend(console_executor_.context(), "console", config.console.backend,
-                                     Unattended::kKeepNewest));
+  BOTHY_TRY(open_console(config.console.backend.path));
   tail_.emplace(*console_);
   BOTHY_TRY(link_, GuestLink::listen(control_, config.vsock->path, link_hooks()));
   BOTHY_TRY(open_api());
@@ -119,6 +121,14 @@ Result<void> VmOwner::build() {
   BOTHY_TRY(initramfs_, in_memory(initramfs));
   config.initrds.push_back(fmt::format("/proc/self/fd/{}", initramfs_.get()));
   BOTHY_TRY(machine_, Machine::build(config, *this, *tail_));
+  return success();
+}
+
+Result<void> VmOwner::open_console(const std::string& path) {
+  BOTHY_TRY(const UniqueFd file, image::open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0600));
+  BOTHY_TRY(auto output, ConsoleOutput::create(console_executor_.context(), file.get(), {}));
+  output->set_limit(kMostConsole);
+  console_ = std::move(output);
   return success();
 }
 
@@ -221,14 +231,6 @@ void VmOwner::on_not_started(std::uint32_t process, int error_number, const std:
   }
 }
 
-// With an error, that it never did.
-void VmOwner::tell_started(const std::string& error) {
-  started_told_ = true;
-  for (const Session& session : std::exchange(waiting_for_first_, {})) {
-    session->answer(boost::json::object{{"code", state_.exit_code}, {"error", error}});
-  }
-}
-
 // The machine's end follows, unless the guest plays with us.
 void VmOwner::on_hung_up() {
   for (const Session& session : std::exchange(waiting_for_statistics_, {})) {
@@ -251,6 +253,9 @@ void VmOwner::switch_off(int code, std::string words) {
 }
 
 void VmOwner::fail(int code, std::string words) {
+  if (first_->has_ended()) {
+    return;
+  }
   state_.error = words;
   first_->fail(code, std::move(words));
 }
@@ -314,26 +319,6 @@ void VmOwner::check_done() {
   if (machine_ended_ && first_->has_ended()) {
     control_.stop();
   }
-}
-
-void VmOwner::stop_guest(int signal, std::uint32_t seconds) {
-  if (first_->has_ended()) {
-    return;
-  }
-  link_->signal(0, signal);
-  kill_timer_.expires_after(std::chrono::seconds(seconds));
-  kill_timer_.async_wait([this](const boost::system::error_code& error) {
-    if (error || first_->has_ended()) {
-      return;
-    }
-    link_->signal(0, SIGKILL);
-    kill_timer_.expires_after(kPanicPatience);
-    kill_timer_.async_wait([this](const boost::system::error_code& late) {
-      if (!late && !first_->has_ended()) {
-        switch_off(128 + SIGKILL, {});  // a guest that doesn't listen
-      }
-    });
-  });
 }
 
 // Everybody who asks finds it ended, or gone, by the time that clients see it end.

@@ -42,6 +42,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   using Session = std::shared_ptr<ClientSession>;
 
   [[nodiscard]] Result<void> build();
+  [[nodiscard]] Result<void> open_console(const std::string& path);
   [[nodiscard]] Result<void> open_api();
   [[nodiscard]] GuestLink::Hooks link_hooks();
   void watch_signals();

@@ -1,4 +1,5 @@
 // What clients ask of a VmOwner.
+#include <chrono>
 #include <csignal>
 #include <utility>
 
@@ -7,7 +8,14 @@
 #include "run/vm_owner.h"
 
 namespace bothy::run {
+
 namespace json = boost::json;
+
+namespace {
+
+constexpr std::chrono::seconds kKillPatience{2};  // from SIGKILL to the end of what heeds nothing
+
+}  // namespace
 
 // All of these may come after the end, while clients are still told of it.
 void VmOwner::on_request(const Session& session, const json::object& request) {
@@ -94,6 +102,12 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
   BOTHY_TRY(auto arguments, fields.texts("arguments"));
   BOTHY_TRY(ProcessSpec process, further_process(run_.process, options, std::move(arguments)));
   process.token = random_token();
+  const auto records = process_records(process, run_.options.rlimits);
+  if (records.bytes().size() > agent::kMaxFrame) {
+    return make_error(ErrorCode::kInvalid,
+                      "its arguments and variables are too much: {} bytes can be",
+                      agent::kMaxFrame);
+  }
   const std::uint32_t number = next_process_++;
   Workload::Setup setup;
   setup.terminal = process.terminal;
@@ -108,9 +122,36 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
     session->answer(nullptr);
     session->attach(number, workload);
   }
-  const auto records = process_records(process, run_.options.rlimits);
   link_->start(number, std::as_bytes(std::span(records.bytes())));
   return success();
+}
+
+// With an error, that it never did.
+void VmOwner::tell_started(const std::string& error) {
+  started_told_ = true;
+  for (const Session& session : std::exchange(waiting_for_first_, {})) {
+    session->answer(boost::json::object{{"code", state_.exit_code}, {"error", error}});
+  }
+}
+
+void VmOwner::stop_guest(int signal, std::uint32_t seconds) {
+  if (first_->has_ended()) {
+    return;
+  }
+  link_->signal(0, signal);
+  kill_timer_.expires_after(std::chrono::seconds(seconds));
+  kill_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (error || first_->has_ended()) {
+      return;
+    }
+    link_->signal(0, SIGKILL);
+    kill_timer_.expires_after(kKillPatience);
+    kill_timer_.async_wait([this](const boost::system::error_code& late) {
+      if (!late && !first_->has_ended()) {
+        switch_off(128 + SIGKILL, {});  // a guest that doesn't listen
+      }
+    });
+  });
 }
 
 Result<void> VmOwner::pause(bool paused) {

@@ -12,8 +12,7 @@ namespace {
 
 Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& executor,
                                                     const std::string& what,
-                                                    const CharacterBackendConfig& config) {
-  const std::string& path = config.path;
+                                                    const std::string& path) {
   // O_NONBLOCK: a FIFO that nobody reads is an error, and not a wait.
   constexpr mode_t kMode = 0644;
   const UniqueFd fd(::open(
@@ -27,7 +26,6 @@ Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& exe
               log(LogLevel::kWarning, "{}; what the guest writes is dropped from now on",
                   errno_error(what + ": can't write to " + path, error_number).context);
             }));
-  output->set_limit(config.limit);
   return std::unique_ptr<CharacterBackend>(std::move(output));
 }
 
@@ -47,7 +45,7 @@ Result<std::unique_ptr<CharacterBackend>> create_backend(boost::asio::io_context
     case CharacterBackendConfig::Kind::kPty:
       return as_backend(Pty::create(executor, what, unattended));
     case CharacterBackendConfig::Kind::kFile:
-      return open_file(executor, what, config);
+      return open_file(executor, what, config.path);
     case CharacterBackendConfig::Kind::kSocket:
       return as_backend(SocketBackend::create(executor, what, config.path, unattended));
     case CharacterBackendConfig::Kind::kStdio:

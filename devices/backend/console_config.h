@@ -17,7 +17,6 @@ struct CharacterBackendConfig {
 
   Kind kind = Kind::kStdio;
   std::string path;
-  std::uint64_t limit = 0;  // of kFile, bytes: a longer one starts anew; 0: none
   friend bool operator==(const CharacterBackendConfig&, const CharacterBackendConfig&) = default;
 };
 

@@ -47,6 +47,26 @@ std::span<const std::byte> bytes(std::string_view text) {
 
 }  // namespace
 
+TEST_CASE("A file with a limit starts anew") {
+  const std::string path = "/tmp/bothy-limit-test." + std::to_string(::getpid());
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  ::unlink(path.c_str());
+  Executor executor("test");
+  REQUIRE(executor.start().has_value());
+  auto output = ConsoleOutput::create(executor.context(), file.get(), {}).value();
+  output->set_limit(10'000);
+  for (int i = 0; i < 100; ++i) {
+    output->write(bytes(std::string(999, 'x') + "\n"));
+  }
+  output->write(bytes("last words"));
+  executor.stop();
+  output->flush(std::chrono::steady_clock::now() + 5s);
+  REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);
+  const std::string text = read_all(file.get());
+  CHECK(text.size() < 15'000);
+  CHECK(text.ends_with("last words"));
+}
+
 TEST_CASE("What several threads print arrives whole, however slow the reader") {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;

@@ -1,7 +1,6 @@
 // What comes and goes at a pseudo-terminal and at a socket.
 #include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -274,27 +273,6 @@ TEST_CASE("A file is appended to; what can't be opened is said with the flag's n
                                    Unattended::kKeepNewest);
   REQUIRE_FALSE(none.has_value());
   CHECK(none.error().context == "--port: can't write to /nothere/file: No such file or directory");
-}
-
-TEST_CASE("A file with a limit starts anew") {
-  Executor executor("test");
-  REQUIRE(executor.start());
-  const std::string path = "/tmp/bothy-limit-test." + std::to_string(::getpid());
-  const CharacterBackendConfig config{CharacterBackendConfig::Kind::kFile, path, 10'000};
-  auto file = create_backend(executor.context(), "--port", config, Unattended::kKeepNewest).value();
-  for (int i = 0; i < 100; ++i) {
-    file->write(bytes(std::string(999, 'x') + "\n"));
-  }
-  file->write(bytes("last words"));
-  executor.stop();
-  file->flush(std::chrono::steady_clock::now() + 5s);
-  struct stat status {};
-  REQUIRE(::stat(path.c_str(), &status) == 0);
-  CHECK(status.st_size < 15'000);
-  const UniqueFd written(::open(path.c_str(), O_RDONLY));
-  CHECK(read_exactly(written.get(), static_cast<std::size_t>(status.st_size))
-            .ends_with("last words"));
-  ::unlink(path.c_str());
 }
 
 }  // namespace bothy
