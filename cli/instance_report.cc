@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <boost/json/parse.hpp>
 
 #include "image/files.h"
+#include "image/json_fields.h"
 
 namespace bothy {
 namespace {
@@ -87,8 +87,9 @@ std::string instances_text(const std::vector<ShownInstance>& instances, std::int
 }
 
 boost::json::object instance_json(const ShownInstance& instance) {
-  boost::json::object object = boost::json::parse(instance.settings.json()).as_object();
-  for (auto& [key, value] : boost::json::parse(instance.state.json()).as_object()) {
+  auto object = image::parse_own_object(instance.settings.json(), "settings").value();
+  const auto state = image::parse_own_object(instance.state.json(), "state").value();
+  for (const auto& [key, value] : state) {
     object[key] = value;
   }
   return object;

@@ -19,9 +19,11 @@ root=$work/root
 mkdir -p "$root"/{bin,etc,tmp}
 cp /bin/busybox $program "$root/bin/"
 for name in sh true cat echo head ps seq sleep yes; do ln -s busybox "$root/bin/$name"; done
-mkfifo "$root/etc/passwd"
 run 0 'an image' -- "$bothy" image import "$root" --name bb
+mkfifo "$root/etc/passwd"
+run 0 'another' -- "$bothy" image import "$root" --name fifo
 
+# In the background a function would have a process of its own, and its signals.
 vm() { "$bothy" run --network none "$@"; }
 
 # until_has FILE WORDS: waits for a line, a minute at most.
@@ -49,7 +51,7 @@ ends() {
   if [ $status -eq "$1" ]; then pass "$2"; else fail "$2" "status $status, not $1"; fi
 }
 
-run 0 'a FIFO for /etc/passwd' -- timeout 60 "$bothy" run --rm --network none bb true
+run 0 'a FIFO for /etc/passwd' -- timeout 60 "$bothy" run --rm --network none fifo true
 
 # Callers.
 cd "$work"
@@ -57,6 +59,7 @@ run 0 'relative paths' -- "$bothy" run --rm --network none --kernel ./vmlinux --
 cd - >/dev/null
 run 125 'a kernel that is none' --err lib.sh -- vm -d --rm --kernel "$PWD/tests/system/lib.sh" bb true
 run 0 'an argument of any bytes' --out $'\xff' -- vm --name odd bb echo $'\xff'
+run 0 'and its description' --out odd -- "$bothy" inspect odd
 run 0 'and its removal' -- "$bothy" rm odd
 exec 9> >(cat >"$work/nine"; echo over >>"$work/nine")
 run 0 'an instance' -- vm -d --name web bb sh -c 'echo started; trap "exit 3" TERM; while :; do sleep 0.1; done'
@@ -71,7 +74,10 @@ sleep 1000 >"$work/input" &
 holder=$!
 "$bothy" exec -i web cat <"$work/input" >"$work/out" 2>"$work/err" &
 client=$!
-until "$bothy" exec web ps | grep -q ' cat$'; do sleep 0.2; done
+for _ in $(seq 50); do
+  "$bothy" exec web ps | grep -q ' cat$' && break
+  sleep 0.2
+done
 kill -9 $client
 wait $client || true
 gone=''
@@ -79,8 +85,8 @@ for _ in $(seq 20); do "$bothy" exec web ps | grep -q ' cat$' || { gone=yes && b
 if [ -n "$gone" ]; then pass 'an exec without its client has no input'; else fail 'an exec without its client has no input' 'it waits for more'; fi
 kill $holder
 
-owner=$(sed -n 's/.*"owner":\([0-9]*\).*/\1/p' "$work"/run/instances/*/state)
-size() { awk '/VmRSS/ {print $2}' "/proc/$owner/status"; }
+owner=$(sed -n 's/.*"owner":\([0-9]*\).*/\1/p' "$work"/run/instances/*/state | head -n 1)
+size() { awk '/VmRSS/ {print $2}' "/proc/$owner/status" || echo 0; }
 before=$(size)
 for _ in $(seq 20); do "$bothy" exec web true; done
 after=$(size)
@@ -95,19 +101,19 @@ run 0 'stop and rm at once' -- sh -c "'$bothy' stop web && '$bothy' rm web"
 ends 0 'wait for it' 20 $waiter
 
 # Signals.
-vm --rm bb sh -c 'sleep 1000' >"$work/out" 2>"$work/err" </dev/null &
+"$bothy" run --network none --rm bb sh -c 'sleep 1000' >"$work/out" 2>"$work/err" </dev/null &
 client=$!
 sleep 0.7
 kill -TERM $client
 ends 143 'a signal before the guest listens' 60 $client
-vm --rm bb sh -c 'trap "" INT TERM; echo ready; while :; do sleep 1; done' >"$work/out" 2>"$work/err" </dev/null &
+"$bothy" run --network none --rm bb sh -c 'trap "" INT TERM; echo ready; while :; do sleep 1; done' >"$work/out" 2>"$work/err" </dev/null &
 client=$!
 until_has "$work/out" ready || true
 for _ in 1 2 3; do kill -INT $client && sleep 0.5; done
 ends 137 'three in a row, for one that heeds none' 30 $client
 yes >"$work/input" &
 holder=$!
-vm --rm -i bb sh -c 'exec <&-; echo closed; exec sleep 1000' <"$work/input" >"$work/out" 2>"$work/err" &
+"$bothy" run --network none --rm -i bb sh -c 'exec <&-; echo closed; exec sleep 1000' <"$work/input" >"$work/out" 2>"$work/err" &
 client=$!
 until_has "$work/out" closed || true
 sleep 2
@@ -116,14 +122,23 @@ ends 130 'a signal beside input that is not wanted' 30 $client
 kill $holder 2>/dev/null || true
 (
   status=0
-  vm --rm bb head -c 900000 /dev/zero 2>"$work/err" &
+  "$bothy" run --network none --rm bb head -c 900000 /dev/zero 2>"$work/err" &
   echo $! >"$work/pid"
   wait $! || status=$?
   echo "status $status" >"$work/status"
-) | (sleep 12 && wc -c) >"$work/out" &
-sleep 10
+) | (until [ -e "$work/read" ]; do sleep 0.2; done && wc -c) >"$work/out" &
+reader=$!
+for _ in $(seq 300); do
+  "$bothy" ps -aq | grep -q . && break
+  sleep 0.2
+done
+for _ in $(seq 300); do
+  "$bothy" ps -aq | grep -q . || break
+  sleep 0.2
+done
 kill -INT "$(cat "$work/pid")"
-wait $!
+touch "$work/read"
+wait $reader
 if [ "$(cat "$work/status")" = 'status 0' ] && [ "$(cat "$work/out")" -eq 900000 ]; then
   pass 'a signal while the last output is read'
 else
