@@ -132,6 +132,14 @@ VsockConnection::Fate VsockConnection::on_response() noexcept {
   return sent == static_cast<ssize_t>(line.size()) ? Fate::kStays : Fate::kReset;
 }
 
+// What is queued keeps its writer waiting, and the end of reading alone doesn't wake it. Nothing
+// comes after it, so this ends.
+void VsockConnection::discard_input() noexcept {
+  std::array<std::byte, 4096> piece;
+  while (::recv(socket_.get(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
+  }
+}
+
 VsockConnection::Fate VsockConnection::on_shutdown(std::uint32_t flags) {
   if (state_ == State::kRequested) {
     return Fate::kReset;
@@ -147,6 +155,7 @@ VsockConnection::Fate VsockConnection::on_shutdown(std::uint32_t flags) {
   }
   if (state_ == State::kOpen && (guest_shutdown_ & kVsockNoReceive) != 0) {
     ::shutdown(socket_.get(), SHUT_RD);
+    discard_input();
   }
   settle();
   return Fate::kStays;

@@ -87,6 +87,7 @@ class VsockConnection : public boost::intrusive::list_base_hook<
  private:
   [[nodiscard]] Fate on_response() noexcept;
   [[nodiscard]] Fate on_shutdown(std::uint32_t flags);
+  void discard_input() noexcept;
   [[nodiscard]] Fate on_data(std::span<const iovec> payload, std::uint32_t length);
   // Reads from the socket.
   [[nodiscard]] Fate fill_data(std::span<const iovec> buffers, VsockHeader& header);
