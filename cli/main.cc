@@ -11,6 +11,7 @@
 
 #include "cli/boot_command.h"
 #include "cli/control_command.h"
+#include "cli/copy_command.h"
 #include "cli/doctor_command.h"
 #include "cli/exit_status.h"
 #include "cli/image_command.h"
@@ -51,9 +52,10 @@ struct Command {
   void (*add)(CLI::App& app, int& status);
 };
 constexpr std::array kCommands{
-    Command{"boot", bothy::add_boot_command},     Command{"control", bothy::add_control_command},
-    Command{"doctor", bothy::add_doctor_command}, Command{"image", bothy::add_image_command},
-    Command{"run", bothy::add_run_command},       Command{"", bothy::add_instance_commands}};
+    Command{"boot", bothy::add_boot_command},   Command{"control", bothy::add_control_command},
+    Command{"cp", bothy::add_copy_command},     Command{"doctor", bothy::add_doctor_command},
+    Command{"image", bothy::add_image_command}, Command{"run", bothy::add_run_command},
+    Command{"", bothy::add_instance_commands}};
 
 // All of them, or only the one that is called for: describing every flag of every command would be
 // a twentieth of a machine's start.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "cli/exit_status.h"
+#include "cli/instance_report.h"
 #include "cli/json_text.h"
 #include "cli/process_clock.h"
 #include "cli/progress_line.h"
@@ -31,7 +32,9 @@ struct RunFlags {
   std::string memory = "512M";
   std::string storage;
   std::string network = "user";
+  std::string pull = "missing";
   std::string timeout;
+  bool json = false;
 };
 
 Result<void> resolve_process(const RunFlags& flags, run::RunOptions& options) {
@@ -78,6 +81,9 @@ Result<void> resolve_machine(const RunFlags& flags, run::RunOptions& options) {
   if (!options.dns.empty() && options.network == run::Network::kNone) {
     return make_error(ErrorCode::kInvalid, "--dns needs a network");
   }
+  if (!options.modules.empty() && options.kernel.empty()) {
+    return make_error(ErrorCode::kInvalid, "--modules needs the --kernel that they are for");
+  }
   BOTHY_TRY(options.memory, parse_size(flags.memory));
   if (!flags.storage.empty()) {
     BOTHY_TRY(options.storage, parse_size(flags.storage));
@@ -98,6 +104,10 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
                             words.front());
   }
   options.image = words.front();
+  BOTHY_TRY(options.pull, parse_pull(flags.pull));
+  if (flags.json && !options.detach) {
+    return make_error(ErrorCode::kInvalid, "--json needs -d: without it stdout is the command's");
+  }
   options.arguments.assign(words.begin() + 1, words.end());
   if (has_entrypoint) {
     options.entrypoint = flags.entrypoint;
@@ -111,7 +121,7 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
   return options;
 }
 
-Result<int> run_detached(const run::Started& started) {
+Result<int> run_detached(const run::Started& started, bool json) {
   BOTHY_TRY(const auto answer, run::hear(started.socket.get()));
   const auto& object = answer.as_object();
   const auto& error = object.at("error").as_string();
@@ -119,11 +129,20 @@ Result<int> run_detached(const run::Started& started) {
     log_line(LogLevel::kError, std::string_view(error.data(), error.size()));
     return static_cast<int>(object.at("code").to_number<std::int64_t>());
   }
-  write_result(started.settings.id);
+  if (json) {
+    ShownInstance shown{started.settings, {}};
+    shown.state.status = run::Status::kExited;  // as of one that is gone again already
+    if (const auto state = started.instance.state()) {
+      shown.state = state.value();
+    }
+    write_result(pretty_json(instance_json(shown)));
+  } else {
+    write_result(started.settings.id);
+  }
   return exit_status::kSuccess;
 }
 
-Result<int> run_it(const run::RunOptions& options) {
+Result<int> run_it(const run::RunOptions& options, bool json) {
   std::optional<run::Started> started;
   {
     ProgressLine line;
@@ -133,7 +152,7 @@ Result<int> run_it(const run::RunOptions& options) {
     started.emplace(std::move(made));
   }
   if (options.detach) {
-    return run_detached(*started);
+    return run_detached(*started, json);
   }
   run::Conversation conversation;
   conversation.input = options.process.interactive;
@@ -173,6 +192,7 @@ void add_process_flags(CLI::App& command, RunFlags& flags) {
 void add_instance_flags(CLI::App& command, RunFlags& flags) {
   run::RunOptions& options = flags.options;
   command.add_flag("-d,--detach", options.detach, "Leave it running, and print its id");
+  command.add_flag("--json", flags.json, "With -d: print what 'bothy inspect' would, not the id");
   command.add_flag("--rm", options.remove, "Remove it when it has ended");
   command.add_option("--name", options.name, "What to call it");
   command.add_option("--entrypoint", flags.entrypoint, "Instead of the image's; '' for none");
@@ -190,6 +210,8 @@ void add_instance_flags(CLI::App& command, RunFlags& flags) {
       ->take_all();
   command.add_option("--timeout", flags.timeout, "End it after this long, with status 124");
   command.add_flag("--trace-timing", options.trace, "Say on stderr where the time went");
+  command.add_option("--pull", flags.pull, "Fetch the image: missing, never or always")
+      ->capture_default_str();
   command.add_option("--store", options.store, "The directory that images are in (or BOTHY_STORE)");
 }
 
@@ -221,6 +243,7 @@ void add_machine_flags(CLI::App& command, RunFlags& flags) {
       ->allow_extra_args(false)
       ->take_all();
   command.add_option("--kernel", options.kernel, "A kernel instead of bothy's own");
+  command.add_option("--modules", options.modules, "Its lib/modules/VERSION, for drivers it lacks");
 }
 
 }  // namespace
@@ -240,7 +263,7 @@ void add_run_command(CLI::App& app, int& status) {
       "failure, 126 a command\nthat can't be run, 127 one that isn't there.");
   command->callback([command, flags, &status] {
     const auto options = resolve(*flags, command->remaining(), command->count("--entrypoint") > 0);
-    const auto code = options ? run_it(options.value()) : Result<int>(options.error());
+    const auto code = options ? run_it(options.value(), flags->json) : Result<int>(options.error());
     status = code ? code.value() : exit_status::kOwnFailure;
     if (!code) {
       log_line(LogLevel::kError, code.error().context);

@@ -65,18 +65,21 @@ Result<void> check_target(std::string_view flag, const std::string& target) {
   return success();
 }
 
-Result<std::string> existing_source(std::string_view flag, std::string_view source) {
+// Sets the volume's source, and what it is.
+Result<void> set_source(std::string_view flag, std::string_view source, run::Volume& volume) {
   std::error_code error;
   const auto path = std::filesystem::canonical(std::string(source), error);
   if (error) {
     return make_error(ErrorCode::kNotFound, "{}: there is no '{}' to mount", flag, source);
   }
-  // A file would come with all that lies beside it, as far as a hostile guest is concerned.
-  if (!std::filesystem::is_directory(path, error)) {
+  volume.file = std::filesystem::is_regular_file(path, error);
+  if (!volume.file && !std::filesystem::is_directory(path, error)) {
     return make_error(ErrorCode::kUnsupported,
-                      "{}: '{}' is no directory, and only those can be mounted", flag, source);
+                      "{}: '{}' is neither a file nor a directory, and only those can be mounted",
+                      flag, source);
   }
-  return path.string();
+  volume.source = path.string();
+  return success();
 }
 
 }  // namespace
@@ -152,7 +155,7 @@ Result<run::Volume> parse_volume(std::string_view text) {
     volume.read_only = mode == "ro";
   }
   BOTHY_TRY(check_target("-v", volume.target));
-  BOTHY_TRY(volume.source, existing_source("-v", text.substr(0, first)));
+  BOTHY_TRY(set_source("-v", text.substr(0, first), volume));
   return volume;
 }
 
@@ -189,7 +192,7 @@ Result<void> parse_mount(std::string_view text, run::RunOptions& options) {
     return values.complain("a bind mount needs a source");
   }
   run::Volume volume;
-  BOTHY_TRY(volume.source, existing_source("--mount", *source));
+  BOTHY_TRY(set_source("--mount", *source, volume));
   volume.target = *target;
   volume.read_only = readonly || ro;
   options.volumes.push_back(std::move(volume));
@@ -224,6 +227,19 @@ Result<run::Rlimit> parse_rlimit(std::string_view text) {
     return limit;
   }
   return no_such("--ulimit", text, "limit: NAME=SOFT[:HARD] is, with a name such as nofile");
+}
+
+Result<run::Pull> parse_pull(std::string_view text) {
+  if (text == "always") {
+    return run::Pull::kAlways;
+  }
+  if (text == "never") {
+    return run::Pull::kNever;
+  }
+  if (text == "missing") {
+    return run::Pull::kMissing;
+  }
+  return no_such("--pull", text, "time to pull an image: missing, never and always are");
 }
 
 Result<void> parse_network(std::string_view text, run::RunOptions& options) {

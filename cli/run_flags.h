@@ -25,6 +25,8 @@ namespace bothy {
 [[nodiscard]] Result<run::TmpfsMount> parse_tmpfs(std::string_view text);
 // "NAME=SOFT[:HARD]", names without RLIMIT_, "unlimited" or -1 for no limit.
 [[nodiscard]] Result<run::Rlimit> parse_rlimit(std::string_view text);
+// "missing", "never" or "always".
+[[nodiscard]] Result<run::Pull> parse_pull(std::string_view text);
 // "user", "none" or "tap=NAME".
 [[nodiscard]] Result<void> parse_network(std::string_view text, run::RunOptions& options);
 

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "image/files.h"
@@ -55,11 +56,12 @@ std::uint64_t ImageDetails::size() const {
 }
 
 Result<Store> Store::locate(const std::string& given) {
+  // Who runs an image goes on from another directory than the one it was asked in.
   if (!given.empty()) {
-    return Store(given);
+    return Store(std::filesystem::absolute(given).string());
   }
   if (const std::string root = variable("BOTHY_STORE"); !root.empty()) {
-    return Store(root);
+    return Store(std::filesystem::absolute(root).string());
   }
   if (::geteuid() == 0) {
     return Store("/var/lib/bothy/images");

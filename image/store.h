@@ -68,7 +68,7 @@ class Store {
  public:
   // `root`'s file system is untouched until something is added. `--store`, BOTHY_STORE,
   // /var/lib/bothy/images for root, $XDG_DATA_HOME/bothy/images (~/.local/share) for others: the
-  // first that there is. kInvalid when there is none.
+  // first that there is, as an absolute path. kInvalid when there is none.
   [[nodiscard]] static Result<Store> locate(const std::string& given);
   explicit Store(std::string root) : root_(std::move(root)) {}
 

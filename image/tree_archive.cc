@@ -34,14 +34,9 @@ class TreeArchiver {
                const std::function<Result<void>(Bytes)>& out)
       : root_(std::move(root)), progress_(progress), out_(out), buffer_(1U << 17U) {}
 
+  // An image's files.
   Result<void> run() {
-    handle_.reset(archive_write_new());
-    archive_write_set_format_pax(handle_.get());
-    archive_write_set_bytes_per_block(handle_.get(), 0);
-    if (archive_write_open(handle_.get(), this, nullptr, &TreeArchiver::put, nullptr) !=
-        ARCHIVE_OK) {
-      return failure(root_);
-    }
+    BOTHY_TRY(open_archive());
     BOTHY_TRY(UniqueFd directory, open_file(root_, O_RDONLY | O_DIRECTORY));
     struct stat status {};
     if (::fstat(directory.get(), &status) != 0) {
@@ -50,13 +45,46 @@ class TreeArchiver {
     device_ = status.st_dev;
     BOTHY_TRY(add(directory.get(), ".", status));
     BOTHY_TRY(add_entries(directory.get(), ""));
-    if (archive_write_close(handle_.get()) != ARCHIVE_OK) {
-      return failure(root_);
+    return close_archive();
+  }
+
+  Result<void> run(const ArchiveForm& form) {
+    plain_ = true;
+    as_root_ = form.as_root;
+    BOTHY_TRY(open_archive());
+    struct stat status {};
+    if (::fstatat(AT_FDCWD, root_.c_str(), &status, form.follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
+      return errno_error("can't look at " + printable(root_));
     }
-    return success();
+    const int links = form.follow ? 0 : O_NOFOLLOW;
+    if (!S_ISDIR(status.st_mode)) {
+      BOTHY_TRY(add_file(AT_FDCWD, root_, form.name, status, links));
+      return close_archive();
+    }
+    BOTHY_TRY(UniqueFd directory, open_file(root_, O_RDONLY | O_DIRECTORY | links));
+    if (!form.name.empty()) {
+      BOTHY_TRY(add(directory.get(), form.name, status));
+    }
+    BOTHY_TRY(add_entries(directory.get(), form.name.empty() ? "" : form.name + "/"));
+    return close_archive();
   }
 
  private:
+  Result<void> open_archive() {
+    handle_.reset(archive_write_new());
+    archive_write_set_format_pax(handle_.get());
+    archive_write_set_bytes_per_block(handle_.get(), 0);
+    return archive_write_open(handle_.get(), this, nullptr, &TreeArchiver::put, nullptr) ==
+                   ARCHIVE_OK
+               ? Result<void>(success())
+               : failure(root_);
+  }
+
+  Result<void> close_archive() {
+    return archive_write_close(handle_.get()) == ARCHIVE_OK ? Result<void>(success())
+                                                            : failure(root_);
+  }
+
   static la_ssize_t put(archive* handle, void* context, const void* bytes, std::size_t size) {
     auto& self = *static_cast<TreeArchiver*>(context);
     auto result = self.out_(Bytes(static_cast<const std::byte*>(bytes), size));
@@ -90,7 +118,7 @@ class TreeArchiver {
         continue;
       }
       if (!S_ISDIR(status.st_mode)) {
-        BOTHY_TRY(add_file(directory, name, path, status));
+        BOTHY_TRY(add_file(directory, name, path, status, O_NOFOLLOW));
         continue;
       }
       UniqueFd child(
@@ -99,7 +127,7 @@ class TreeArchiver {
         return errno_error("can't open " + printable(path));
       }
       BOTHY_TRY(add(child.get(), path, status));
-      if (status.st_dev == device_) {
+      if (plain_ || status.st_dev == device_) {
         BOTHY_TRY(add_entries(child.get(), path + "/"));
       }
     }
@@ -107,11 +135,15 @@ class TreeArchiver {
   }
 
   Result<void> add_file(int directory, const std::string& name, const std::string& path,
-                        const struct stat& status) {
+                        const struct stat& status, int links) {
+    if (S_ISSOCK(status.st_mode)) {
+      return make_error(ErrorCode::kUnsupported, "{} is a socket, which can't be copied",
+                        printable(path));
+    }
     // O_PATH for what must not be opened, or can't.
     const bool regular = S_ISREG(status.st_mode);
     UniqueFd fd(::openat(directory, name.c_str(),
-                         (regular ? O_RDONLY | O_NONBLOCK : O_PATH) | O_NOFOLLOW | O_CLOEXEC));
+                         (regular ? O_RDONLY | O_NONBLOCK : O_PATH) | links | O_CLOEXEC));
     struct stat opened {};
     if (!fd || ::fstat(fd.get(), &opened) != 0) {
       return errno_error("can't open " + printable(path));
@@ -125,6 +157,10 @@ class TreeArchiver {
   Result<void> add(int fd, const std::string& path, const struct stat& status) {
     const std::unique_ptr<archive_entry, FreeEntry> entry(archive_entry_new());
     archive_entry_copy_stat(entry.get(), &status);
+    if (as_root_) {
+      archive_entry_set_uid(entry.get(), 0);
+      archive_entry_set_gid(entry.get(), 0);
+    }
     archive_entry_set_pathname(entry.get(), path.c_str());
     // Of no use elsewhere, and different in every copy of a tree.
     archive_entry_unset_atime(entry.get());
@@ -151,8 +187,10 @@ class TreeArchiver {
       }
       archive_entry_set_symlink(entry.get(), target.data());
     }
-    BOTHY_TRY(add_attributes(fd, path, entry.get()));
-    if (content) {
+    if (!plain_) {
+      BOTHY_TRY(add_attributes(fd, path, entry.get()));
+    }
+    if (content && !plain_) {
       BOTHY_TRY(mark_holes(fd, path, status, entry.get()));
     }
     // A warning is of names that are no UTF-8, which it writes as they are.
@@ -254,6 +292,8 @@ class TreeArchiver {
   std::optional<Error> error_;  // writing failed, which libarchive can't tell
   std::map<std::pair<dev_t, ino_t>, std::string> links_;
   dev_t device_ = 0;
+  bool plain_ = false;  // as archive_path() says
+  bool as_root_ = false;
   std::uint64_t done_ = 0;
 };
 
@@ -262,6 +302,11 @@ class TreeArchiver {
 Result<void> archive_tree(const std::string& directory, const Progress& progress,
                           const std::function<Result<void>(Bytes)>& out) {
   return TreeArchiver(directory, progress, out).run();
+}
+
+Result<void> archive_path(const std::string& path, const ArchiveForm& form,
+                          const Progress& progress, const std::function<Result<void>(Bytes)>& out) {
+  return TreeArchiver(path, progress, out).run(form);
 }
 
 }  // namespace bothy::image

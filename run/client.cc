@@ -21,6 +21,7 @@
 #include "devices/backend/terminal.h"
 #include "guest/protocol/agent.h"
 #include "image/json_fields.h"
+#include "run/client_frames.h"
 #include "run/client_protocol.h"
 #include "vmm/base/unix_listener.h"
 
@@ -36,25 +37,6 @@ constexpr char kCtrlQ = 0x11;
 // SIGINT or SIGTERM this often, each soon after the one before: the process doesn't heed them.
 constexpr int kInsistence = 3;
 constexpr std::chrono::seconds kInARow{3};
-
-std::vector<std::byte> frame_of(std::uint16_t type, std::span<const std::byte> bytes) {
-  const agent::Frame frame{static_cast<std::uint32_t>(bytes.size()), type, 0, 0};
-  std::vector<std::byte> whole(sizeof(frame) + bytes.size());
-  std::memcpy(whole.data(), &frame, sizeof(frame));
-  std::ranges::copy(bytes, whole.begin() + sizeof(frame));
-  return whole;
-}
-
-Result<void> send_all(int socket, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (count < 0 && errno != EINTR) {
-      return errno_error("can't ask its owner");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  }
-  return success();
-}
 
 ConsoleSize own_size() noexcept {
   return terminal_size(::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : STDOUT_FILENO);
@@ -301,20 +283,6 @@ void Talk::on_frame(const agent::Frame& frame, std::span<const std::byte> bytes)
   }
 }
 
-Result<void> receive_all(int socket, std::span<std::byte> bytes) {
-  while (!bytes.empty()) {
-    const ssize_t count = ::recv(socket, bytes.data(), bytes.size(), 0);
-    if (count == 0) {
-      return make_error(ErrorCode::kSystem, "its owner went away without an answer");
-    }
-    if (count < 0 && errno != EINTR) {
-      return errno_error("can't hear its owner");
-    }
-    bytes = bytes.subspan(static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
-  }
-  return success();
-}
-
 }  // namespace
 
 Result<UniqueFd> connect(const Instance& instance) {
@@ -328,19 +296,16 @@ Result<UniqueFd> connect(const Instance& instance) {
 
 Result<json::value> ask(int socket, const json::object& request) {
   const std::string text = json::serialize(request);
-  BOTHY_TRY(send_all(socket, frame_of(kRequest, std::as_bytes(std::span(text)))));
+  BOTHY_TRY(send_frame(socket, kRequest, std::as_bytes(std::span(text))));
   return hear(socket);
 }
 
 Result<json::value> hear(int socket) {
-  agent::Frame frame{};
-  BOTHY_TRY(receive_all(socket, std::as_writable_bytes(std::span(&frame, 1))));
-  if (frame.type != kAnswer || frame.length > agent::kMaxFrame) {
+  BOTHY_TRY(const ReceivedFrame frame, receive_frame(socket));
+  if (frame.type != kAnswer) {
     return make_error(ErrorCode::kSystem, "its owner speaks another protocol");
   }
-  std::string answer(frame.length, '\0');
-  BOTHY_TRY(receive_all(socket, std::as_writable_bytes(std::span(answer))));
-  BOTHY_TRY(const json::object object, image::parse_own_object(answer, "the answer"));
+  BOTHY_TRY(const json::object object, image::parse_own_object(frame.bytes, "the answer"));
   const json::value* ok = object.if_contains("ok");
   if (ok == nullptr || !ok->is_bool() || !ok->get_bool()) {
     const image::JsonFields fields(object, "the answer");

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdlib>
 #include <filesystem>
+#include <tuple>
+#include <utility>
 
 #include "guest/embed/config_writer.h"
 #include "image/files.h"
@@ -71,6 +73,12 @@ std::size_t depth_of(std::string_view path) {
   return depth;
 }
 
+// A file's directory, and its name there.
+std::pair<std::string, std::string> split_file(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
+}
+
 // As Docker does: whatever the order of flags, nothing is hidden by what is mounted above it.
 void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
   struct Mount {
@@ -85,7 +93,11 @@ void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
   }
   for (std::size_t i = 0; i < options.volumes.size(); ++i) {
     const Volume& volume = options.volumes[i];
-    mounts.push_back({"virtiofs", volume_tag(i), volume.target, volume.read_only ? "ro" : ""});
+    std::string source = volume_tag(i);
+    if (volume.file) {
+      source += "/" + split_file(volume.source).second;
+    }
+    mounts.push_back({"virtiofs", source, volume.target, volume.read_only ? "ro" : ""});
   }
   std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return depth_of(mount.target); });
   for (const Mount& mount : mounts) {
@@ -198,7 +210,11 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   }
   for (std::size_t i = 0; i < options.volumes.size(); ++i) {
     const Volume& volume = options.volumes[i];
-    machine.shares.push_back({volume_tag(i), {volume.source, volume.read_only}});
+    SharedDirectory shared{volume.source, volume.read_only};
+    if (volume.file) {
+      std::tie(shared.path, shared.file) = split_file(volume.source);
+    }
+    machine.shares.push_back({volume_tag(i), std::move(shared)});
     machine.backing = MemoryBacking::kShared;
   }
   if (options.network == Network::kUser) {

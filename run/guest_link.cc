@@ -7,8 +7,10 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
+#include <cstring>
 #include <ctime>
 #include <utility>
+#include <vector>
 
 namespace bothy::run {
 namespace {
@@ -23,6 +25,11 @@ std::string words_of(std::string_view text) {
     words += c >= ' ' && c <= '~' ? c : '?';  // it ends on somebody's terminal
   }
   return words;
+}
+
+// What follows the numbers at the start of a frame.
+std::string_view rest_of(const FrameView& frame, std::size_t numbers) {
+  return frame.text().substr(std::min(frame.bytes.size(), numbers));
 }
 
 }  // namespace
@@ -126,11 +133,18 @@ void GuestLink::on_frame(const FrameView& frame) {
     case agent::kStarted:
       return hooks_.started(frame.process);
     case agent::kNotStarted:
-      return hooks_.not_started(
-          frame.process, frame.value<std::int32_t>(),
-          words_of(frame.text().substr(std::min(frame.bytes.size(), std::size_t{4}))));
+      return hooks_.not_started(frame.process, frame.value<std::int32_t>(),
+                                words_of(rest_of(frame, sizeof(std::int32_t))));
     case agent::kExited:
       return hooks_.exited(frame.process, frame.value<std::int32_t>());
+    case agent::kCopied:
+      return hooks_.copied(frame.process, frame.value<std::int32_t>(),
+                           words_of(rest_of(frame, sizeof(std::int32_t))));
+    case agent::kSeen: {
+      const auto numbers = frame.value<std::array<std::uint32_t, 2>>();
+      return hooks_.seen(frame.process, {static_cast<int>(numbers[0]), numbers[1],
+                                         std::string(rest_of(frame, sizeof(numbers)))});
+    }
     case agent::kStatistics:
       return hooks_.statistics(frame.value<agent::Statistics>());
     case agent::kFailed:
@@ -160,6 +174,26 @@ void GuestLink::signal(std::uint32_t process, std::int32_t signal) {
 void GuestLink::resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) {
   const std::array size{columns, rows};
   send(agent::kResize, process, std::as_bytes(std::span(size)));
+}
+
+void GuestLink::copy_in(std::uint32_t process, std::uint64_t token, std::string_view directory) {
+  send_copy(agent::kCopyIn, process, token, directory);
+}
+
+void GuestLink::copy_out(std::uint32_t process, std::uint64_t token, std::string_view path) {
+  send_copy(agent::kCopyOut, process, token, path);
+}
+
+void GuestLink::send_copy(agent::Type type, std::uint32_t process, std::uint64_t token,
+                          std::string_view path) {
+  std::vector<std::byte> content(sizeof(token) + path.size());
+  std::memcpy(content.data(), &token, sizeof(token));
+  std::memcpy(content.data() + sizeof(token), path.data(), path.size());
+  send(type, process, content);
+}
+
+void GuestLink::look(std::uint32_t process, std::string_view path) {
+  send(agent::kLook, process, std::as_bytes(std::span(path)));
 }
 
 void GuestLink::shut_down() {

@@ -19,6 +19,13 @@
 
 namespace bothy::run {
 
+// What a guest says of a path: an errno, or what is there.
+struct GuestPath {
+  int error_number = 0;
+  std::uint32_t mode = 0;
+  std::string path;  // without links
+};
+
 // The executor's alone. What the guest says is checked for its form here, and for its sense by the
 // hooks: process numbers and streams are whatever the guest likes.
 class GuestLink {
@@ -29,6 +36,8 @@ class GuestLink {
     std::function<void(std::uint32_t process)> started;
     std::function<void(std::uint32_t process, int error_number, std::string words)> not_started;
     std::function<void(std::uint32_t process, int wait_status)> exited;
+    std::function<void(std::uint32_t process, int error_number, std::string words)> copied;
+    std::function<void(std::uint32_t process, const GuestPath&)> seen;
     std::function<void(const agent::Statistics&)> statistics;
     std::function<void(std::string words)> failed;
     std::function<void()> gone;  // its init doesn't speak any longer
@@ -49,6 +58,10 @@ class GuestLink {
   void start(std::uint32_t process, std::span<const std::byte> records);
   void signal(std::uint32_t process, std::int32_t signal);
   void resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows);
+  // A path of the root, to be unpacked in, packed, or looked at. The stream carries the token.
+  void copy_in(std::uint32_t process, std::uint64_t token, std::string_view directory);
+  void copy_out(std::uint32_t process, std::uint64_t token, std::string_view path);
+  void look(std::uint32_t process, std::string_view path);
   void shut_down();
   void set_clock();  // to the host's
   void ask_statistics();
@@ -61,6 +74,8 @@ class GuestLink {
   void on_greeting(Greeting& greeting);
   void on_frame(const FrameView& frame);
   void send(std::uint16_t type, std::uint32_t process, std::span<const std::byte> bytes = {});
+  void send_copy(agent::Type type, std::uint32_t process, std::uint64_t token,
+                 std::string_view path);
 
   boost::asio::io_context& executor_;
   const Hooks hooks_;

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "image/disk_builder.h"
 #include "run/instance.h"
 #include "run/instances.h"
+#include "run/kernel_modules.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
 #include "run/timeline.h"
@@ -19,6 +21,7 @@ struct OwnedRun {
   Settings settings;
   ProcessSpec process;
   image::Disk disk;
+  std::vector<KernelModule> modules;
   Instances instances;
   Instances::Created created;
   Timeline timeline;

@@ -14,6 +14,7 @@ struct Volume {
   std::string source;  // an absolute path of the host
   std::string target;  // an absolute path of the root
   bool read_only = false;
+  bool file = false;  // the source is a file, not a directory
 };
 
 struct TmpfsMount {
@@ -34,6 +35,9 @@ struct PublishedPort {
   bool udp = false;
 };
 
+// When an image is fetched from its registry: never, when the store hasn't got it, or each time.
+enum class Pull { kNever, kMissing, kAlways };
+
 enum class Network { kUser, kNone, kTap };
 
 // A process, be it the first one or one of `exec`.
@@ -49,6 +53,7 @@ struct ProcessOptions {
 
 struct RunOptions {
   std::string image;
+  Pull pull = Pull::kMissing;
   std::vector<std::string> arguments;
   std::optional<std::string> entrypoint;  // an empty one takes the image's away
   ProcessOptions process;

@@ -13,6 +13,7 @@
 
 #include "image/disk_builder.h"
 #include "image/files.h"
+#include "run/find_image.h"
 #include "run/guest_config.h"
 #include "run/owner.h"
 #include "run/run_spec.h"
@@ -163,7 +164,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   Timeline timeline;
   timeline.mark("flags read");
   BOTHY_TRY(const image::Store store, image::Store::locate(options.store));
-  BOTHY_TRY(const image::Image image, store.find(options.image));
+  BOTHY_TRY(const image::Image image, find_image(store, options.image, options.pull, progress));
   BOTHY_TRY(const image::ImageDetails details, store.details(image));
   BOTHY_TRY(image::Disk disk, image::ensure_disk(store, image, image::Limits(), progress));
   timeline.mark("image and its disk found");
@@ -172,6 +173,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   }
   name_in_full(options.kernel);
   name_in_full(disk.path);
+  BOTHY_TRY(std::vector<KernelModule> modules, read_modules(options));
   BOTHY_TRY(Instances instances, Instances::locate());
   BOTHY_TRY(const ProcessSpec probe, first_process(options, details.config));
   Settings settings = settings_of(options, image, details.config, probe);
@@ -201,6 +203,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
                           std::move(settings),
                           std::move(process),
                           std::move(disk),
+                          std::move(modules),
                           std::move(instances),
                           std::move(created),
                           {},

@@ -116,8 +116,14 @@ Result<void> VmOwner::build() {
   tail_.emplace(*console_);
   BOTHY_TRY(link_, GuestLink::listen(control_, config.vsock->path, link_hooks()));
   BOTHY_TRY(open_api());
-  const auto initramfs = guest::make_initramfs(guest::guest_init_program(),
-                                               guest_config(run_.options, run_.process, {}), {});
+  std::vector<std::string> names;
+  std::vector<guest::Module> modules;
+  for (const KernelModule& module : run_.modules) {
+    names.push_back(module.name);
+    modules.push_back({module.name, module.content});
+  }
+  const auto initramfs = guest::make_initramfs(
+      guest::guest_init_program(), guest_config(run_.options, run_.process, names), modules);
   BOTHY_TRY(initramfs_, in_memory(initramfs));
   config.initrds.push_back(fmt::format("/proc/self/fd/{}", initramfs_.get()));
   BOTHY_TRY(machine_, Machine::build(config, *this, *tail_));
@@ -170,6 +176,10 @@ GuestLink::Hooks VmOwner::link_hooks() {
       further->second->set_exited(wait_status);
     }
   };
+  hooks.copied = [this](std::uint32_t number, int error_number, const std::string& words) {
+    on_copied(number, error_number, words);
+  };
+  hooks.seen = [this](std::uint32_t number, const GuestPath& seen) { on_seen(number, seen); };
   hooks.statistics = [this](const agent::Statistics& statistics) { tell_statistics(statistics); };
   hooks.failed = [this](std::string words) { fail(kOwnFailure, std::move(words)); };
   hooks.gone = [this] { on_hung_up(); };

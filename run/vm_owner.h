@@ -66,6 +66,14 @@ class VmOwner final : private MachineListener, private ClientRequests {
   [[nodiscard]] Result<std::optional<boost::json::value>> serve(const Session& session,
                                                                 const boost::json::object& request);
   [[nodiscard]] Result<void> exec(const Session& session, const boost::json::object& request);
+  [[nodiscard]] Result<void> check_running() const;
+  // vm_copies.cc
+  [[nodiscard]] Result<void> look(const Session& session, const boost::json::object& request);
+  [[nodiscard]] Result<void> copy(const Session& session, const boost::json::object& request,
+                                  bool into);
+  void on_seen(std::uint32_t number, const GuestPath& seen);
+  void on_copied(std::uint32_t number, int error_number, const std::string& words);
+  void end_copy(const Session& session);
   [[nodiscard]] Result<void> pause(bool paused);
   void tell_statistics(const agent::Statistics& statistics);
 
@@ -101,6 +109,8 @@ class VmOwner final : private MachineListener, private ClientRequests {
   bool started_told_ = false;
   std::set<Session> waiting_for_statistics_;
   std::map<std::uint32_t, Session> waiting_for_start_;
+  std::map<std::uint32_t, Session> waiting_for_look_;
+  std::map<std::uint32_t, Session> copies_;  // by their numbers in further_
   std::unique_ptr<Machine> machine_;
   bool machine_ended_ = false;
   bool switched_off_ = false;  // its guest isn't asked to power off

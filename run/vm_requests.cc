@@ -78,16 +78,29 @@ Result<std::optional<json::value>> VmOwner::serve(const Session& session,
     BOTHY_TRY(exec(session, request));
     return later;
   }
+  if (verb == "look") {
+    BOTHY_TRY(look(session, request));
+    return later;
+  }
+  if (verb == "copy-in" || verb == "copy-out") {
+    BOTHY_TRY(copy(session, request, verb == "copy-in"));
+    return later;
+  }
   return make_error(ErrorCode::kInvalid, "it doesn't know how to '{}'", verb);
 }
 
-Result<void> VmOwner::exec(const Session& session, const json::object& request) {
+Result<void> VmOwner::check_running() const {
   if (state_.status != Status::kRunning || first_->has_ended()) {
     return make_error(ErrorCode::kInvalid, "it is {}", to_string(state_.status));
   }
   if (!link_->is_up()) {
     return make_error(ErrorCode::kInvalid, "its init has hung up");
   }
+  return success();
+}
+
+Result<void> VmOwner::exec(const Session& session, const json::object& request) {
+  BOTHY_TRY(check_running());
   const image::JsonFields fields(request, "the request");
   ProcessOptions options;
   BOTHY_TRY(options.environment, fields.texts("environment"));
@@ -200,6 +213,8 @@ void VmOwner::on_gone(const Session& session) {
   waiting_for_first_.erase(session);
   waiting_for_statistics_.erase(session);
   std::erase_if(waiting_for_start_, [&](const auto& each) { return each.second == session; });
+  std::erase_if(waiting_for_look_, [&](const auto& each) { return each.second == session; });
+  end_copy(session);
   sessions_.erase(session);
 }
 

@@ -24,14 +24,16 @@ int code_of(int wait_status) noexcept {
 Workload::Workload(boost::asio::io_context& executor, Setup setup, OnEnd on_end)
     : executor_(executor), setup_(setup), on_end_(std::move(on_end)), patience_(executor) {
   channels_[0].done = !setup_.terminal;  // nothing is read from a stdin
-  channels_[1].done = channels_[2].done = setup_.terminal;
+  channels_[1].done = setup_.terminal || !setup_.output;
+  channels_[2].done = setup_.terminal || !setup_.error;
 }
 
 void Workload::set_stream(const agent::Opening& opening, UniqueFd fd) {
   const std::uint32_t index = opening.value;
-  const bool expected = setup_.terminal ? index == 0 : index != 0 || setup_.input;
-  if (index > 2 || !expected || opening.token != setup_.token || channels_.at(index).socket ||
-      end_) {
+  const std::array expected{setup_.terminal || setup_.input, !setup_.terminal && setup_.output,
+                            !setup_.terminal && setup_.error};
+  if (index > 2 || !expected.at(index) || opening.token != setup_.token ||
+      channels_.at(index).socket || end_) {
     return;
   }
   Channel& channel = channels_.at(index);

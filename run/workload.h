@@ -49,6 +49,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
   struct Setup {
     bool terminal = false;
     bool input = false;       // it has a stdin
+    bool output = true;       // a stdout,
+    bool error = true;        // and a stderr
     LogFile* log = nullptr;   // outlives it
     std::uint64_t token = 0;  // that its streams carry
   };

@@ -27,6 +27,7 @@ struct Plan {
   ShareSandbox sandbox;
   std::string user_map;
   std::string group_map;
+  std::string file_point;  // where sandbox.file is mounted
   std::vector<char*> arguments;
 };
 
@@ -88,20 +89,39 @@ void enter_namespaces(const Plan& plan) noexcept {
   }
 }
 
-void mount_directory(const Plan& plan) noexcept {
-  const char* point = ShareSandbox::kMountPoint;
-  // What the host unmounts goes here too; nothing goes back.
-  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0 ||
-      ::mount(".", point, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
-    give_up(plan, "can't mount the directory in a namespace");
-  }
-  // A remount would have to repeat every other attribute, and leave out the mounts below.
+// A remount would have to repeat every other attribute, and leave out the mounts below.
+void make_read_only(const Plan& plan, const char* path, unsigned depth) noexcept {
   mount_attr read_only{};
   read_only.attr_set = MOUNT_ATTR_RDONLY;
-  if (plan.sandbox.read_only && ::syscall(SYS_mount_setattr, AT_FDCWD, point, AT_RECURSIVE,
-                                          &read_only, sizeof(read_only)) != 0) {
-    give_up(plan, "can't make the directory read-only");
+  if (::syscall(SYS_mount_setattr, AT_FDCWD, path, depth, &read_only, sizeof(read_only)) != 0) {
+    give_up(plan, "can't make what is shared read-only");
   }
+}
+
+void mount_directory(const Plan& plan) noexcept {
+  const char* point = ShareSandbox::kMountPoint;
+  if (::mount(".", point, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    give_up(plan, "can't mount the directory in a namespace");
+  }
+  if (plan.sandbox.read_only) {
+    make_read_only(plan, point, AT_RECURSIVE);
+  }
+}
+
+// The file is mounted on one of its name in a file system of its own, which is small, and read-only
+// from then on: a guest could fill the host's memory with it.
+void mount_file(const Plan& plan) noexcept {
+  const char* point = ShareSandbox::kMountPoint;
+  const char* file = plan.file_point.c_str();
+  if (::mount("file", point, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") != 0) {
+    give_up(plan, "can't mount a directory for the file");
+  }
+  const int made = ::open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (made < 0 || ::mount(plan.sandbox.file, file, nullptr, MS_BIND, nullptr) != 0) {
+    give_up(plan, "can't mount the file in a namespace");
+  }
+  ::close(made);
+  make_read_only(plan, point, plan.sandbox.read_only ? AT_RECURSIVE : 0);
 }
 
 // The descriptors of the new program: those above its number go.
@@ -132,7 +152,11 @@ void settle_descriptors(const ShareSandbox& sandbox) noexcept {
     give_up(plan, "can't enter the directory");
   }
   enter_namespaces(plan);
-  mount_directory(plan);
+  // What the host unmounts goes here too; nothing goes back.
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
+    give_up(plan, "can't keep its mounts to itself");
+  }
+  plan.sandbox.file == nullptr ? mount_directory(plan) : mount_file(plan);
   static_cast<void>(!::chdir("/"));
   settle_descriptors(plan.sandbox);
   ::execve(plan.arguments.front(), plan.arguments.data(), environ);
@@ -147,6 +171,9 @@ Result<pid_t> start_in_sandbox(const ShareSandbox& sandbox, std::vector<std::str
   plan.sandbox = sandbox;
   plan.user_map = fmt::format("0 {} 1\n", ::geteuid());
   plan.group_map = fmt::format("0 {} 1\n", ::getegid());
+  if (sandbox.file != nullptr) {
+    plan.file_point = std::string(sandbox.kMountPoint) + "/" + sandbox.file;
+  }
   for (std::string& word : command) {
     plan.arguments.push_back(word.data());
   }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -73,6 +74,17 @@ Result<UniqueFd> open_directory(const std::string& what, const std::string& path
   return fd;
 }
 
+Result<void> check_file(const std::string& what, int directory, const SharedDirectory& shared) {
+  struct stat status {};
+  const bool is_name = shared.file.find('/') == std::string::npos;
+  if (!is_name || ::fstatat(directory, shared.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+      !S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kInvalid, "{}: {}/{} is no regular file", what, shared.path,
+                      shared.file);
+  }
+  return success();
+}
+
 // A socket that somebody can take one connection from, and that connection's other end. It is bound
 // to a name of the kernel's choice, so there is no file; and since it has room for one client, who
 // is ours, nobody else can be taken for us.
@@ -124,6 +136,9 @@ std::string last_line(std::string words) {
 Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
                                                     const SharedDirectory& directory) {
   BOTHY_TRY(const UniqueFd root, open_directory(what, directory.path));
+  if (!directory.file.empty()) {
+    BOTHY_TRY(check_file(what, root.get(), directory));
+  }
   BOTHY_TRY(const std::string program, find_virtiofsd(what));
   UniqueFd listener;
   UniqueFd client;
@@ -141,6 +156,7 @@ Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
   }
   ShareSandbox sandbox;
   sandbox.directory = root.get();
+  sandbox.file = directory.file.empty() ? nullptr : directory.file.c_str();
   sandbox.read_only = directory.read_only;
   sandbox.nothing = nothing.get();
   sandbox.words = words_of_child.get();

@@ -14,11 +14,15 @@ namespace bothy {
 struct SharedDirectory {
   std::string path;
   bool read_only = false;
+  // A regular file's name in the directory: the guest sees it, under this name, and nothing else of
+  // the directory. It is that file, not that name: what replaces it later isn't seen. Empty: all.
+  std::string file = {};
 };
 
 // One process of virtiofsd, the one in C (Debian 12) or the one in Rust, in its own sandbox: it
-// sees that directory and nothing else of the host. Under a user who may not make mount namespaces
-// it is root in a user namespace where root stands for that user, and nobody else is mapped.
+// sees that directory, or that file, and nothing else of the host. Under a user who may not make
+// mount namespaces it is root in a user namespace where root stands for that user, and nobody else
+// is mapped.
 //
 // It ends when its socket is closed, however we end.
 class Virtiofsd {

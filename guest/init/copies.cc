@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -91,6 +94,31 @@ void start_copy(Type type, uint32_t number, Text content) {
   copy->number = number;
   const int error = begin(type, *copy, token, name.get());
   if (error != 0) answer(number, error, "can't begin the copy");
+}
+
+void look(uint32_t number, Text path) {
+  struct {
+    int32_t error;
+    uint32_t mode;
+    char path[PATH_MAX];
+  } seen{};
+  size_t size = offsetof(decltype(seen), path);
+  const int fd = openat(AT_FDCWD, CString(path).get(), O_PATH | O_CLOEXEC);
+  struct stat status;
+  ssize_t length = -1;
+  if (fd >= 0 && fstat(fd, &status) == 0) {
+    Line link;
+    link.add("/proc/self/fd/").add_number(static_cast<uint64_t>(fd));
+    length = readlink(link.string(), seen.path, sizeof seen.path);
+  }
+  if (length < 0) {
+    seen.error = errno;
+  } else {
+    seen.mode = status.st_mode;
+    size += static_cast<size_t>(length);
+  }
+  if (fd >= 0) close(fd);
+  control_send(kSeen, number, &seen, size);
 }
 
 void copy_ended(pid_t pid, int status) {

@@ -12,6 +12,9 @@ namespace bothy::init {
 // or when the copy is over.
 void start_copy(agent::Type type, uint32_t number, Text content);
 
+// For a LOOK frame: SEEN answers the host.
+void look(uint32_t number, Text path);
+
 // Tells the host if `pid` was a copy's process.
 void copy_ended(pid_t pid, int status);
 

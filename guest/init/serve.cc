@@ -71,6 +71,8 @@ void on_frame(const Frame& frame, Text content) {
     case kCopyIn:
     case kCopyOut:
       return start_copy(static_cast<Type>(frame.type), frame.process, content);
+    case kLook:
+      return look(frame.process, content);
     case kShutdown:
       return terminate();
     case kSetClock:

@@ -102,6 +102,7 @@ enum Type : uint16_t {
   kStatistics = 6,  // Statistics
   kCopied = 7,      // int32_t errno, 0 when a copy went well, then words
   kFailed = 8,      // the guest can't go on: words; it powers off
+  kSeen = 9,        // int32_t errno, uint32_t mode as stat() has it, then the path without links
 
   // The host's.
   kStart = 32,     // records, as of kProcess; answered by STARTED or NOT_STARTED
@@ -113,6 +114,7 @@ enum Type : uint16_t {
   kCopyIn = 38,   // uint64_t token, then a path in the root: the guest opens stream 0 of `process`,
                   // which carries a tar that is unpacked there
   kCopyOut = 39,  // likewise; stream 1 carries a tar of it from the guest
+  kLook = 40,     // a path in the root, links followed: answered by SEEN of `process`
 };
 
 struct Statistics {

@@ -3,35 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
+. tests/system/instances.sh
 
-export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
-cp "$bothy" "$kernels/vmlinux" "$work"
-bothy=$work/bothy
-
-# An image such as people make: busybox, two users, a program that isn't one.
-root=$work/root
-mkdir -p "$root"/{bin,etc,tmp,home/alice}
-cp /bin/busybox "$root/bin/"
-for name in sh true cat echo env head hostname httpd id ls mount nc ping ps pwd sha256sum sleep stty touch wget wc kill test grep; do
-  ln -s busybox "$root/bin/$name"
-done
-printf 'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n' >"$root/etc/passwd"
-printf 'root:x:0:\nalice:x:1000:\nstaff:x:50:alice\n' >"$root/etc/group"
-echo 'no program' >"$root/bin/text"
-chmod 755 "$root/bin/text"
-chown 1000:1000 "$root/home/alice"
-run 0 'an image' -- "$bothy" image import "$root" --name bb
-
-vm() { "$bothy" run --rm --network none "$@"; }
-
-# Its output exactly.
-says() { # NAME WANTED COMMAND...
-  local name=$1 wanted=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
-}
-
+import_image
 run 0 'true' -- vm bb true
 run 1 'its exit status' -- vm bb sh -c 'exit 1'
 run 137 'a killing signal' -- vm bb sh -c 'kill -9 $$'
@@ -39,7 +13,10 @@ run 3 'stdout and stderr apart' --out 'to stdout' --err 'to stderr' -- vm bb sh 
 run 127 'a command that is not there' --err nothere -- vm bb nothere
 run 126 'a command that is no program' --err text -- vm bb text
 run 125 'no such user' --err nobody -- vm -u nobody bb true
-run 125 'no such image' --err nothere -- "$bothy" run nothere true
+run 125 'no such image' --err nothere --err 'pulled' -- "$bothy" run nothere true
+run 125 'nor may it be pulled' --err "no image 'nothere" -- "$bothy" run --pull never nothere true
+says 'relative paths of a store and a kernel' yes env -C "$work" BOTHY_STORE=store "$bothy" run --rm --network none \
+  --kernel vmlinux bb echo yes
 run 125 'no such volume' --err nothere -- vm -v "$work/nothere:/x" bb true
 run 125 'no such flag' --err bogus -- "$bothy" run --bogus bb
 says 'stdin, to its end' "$(head -c 300000 "$work/vmlinux" | sha256sum)" sh -c 'head -c 300000 "$1" | "$2" run --rm -i --network none bb sha256sum' sh "$work/vmlinux" "$bothy"
@@ -82,6 +59,10 @@ says 'as another user' 1000 "$bothy" exec -u alice web id -u
 run 127 'exec of nothing' --err nothere -- "$bothy" exec web nothere
 says 'logs' started "$bothy" logs web
 run 0 'stats' --out memory-total -- "$bothy" stats web
+run 0 'all about one that begins' --out '"name": "told"' --out '"status": "running"' -- \
+  "$bothy" run -d --json --name told --rm --network none bb sleep 1000
+run 0 'its end' -- "$bothy" stop -t 0 told
+run 125 'JSON beside output' --err '-d' -- vm --json bb true
 run 125 'a name in use' --err 'in use' -- "$bothy" run --name web bb true
 run 0 'pause' -- "$bothy" pause web
 run 0 'is told' --out paused -- "$bothy" ps

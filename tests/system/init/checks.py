@@ -183,6 +183,15 @@ def check_copies(host):
         check(f"a copy that fails: {wrong}", wrong in os.strerror(error) and len(answer) > 4, answer)
 
 
+def check_looks(host):
+    for number, path, wanted in ((60, b"/etc", (0, 0o040755, b"/etc")), (61, b"/dev/stdout/../fd", (20, 0, b"")),
+                                 (62, b"/proc/self", (0, 0o040555, b"/proc/1")), (63, b"/nosuch", (2, 0, b"")), (64, b"", (2, 0, b""))):
+        host.send(LOOK, number, path)
+        answer = host.process(number).wait(SEEN) or bytes(8)
+        seen = (*struct.unpack_from("<iI", answer), answer[8:])
+        check(f"a look at '{path.decode()}'", seen == wanted, seen)
+
+
 def main_guest():
     hosts = record(FILE, "/etc/hosts", "127.0.0.1 localhost\n")
     resolv = record(FILE, "/etc/resolv.conf", "nameserver 10.0.2.3\n")
@@ -199,6 +208,7 @@ def main_guest():
         check_processes(host)
         check_root(host)
         check_copies(host)
+        check_looks(host)
         first.streams[0].send(b"go\n")
         check("the first process's status", first.status() == 42 and first.output() == b"first\n", first.frames)
         check("and that is the guest's end", host.ended() == 0, host.console())

@@ -21,7 +21,7 @@ using test::TemporaryDirectory;
 // What a shell's commands say in the sandbox, to stderr; nothing where this host, which may be a
 // container, lets nobody make namespaces.
 std::optional<std::string> run_in(const std::string& directory, bool read_only,
-                                  const std::string& commands) {
+                                  const std::string& commands, const char* file = nullptr) {
   std::array<int, 2> ends{};
   REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
   const UniqueFd words(ends[0]);
@@ -31,6 +31,7 @@ std::optional<std::string> run_in(const std::string& directory, bool read_only,
   ShareSandbox sandbox;
   sandbox.directory = root.get();
   sandbox.read_only = read_only;
+  sandbox.file = file;
   sandbox.nothing = nothing.get();
   sandbox.words = writing.get();
   sandbox.listener = nothing.get();
@@ -65,6 +66,25 @@ TEST_CASE("In the sandbox the directory is there, and can be written to or not")
   }
 }
 
+TEST_CASE("In the sandbox of a file there is nothing else, and nothing can be made") {
+  const TemporaryDirectory directory;
+  const std::string file = directory.write("a file", "content\n");
+  static_cast<void>(directory.write("beside", "secret"));
+  const std::string commands =
+      "cd /mnt; cat *; echo new >>'a file'; for f in new 'a file'; do rm -f \"$f\"; true >\"$f\" "
+      "|| "
+      "echo refused; done 2>/dev/null; ls; ls ..|grep -c mnt";
+  const auto said = run_in(directory.path(), false, commands, "a file");
+  if (said) {
+    CHECK(*said == "content\nrefused\na file\n1\n");
+    CHECK(test::content_of(file).empty());  // by the last redirection
+    const auto refused = run_in(directory.path(), true,
+                                "echo 2>/dev/null x >'/mnt/a file' || echo refused", "a file");
+    CHECK(refused == "refused\n");
+    CHECK(test::files_in(directory.path()) == 2);
+  }
+}
+
 TEST_CASE("In the sandbox one is root, and has no descriptors but its own") {
   const TemporaryDirectory directory;
   const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // as one that our parent left
@@ -84,6 +104,11 @@ TEST_CASE("What can't be shared is said") {
     REQUIRE(!server);
     CHECK(server.error().code == ErrorCode::kInvalid);
     CHECK(server.error().context.starts_with("--fs a: "));
+  }
+  for (const std::string& name : {"nothere", "..", "/etc/passwd"}) {
+    const auto server = Virtiofsd::start("--fs a", {directory.path(), false, name});
+    REQUIRE(!server);
+    CHECK(server.error().code == ErrorCode::kInvalid);
   }
   ::setenv("BOTHY_VIRTIOFSD", file.c_str(), 1);
   const auto server = Virtiofsd::start("--fs a", {directory.path()});

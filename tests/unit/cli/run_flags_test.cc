@@ -27,7 +27,7 @@ TEST_CASE("-p is a port of the host and one of the guest") {
   }
 }
 
-TEST_CASE("-v is a directory that is there, and an absolute path") {
+TEST_CASE("-v is a directory or file that is there, and an absolute path") {
   const test::TemporaryDirectory directory;
   const auto volume = parse_volume(directory.path() + ":/mnt:ro").value();
   CHECK(volume.source == std::filesystem::canonical(directory.path()));
@@ -40,7 +40,9 @@ TEST_CASE("-v is a directory that is there, and an absolute path") {
     CHECK(parse_volume(directory.path() + rest).error().code == ErrorCode::kInvalid);
   }
   const std::string file = directory.write("file", "");
-  CHECK(parse_volume(file + ":/mnt").error().code == ErrorCode::kUnsupported);
+  CHECK(parse_volume(file + ":/mnt").value().file);
+  CHECK_FALSE(volume.file);
+  CHECK(parse_volume("/dev/null:/mnt").error().code == ErrorCode::kUnsupported);
 }
 
 TEST_CASE("--mount says the same in words") {
@@ -81,6 +83,13 @@ TEST_CASE("-e is a variable, or the name of one of ours") {
   const std::string file = directory.write("env", "# comment\n\nA=1\n  B=2\n");
   CHECK(read_environment_file(file).value() == std::vector<std::string>{"A=1", "B=2"});
   CHECK(read_environment_file(directory / "nothere").error().code == ErrorCode::kNotFound);
+}
+
+TEST_CASE("--pull is one of three") {
+  CHECK(parse_pull("missing").value() == run::Pull::kMissing);
+  CHECK(parse_pull("never").value() == run::Pull::kNever);
+  CHECK(parse_pull("always").value() == run::Pull::kAlways);
+  CHECK(parse_pull("sometimes").error().code == ErrorCode::kInvalid);
 }
 
 TEST_CASE("--network is one of three") {

@@ -58,6 +58,12 @@ TEST_CASE_METHOD(TwoImages, "images are found by name and by digest") {
   }
 }
 
+TEST_CASE("A store's place is absolute, wherever its user goes from here") {
+  CHECK(Store::locate("some/where").value().root() ==
+        (std::filesystem::current_path() / "some/where").string());
+  CHECK(Store::locate("/some/where").value().root() == "/some/where");
+}
+
 TEST_CASE("a store that isn't there has nothing") {
   const TemporaryDirectory directory;
   const Store store(directory / "none");

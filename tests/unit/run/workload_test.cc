@@ -154,6 +154,19 @@ TEST_CASE("A process that reads no more has room for any input") {
   CHECK(f.workload->input(bytes("more")));
 }
 
+TEST_CASE("One of no stdout or stderr doesn't wait for them") {
+  Workload::Setup setup;
+  setup.input = true;
+  setup.output = setup.error = false;
+  Fixture f(setup);
+  const UniqueFd input = f.open(0);
+  const UniqueFd output = f.open(1);
+  std::array<char, 4> heard{};
+  CHECK(::read(output.get(), heard.data(), heard.size()) == 0);
+  f.workload->set_exited(0);
+  CHECK(f.ended == 0);
+}
+
 TEST_CASE("A stream that nobody asked for is closed") {
   Fixture f;
   const UniqueFd input = f.open(0);

@@ -1,0 +1,13 @@
+// `bothy cp`: files between the host and what runs.
+#pragma once
+
+namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
+class App;
+}
+
+namespace bothy {
+
+// Adds the subcommand; parsing it runs it and leaves the exit status.
+void add_copy_command(CLI::App& app, int& status);
+
+}  // namespace bothy

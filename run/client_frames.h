@@ -1,0 +1,29 @@
+// Frames of the `api` socket (client_protocol.h) as a client without an executor sends and receives
+// them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "vmm/base/result.h"
+
+namespace bothy::run {
+
+// At most agent::kMaxFrame bytes.
+[[nodiscard]] std::vector<std::byte> frame_of(std::uint16_t type, std::span<const std::byte> bytes);
+
+// Sends it all, and waits for that.
+[[nodiscard]] Result<void> send_frame(int socket, std::uint16_t type,
+                                      std::span<const std::byte> bytes);
+
+struct ReceivedFrame {
+  std::uint16_t type = 0;
+  std::string bytes;
+};
+// Waits for a whole one. kSystem when the owner hangs up, or sends a longer one than it may.
+[[nodiscard]] Result<ReceivedFrame> receive_frame(int socket);
+
+}  // namespace bothy::run

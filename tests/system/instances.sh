@@ -1,0 +1,34 @@
+# How the system tests run images. Sourced after lib.sh, never run.
+# shellcheck shell=bash
+
+export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
+# The file tree may be remote: what is run many times is read once.
+cp "$bothy" "$kernels/vmlinux" "$work"
+bothy=$work/bothy
+
+# An image such as people make, bb: busybox, two users, a program that isn't one.
+import_image() {
+  local root=$work/root name
+  mkdir -p "$root"/{bin,etc,tmp,home/alice}
+  cp /bin/busybox "$root/bin/"
+  for name in sh true cat echo env find head hostname httpd id ln ls mkdir mount mv nc ping ps pwd rm sha256sum sleep stat stty touch uname wget wc \
+    kill test grep; do
+    ln -s busybox "$root/bin/$name"
+  done
+  printf 'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n' >"$root/etc/passwd"
+  printf 'root:x:0:\nalice:x:1000:\nstaff:x:50:alice\n' >"$root/etc/group"
+  echo 'no program' >"$root/bin/text"
+  chmod 755 "$root/bin/text"
+  chown 1000:1000 "$root/home/alice"
+  run 0 'an image' -- "$bothy" image import "$root" --name bb
+}
+
+vm() { "$bothy" run --rm --network none "$@"; }
+
+# Its output exactly.
+says() { # NAME WANTED COMMAND...
+  local name=$1 wanted=$2 status=0
+  shift 2
+  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
+}

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Images with one of Debian's unmodified kernels and its modules. Needs what run.sh needs.
+#
+#   stock.sh cloud|generic
+#   stock.sh --prepare    fetches the kernels, and indexes their modules, which the packages leave to their installation
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+if [ "${1:-}" = --prepare ]; then
+  for kernel in cloud generic; do
+    modules=$(scripts/debian-kernel $kernel --modules)
+    [ -e "$modules/modules.dep" ] || depmod -b "${modules%/lib/modules/*}" "${modules##*/}"
+  done
+  exit
+fi
+. tests/system/lib.sh
+. tests/system/instances.sh
+
+import_image
+cp "$(scripts/debian-kernel "$1")" "$work/kernel"
+original=$(scripts/debian-kernel "$1" --modules)
+version=${original##*/}
+modules=$work/modules
+mkdir "$modules"
+ln -s "$original/kernel" "$modules/kernel"
+vm() { "$bothy" run --rm --network none --kernel "$work/kernel" --modules "$modules" "$@"; }
+
+run 125 'modules without an index' --err depmod -- vm bb true
+cp "$original"/modules.{dep,builtin,softdep,alias} "$modules"
+says "Debian's kernel" "$version" vm bb uname -r
+run 7 'an exit status, stdout and stderr' --out out --err err -- vm bb sh -c 'echo out; echo err >&2; exit 7'
+mkdir "$work/volume"
+echo 'from the host' >"$work/volume/file"
+says 'volumes' 'from the host
+from the host' vm -v "$work/volume:/mnt" -v "$work/volume/file:/file" bb cat /mnt/file /file
+# Memory would have more room than this.
+says 'a scratch disk' yes vm --storage 100M bb sh -c 'test "$(busybox df -k / | busybox awk "END {print \$2}")" -lt 110000 && echo yes'
+run 0 'a web server' -- "$bothy" run -d --rm --name web -p 8088:80 --kernel "$work/kernel" --modules "$modules" bb \
+  sh -c 'mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www'
+sleep 1
+says 'its network' served wget -qO- --timeout 20 --tries 5 --retry-connrefused http://127.0.0.1:8088/
+run 0 'its end' -- "$bothy" stop -t 1 web
+# Distributions differ in how they pack them.
+mkdir "$modules/packed"
+xz -dcf "$modules"/kernel/fs/erofs/erofs.ko* | xz -0 >"$modules/packed/erofs.ko.xz"
+sed -i 's,^kernel/fs/erofs/erofs.ko[^:]*:,packed/erofs.ko.xz:,' "$modules/modules.dep"
+says 'a packed module' "$version" vm bb uname -r
+sed -i '/^[^:]*overlay.ko[^:]*:/d' "$modules/modules.dep"
+run 125 'a module that is missing' --err "no 'overlay'" -- vm bb true
+run 125 'modules of no kernel' --err 'the --kernel' -- "$bothy" run --modules "$modules" bb true
+run 125 'no modules there' --err modules.dep -- vm --modules "$work/nothere" bb true
+finish
