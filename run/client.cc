@@ -233,8 +233,7 @@ void Talk::kill(int signal) {
   if (auto socket = connect_unix(conversation_.api); socket && !killer_) {
     killer_ = std::move(socket).value();
     const auto text = json::serialize(json::object{{"verb", "stop"}, {"timeout", 0}});
-    const auto frame = frame_of(kRequest, std::as_bytes(std::span(text)));
-    if (send_all(killer_.get(), frame)) {
+    if (send_frame(killer_.get(), kRequest, std::as_bytes(std::span(text)))) {
       return;
     }
   }
