@@ -87,7 +87,7 @@ umount "$shared"
 mount -o loop "$work/ext4" "$shared"
 loop=$(basename "$(findmnt -no SOURCE "$shared")")
 disk=$(BOTHY_STORE=$shared/store "$bothy" image build-disk bb)
-sum=$(sha256sum <"$root/bin/busybox")
+sum=$(sha256sum </bin/busybox)
 sectors_read() { awk '{ print $3 }' "/sys/block/$loop/stat"; }
 read_by=()
 for guest in one two three; do
