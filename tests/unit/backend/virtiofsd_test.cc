@@ -105,7 +105,7 @@ TEST_CASE("What can't be shared is said") {
     CHECK(server.error().code == ErrorCode::kInvalid);
     CHECK(server.error().context.starts_with("--fs a: "));
   }
-  for (const std::string& name : {"nothere", "..", "/etc/passwd"}) {
+  for (const char* const name : {"nothere", "..", "/etc/passwd"}) {
     const auto server = Virtiofsd::start("--fs a", {directory.path(), false, name});
     REQUIRE(!server);
     CHECK(server.error().code == ErrorCode::kInvalid);

@@ -23,12 +23,12 @@ struct Fixture {
   }
 
   Result<void> unpack(const std::string& archive, const UnpackForm& form = {}) const {
-    const UniqueFd directory(::open(inside.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+    const UniqueFd root(::open(inside.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     MemorySource source(std::as_bytes(std::span(archive)));
     TarReader reader(source);
     BOTHY_TRY(const TarEntry* first, reader.next());
     REQUIRE(first != nullptr);
-    return unpack_tree(reader, *first, directory.get(), form);
+    return unpack_tree(reader, *first, root.get(), form);
   }
   [[nodiscard]] struct stat status(const std::string& name) const {
     struct stat status {};

@@ -59,11 +59,13 @@ TEST_CASE("A client for whom there is no descriptor waits, and keeps nobody busy
                           [&](UniqueFd) { ++clients; });
   const auto client = connect_unix(directory / "s");
   REQUIRE(client);
+  std::size_t turns = 0;
   {
-    const NoDescriptors none;
-    CHECK(executor.poll() == 1);
-    CHECK(clients == 0);
+    const NoDescriptors none;  // UBSan wants one for each check
+    turns = executor.poll();
   }
+  CHECK(turns == 1);
+  CHECK(clients == 0);
   while (clients == 0) {
     executor.run_one();
   }
