@@ -96,10 +96,11 @@ for guest in one two three; do
   says 'reads of it' "$sum" "$bothy" exec $guest sh -c 'sha256sum </bin/busybox'
   read_by+=($(($(sectors_read) - before)))
 done
-if [ "${read_by[0]}" -gt 1000 ] && [ "${read_by[1]}" -eq 0 ] && [ "${read_by[2]}" -eq 0 ]; then
-  pass 'all but the first read nothing from the disk'
+# But for what the file system itself reads now and then.
+if [ "${read_by[0]}" -gt 1000 ] && [ "${read_by[1]}" -lt 100 ] && [ "${read_by[2]}" -lt 100 ]; then
+  pass 'what the first has read is read for all'
 else
-  fail 'all but the first read nothing from the disk' "sectors: ${read_by[*]}"
+  fail 'what the first has read is read for all' "sectors: ${read_by[*]}"
 fi
 # Descriptors of owners at the image's file, read-only and through the cache.
 opened=0
