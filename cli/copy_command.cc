@@ -67,17 +67,8 @@ Result<void> send_stdin(const run::ArchiveSink& sink, const image::Progress& pro
     return errno_error("can't read stdin");
   }
   image::FileSource file(std::move(fd), "stdin");
-  image::PeekSource start(file);
-  constexpr std::size_t kMagic = 8;
-  BOTHY_TRY(const image::Bytes head, start.peek(kMagic));
-  const image::Compression compression = image::detect_compression(head);
-  std::unique_ptr<image::UnpackSource> unpacked;
-  image::ByteSource* source = &start;
-  if (compression != image::Compression::kNone) {
-    BOTHY_TRY(unpacked, image::UnpackSource::open(start, compression));
-    source = unpacked.get();
-  }
-  CountedSource counted(*source, progress);
+  BOTHY_TRY(const auto plain, image::PlainSource::open(file));
+  CountedSource counted(*plain, progress);
   std::vector<std::byte> piece(1U << 16U);
   for (;;) {
     BOTHY_TRY(const std::size_t got, counted.read(piece));

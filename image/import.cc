@@ -175,11 +175,8 @@ Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& st
   if (head.empty()) {
     return make_error(ErrorCode::kBadImage, "it is empty");
   }
-  std::unique_ptr<UnpackSource> unpacked;
-  if (const Compression compression = detect_compression(head); compression != Compression::kNone) {
-    BOTHY_TRY(unpacked, UnpackSource::open(whole, compression));
-  }
-  PeekSource plain(unpacked ? static_cast<ByteSource&>(*unpacked) : whole);
+  BOTHY_TRY(const auto content, PlainSource::open(whole));
+  PeekSource plain(*content);
   BOTHY_TRY(const Bytes start, plain.peek(kDiskHead));
   if (is_tar(start)) {
     return holds_images(start) ? import_archive(job, plain) : import_rootfs_archive(job, plain);
@@ -193,7 +190,7 @@ Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& st
                       "it is a {} disk: make it raw with qemu-img convert -f {} -O raw {} disk.raw",
                       disk->name, disk->name, job.source == "-" ? "FILE" : job.source);
   }
-  if (unpacked) {
+  if (content->is_compressed()) {
     return make_error(ErrorCode::kUnsupported, "it is a packed disk: unpack it first");
   }
   return import_disk(job, plain);

@@ -132,14 +132,8 @@ class LayerReader {
 
 Result<Digest> apply_layer(ByteSource& layer, FileTree& tree, ContentSink& sink,
                            const Limits& limits, Usage& usage) {
-  PeekSource packed(layer);
-  BOTHY_TRY(const Bytes head, packed.peek(8));
-  std::unique_ptr<UnpackSource> unpacked;
-  if (const Compression compression = detect_compression(head); compression != Compression::kNone) {
-    BOTHY_TRY(unpacked, UnpackSource::open(packed, compression));
-  }
-  ByteSource& plain = unpacked ? static_cast<ByteSource&>(*unpacked) : packed;
-  HashingSource archive(plain, limits.unpacked - usage.archive_bytes, "its archive",
+  BOTHY_TRY(const auto plain, PlainSource::open(layer));
+  HashingSource archive(*plain, limits.unpacked - usage.archive_bytes, "its archive",
                         std::string(kAllowMore));
   BOTHY_TRY(LayerReader(archive, tree, sink, limits, usage).read());
   BOTHY_TRY(const Digest digest, archive.finish());

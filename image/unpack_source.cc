@@ -148,4 +148,18 @@ Result<std::size_t> UnpackSource::read(std::span<std::byte> into) {
   return static_cast<std::size_t>(count);
 }
 
+Result<std::unique_ptr<PlainSource>> PlainSource::open(ByteSource& stream) {
+  constexpr std::size_t kMagic = 8;
+  std::unique_ptr<PlainSource> source(new PlainSource(stream));
+  BOTHY_TRY(const Bytes head, source->whole_.peek(kMagic));
+  if (const Compression compression = detect_compression(head); compression != Compression::kNone) {
+    BOTHY_TRY(source->unpacked_, UnpackSource::open(source->whole_, compression));
+  }
+  return source;
+}
+
+Result<std::size_t> PlainSource::read(std::span<std::byte> into) {
+  return unpacked_ ? unpacked_->read(into) : whole_.read(into);
+}
+
 }  // namespace bothy::image

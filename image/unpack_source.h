@@ -37,4 +37,19 @@ class UnpackSource final : public ByteSource {
   archive* handle_;  // owned
 };
 
+// PlainSource: what a stream holds, whether it is compressed or not.
+class PlainSource final : public ByteSource {
+ public:
+  // Looks at how `stream` begins, which must outlive this.
+  [[nodiscard]] static Result<std::unique_ptr<PlainSource>> open(ByteSource& stream);
+  [[nodiscard]] bool is_compressed() const noexcept { return unpacked_ != nullptr; }
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into) override;
+
+ private:
+  explicit PlainSource(ByteSource& stream) : whole_(stream) {}
+
+  PeekSource whole_;
+  std::unique_ptr<UnpackSource> unpacked_;  // of one that is compressed
+};
+
 }  // namespace bothy::image

@@ -40,23 +40,13 @@ Result<std::string> optional_file(const std::string& path) {
 Result<std::vector<std::byte>> unpacked(const std::string& path) {
   BOTHY_TRY(UniqueFd fd, image::open_regular(path));
   image::FileSource file(std::move(fd), path);
-  image::PeekSource start(file);
-  constexpr std::size_t kMagic = 8;
-  BOTHY_TRY(const image::Bytes head, start.peek(kMagic));
-  const image::Compression compression = image::detect_compression(head);
-  std::unique_ptr<image::UnpackSource> unpacker;
-  image::ByteSource* source = &start;
-  if (compression != image::Compression::kNone) {
-    BOTHY_TRY(unpacker, image::UnpackSource::open(start, compression));
-    source = unpacker.get();
-  }
+  BOTHY_TRY(const auto plain, image::PlainSource::open(file));
   std::vector<std::byte> content;
   constexpr std::size_t kPiece = 1U << 18U;
   for (;;) {
     const std::size_t filled = content.size();
     content.resize(filled + kPiece);
-    BOTHY_TRY(const std::size_t got,
-              image::read_up_to(*source, std::span(content).subspan(filled)));
+    BOTHY_TRY(const std::size_t got, image::read_up_to(*plain, std::span(content).subspan(filled)));
     content.resize(filled + got);
     if (got < kPiece) {
       return content;
