@@ -15,9 +15,9 @@
 #include "cli/instance_report.h"
 #include "cli/json_text.h"
 #include "cli/run_flags.h"
+#include "cli/show_logs.h"
 #include "run/client.h"
 #include "run/instances.h"
-#include "run/log_file.h"
 #include "run/run_spec.h"
 #include "vmm/base/log.h"
 
@@ -31,7 +31,6 @@ struct Request {
   run::ProcessOptions process;
   std::vector<std::string> environment;
   std::string signal = "KILL";
-  std::string tail;
   std::int64_t timeout = -1;
   bool all = false;
   bool detach = false;
@@ -131,42 +130,10 @@ Result<int> ps(const Request& request, const run::Instances& instances) {
   return exit_status::kSuccess;
 }
 
-// False when nobody reads it any more.
-bool show(const run::LogEntry& entry, bool timestamps) {
-  std::string text;
-  if (timestamps) {
-    text += std::string(entry.time) + " ";
-  }
-  text += entry.text;
-  text += entry.whole ? "\n" : "";
-  const int fd = entry.stream == run::Stream::kError ? STDERR_FILENO : STDOUT_FILENO;
-  return run::write_out(fd, std::as_bytes(std::span(text)));
-}
-
-// Waits a moment; false when whoever read our stdout has gone meanwhile.
-bool wait_with_reader() {
-  constexpr int kStep = 100;  // ms
-  pollfd reader{STDOUT_FILENO, 0, 0};
-  return ::poll(&reader, 1, kStep) <= 0;
-}
-
 Result<int> logs(const Request& request, const run::Instances& instances) {
   BOTHY_TRY(const run::Instance instance, instances.find(request.subjects.front()));
-  BOTHY_TRY(run::LogReader reader, run::LogReader::open(instance.log_path()));
-  bool heard = true;
-  const auto print = [&](const run::LogEntry& entry) {
-    heard = heard && show(entry, request.timestamps);
-  };
-  for (;;) {
-    // Asked before reading: what was printed before the end is then there.
-    const auto state = instance.state();
-    BOTHY_TRY(reader.read(print));
-    const bool over = !state || state.value().status == run::Status::kExited ||
-                      state.value().status == run::Status::kLost;
-    if (!request.follow || over || !heard || !wait_with_reader()) {
-      return exit_status::kSuccess;
-    }
-  }
+  BOTHY_TRY(show_logs(instance, request.follow, request.timestamps));
+  return exit_status::kSuccess;
 }
 
 // For each one that was named: what fails for one is said, and the others go on.

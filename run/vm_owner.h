@@ -25,6 +25,8 @@
 
 namespace bothy::run {
 
+inline constexpr int kOwnFailure = 125;  // as Docker has it
+
 // Its one thread is the control executor; everything below happens there, but for the listener's
 // functions, which post. Used once.
 //

@@ -6,13 +6,13 @@ export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
 cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy
 
-# An image such as people make, bb: busybox, two users, a program that isn't one.
-import_image() {
+# An image such as people make, bb: busybox, two users, a program that isn't one; and the programs that are named.
+import_image() { # [FILE]...
   local root=$work/root name
   mkdir -p "$root"/{bin,etc,tmp,home/alice}
-  cp /bin/busybox "$root/bin/"
-  for name in sh true cat echo env find head hostname httpd id ln ls mkdir mount mv nc ping ps pwd rm sha256sum sleep stat stty touch uname wget wc \
-    kill test grep; do
+  cp /bin/busybox "$@" "$root/bin/"
+  for name in sh true cat echo env find head hostname httpd id ln ls mkdir mount mv nc ping ps pwd rm seq sha256sum sleep stat stty touch uname wget wc \
+    kill test grep yes; do
     ln -s busybox "$root/bin/$name"
   done
   printf 'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n' >"$root/etc/passwd"

@@ -11,17 +11,12 @@ if [ "${1:-}" = --prepare ]; then
   exit
 fi
 . tests/system/lib.sh
+. tests/system/instances.sh
 
-export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
-cp "$bothy" "$kernels/vmlinux" "$work"
-bothy=$work/bothy
-root=$work/root
-mkdir -p "$root"/{bin,etc,tmp}
-cp /bin/busybox $program "$root/bin/"
-for name in sh true cat echo head ps seq sleep yes; do ln -s busybox "$root/bin/$name"; done
-run 0 'an image' -- "$bothy" image import "$root" --name bb
-mkfifo "$root/etc/passwd"
-run 0 'another' -- "$bothy" image import "$root" --name fifo
+import_image $program
+rm "$work/root/etc/passwd"
+mkfifo "$work/root/etc/passwd"
+run 0 'another' -- "$bothy" image import "$work/root" --name fifo
 
 # In the background a function would have a process of its own, and its signals.
 vm() { "$bothy" run --network none "$@"; }
