@@ -28,6 +28,7 @@ using fuzz::Input;
 constexpr std::uint64_t kToken = 5;
 constexpr std::size_t kMostPeers = 8;
 constexpr std::uint32_t kProcesses = 3;
+constexpr std::size_t kPiece = 64UL * 1024;
 
 const test::TemporaryDirectory& directory() {
   static const test::TemporaryDirectory shared;
@@ -175,7 +176,7 @@ class Peers {
   explicit Peers(Owner& owner) : owner_(owner) {}
 
   void act(Input& input) {
-    switch (input.below(8)) {
+    switch (input.below(10)) {
       case 0:
         return add(owner_.guest_connects());
       case 1:
@@ -200,6 +201,10 @@ class Peers {
         return send(input, take_bytes(input));
       case 6:
         return hang_up(input);
+      case 7:  // more than a process takes at once, if it is said often
+        return send_frame(input, kInput, std::vector<std::byte>(kPiece));
+      case 8:
+        return hear(input);
       default:
         return owner_.speak(input);
     }
@@ -223,7 +228,7 @@ class Peers {
   }
   void send(Input& input, std::span<const std::byte> bytes) {
     if (const UniqueFd* peer = choose(input)) {
-      // What it can't take now, and what it says to us, is nobody's concern.
+      // What it can't take now is nobody's concern.
       static_cast<void>(
           ::send(peer->get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     }
@@ -235,6 +240,12 @@ class Peers {
     std::memcpy(bytes.data(), &frame, sizeof(frame));
     std::ranges::copy(content, bytes.begin() + sizeof(frame));
     send(input, bytes);
+  }
+  void hear(Input& input) {
+    static std::array<std::byte, kPiece> heard;
+    if (const UniqueFd* peer = choose(input)) {
+      static_cast<void>(::recv(peer->get(), heard.data(), heard.size(), MSG_DONTWAIT));
+    }
   }
   void hang_up(Input& input) {
     const bool half = input.flag();
