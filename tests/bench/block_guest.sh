@@ -17,5 +17,6 @@ run() { # NAME REQUESTS FLAG...
 }
 run 'random 4 KiB, depth 1' 1000 --rw=randread --bs=4k --iodepth=1
 run 'random 4 KiB, depth 32' 6000 --rw=randread --bs=4k --iodepth=32
+run 'random 4 KiB, depth 32 in batches' 6000 --rw=randread --bs=4k --iodepth=32 --iodepth_batch_submit=16 --iodepth_batch_complete_min=16
 run 'sequential 1 MiB, depth 1' 200 --rw=read --bs=1m --iodepth=1
 run 'sequential 1 MiB, depth 4' 200 --rw=read --bs=1m --iodepth=4
