@@ -16,7 +16,10 @@ constexpr std::size_t kAlignment = 4096;
 constexpr std::size_t kBounceSize = 256U << 10U;
 // The host is given so many requests at once where it serves them before it returns, from its page
 // cache: the driver gets the first ones back, and can ask for more, while the others are served.
-constexpr std::uint16_t kCachedBatch = 16;
+constexpr std::size_t kCachedBatch = 16;
+// A disk that has less than this to do gets so many at once, and not what comes meanwhile: handing
+// over a request takes the host some microseconds, in which it would idle.
+constexpr std::size_t kBusy = 8;
 constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
 
 // What zeros are written from, where the host can't make them itself: never written to, so that it
@@ -48,7 +51,6 @@ BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::
       queue_(queue),
       index_(index),
       size_(size),
-      batch_(disk.config.direct ? size : std::min(size, kCachedBatch)),
       engine_(engine),
       link_(link),
       window_(on_one_processor()) {}
@@ -86,6 +88,13 @@ std::optional<BlockQueue::Clock::time_point> BlockQueue::deadline() const noexce
   return held_ != nullptr ? std::optional(held_until_) : std::nullopt;
 }
 
+std::size_t BlockQueue::batch() const noexcept {
+  if (!disk_.config.direct) {
+    return kCachedBatch;
+  }
+  return slots_.size() - free_.size() < kBusy ? kBusy : size_;
+}
+
 void BlockQueue::take_requests() {
   look_again_ = false;
   if (held_ != nullptr) {
@@ -94,7 +103,7 @@ void BlockQueue::take_requests() {
     }
     begin(*std::exchange(held_, nullptr));
   }
-  for (unsigned taken = 0; taken < batch_; ++taken) {
+  for (std::size_t left = batch(); left > 0; --left) {
     if (free_.empty()) {
       if (slots_.size() == size_) {
         return;  // whatever ends next looks again

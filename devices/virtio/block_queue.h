@@ -67,6 +67,8 @@ class BlockQueue {
 
   [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
   void take_requests();
+  // How many of them are taken before the host is given them.
+  [[nodiscard]] std::size_t batch() const noexcept;
   // Until the driver kicks for its next request: there is none.
   void sleep_at_next();
   // The next request. Waits a moment for it if the driver was just shown something.
@@ -104,7 +106,6 @@ class BlockQueue {
   Queue& queue_;
   const std::uint16_t index_;
   const std::uint16_t size_;
-  const std::uint16_t batch_;
   IoEngine& engine_;
   DriverLink& link_;
 

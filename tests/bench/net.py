@@ -165,7 +165,7 @@ def main():
     for work, unit in (("ping-pong", "ms"), ("guest to host", "Mbit/s"), ("host to guest", "Mbit/s")):
         ratio = medians["bothy"][work] / medians["QEMU"][work]
         rows.append((f"{work}, {unit}", *(f"{medians[name][work]:.3f}" for name in medians), f"{ratio:.2f}"))
-    show(f"By instructions (2 ns each), 1 vCPU, medians of {arguments.runs} interleaved runs", rows)
+    show(f"1 vCPU, medians of {arguments.runs} interleaved runs", rows)
     rows = [("", "packets", "system calls", "exits")]
     for name, works in counts.items():
         rows += [(f"{name}, {work}", figures["packets"], f"{figures['calls']:.2f}", f"{figures['exits']:.2f}")
