@@ -45,10 +45,12 @@ prepare() {
   if ! [ -e "$debian" ]; then
     say "fetching a Debian"
     mkdir -p "${debian%/*}"
-    local documents=()
+    local mirror documents=()
+    # The one that this machine's own packages come from.
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
     for directory in doc locale man; do documents+=("--dpkgopt=path-exclude=/usr/share/$directory/*"); done
-    mmdebstrap --quiet --variant=essential "${documents[@]}" bookworm "$debian.$$.tar"
-    mv "$debian.$$.tar" "$debian"
+    mmdebstrap --quiet --variant=essential --aptopt='Acquire::Retries "3"' "${documents[@]}" bookworm "${debian%.tar}.part.tar" ${mirror:+"$mirror"}
+    mv "${debian%.tar}.part.tar" "$debian"
   fi
   # The cache is its owner's alone.
   ln "$debian" "$made/debian.tar" 2>/dev/null || cp "$debian" "$made/debian.tar"
