@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "vmm/base/signals.h"
 
@@ -142,6 +143,7 @@ bool NetQueuePair::transmit(Clock::time_point now) noexcept {
     link_.signal_queue(transmit_index_);
   }
   transmit_held_ = progress.state == Progress::State::kNoRoom;
+  rearm_ = transmit_held_;
   note_deadline(progress);
   if (progress.state == Progress::State::kFault) {
     park(transmitter_->fault());
@@ -196,7 +198,8 @@ void NetQueuePair::update_interest() noexcept {
     wanted = std::uint32_t{EPOLLET} | (receive_held_ ? 0U : std::uint32_t{EPOLLIN}) |
              (transmit_held_ ? std::uint32_t{EPOLLOUT} : 0U);
   }
-  if (wanted == interest_) {
+  // A tap tells only those of room whom it has told, when asked, that there was none.
+  if (wanted == interest_ && !(std::exchange(rearm_, false) && wanted != 0)) {
     return;
   }
   const int operation = interest_ == 0 ? EPOLL_CTL_ADD

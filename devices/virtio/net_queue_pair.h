@@ -100,6 +100,7 @@ class NetQueuePair {
   bool packets_there_ = false;  // the port has been readable since it was last empty
   bool receive_held_ = false;   // until the driver brings buffers, or the rate limit allows it
   bool transmit_held_ = false;  // until the port has room
+  bool rearm_ = false;          // ask anew for that
   std::uint32_t interest_ = 0;  // what epoll watches the port for; 0: it doesn't
   std::optional<Clock::time_point> deadline_;
 };
