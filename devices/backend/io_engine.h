@@ -19,6 +19,7 @@ namespace bothy {
 struct IoTarget {
   int fd = -1;
   bool block_device = false;
+  bool cached = false;  // by the host's page cache: not opened for direct I/O
 };
 
 // One thing to do, owned by who asks for it, and not to be touched while it is under way.

@@ -1,10 +1,12 @@
 #include "devices/backend/uring_engine.h"
 
 #include <poll.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <utility>
 
 namespace bothy {
 namespace {
@@ -28,6 +30,9 @@ constexpr std::array kSetups{
 
 // The one file that is registered.
 constexpr int kFile = 0;
+
+// So many reads at once, and then bells are heard again.
+constexpr unsigned kMostAtOnce = 64;
 
 // The ring of one thread, as good as the kernel has it. 0 or -errno.
 int open_ring(unsigned entries, io_uring& ring) noexcept {
@@ -116,10 +121,34 @@ void UringEngine::submit(IoOperation& operation) noexcept {
       submit_to_helper(operation)) {
     return;
   }
+  if (lone_ != nullptr) {
+    pass_on(*std::exchange(lone_, nullptr));
+  } else if (in_ring_ == 0 && tries_ && operation.kind == IoOperation::Kind::kRead) {
+    lone_ = &operation;
+    return;
+  }
+  pass_on(operation);
+}
+
+void UringEngine::pass_on(IoOperation& operation) noexcept {
   io_uring_sqe& sqe = entry();
   prepare(sqe, operation);
   sqe.flags |= IOSQE_FIXED_FILE;
   ::io_uring_sqe_set_data(&sqe, &operation);
+  ++in_ring_;
+}
+
+bool UringEngine::read_at_once(IoOperation& operation) noexcept {
+  if (++at_once_ > kMostAtOnce) {
+    at_once_ = 0;
+    return false;
+  }
+  const ssize_t count =
+      ::preadv2(target_.fd, operation.buffers.data(), static_cast<int>(operation.buffers.size()),
+                static_cast<off_t>(operation.offset), RWF_NOWAIT);
+  tries_ = count >= 0 || errno == EAGAIN || errno == EINTR;
+  operation.result = count;
+  return count >= 0;
 }
 
 void UringEngine::prepare(io_uring_sqe& sqe, const IoOperation& operation) noexcept {
@@ -191,6 +220,14 @@ void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
 
 IoEngine::Rung UringEngine::wait(std::vector<IoOperation*>& done,
                                  std::optional<Clock::time_point> until) noexcept {
+  if (lone_ != nullptr) {
+    IoOperation& operation = *std::exchange(lone_, nullptr);
+    if (read_at_once(operation)) {
+      done.push_back(&operation);
+      return {};
+    }
+    pass_on(operation);
+  }
   enter(until);
   Rung rung;
   unsigned head = 0;
@@ -210,6 +247,7 @@ void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
     auto& operation = *static_cast<IoOperation*>(::io_uring_cqe_get_data(&cqe));
     operation.result = cqe.res;
     done.push_back(&operation);
+    --in_ring_;
     return;
   }
   const EventFd* event = &bells_.kick;

@@ -156,7 +156,7 @@ void Block::start(std::uint64_t features, std::vector<ActiveQueue> queues,
 void Block::run(Queue& queue, const EventFd& kick, std::uint16_t index, DriverLink& link) noexcept {
   block_signals_in_worker();
   ::pthread_setname_np(::pthread_self(), fmt::format("disk-{:.8}", disk_.config.id).c_str());
-  const IoTarget target{disk_.file.fd(), disk_.file.is_block_device()};
+  const IoTarget target{disk_.file.fd(), disk_.file.is_block_device(), !disk_.config.direct};
   const IoEngine::Bells bells{kick, stop_};
   auto engine = make_io_engine(engine_, target, bells, kQueueSize);
   if (!engine && engine_ == IoEngineKind::kUring) {
