@@ -5,19 +5,9 @@
 #   block.sh              with the project's kernel, and one step with Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-prepare() {
-  scripts/guest-kernel
-  local with=(--busybox --with tests/system/block/guest.sh) package
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/block.cpio
-  package=$(scripts/debian-kernel cloud --modules)
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/block-cloud.cpio \
-    --modules "${package%/lib/modules/*}" virtio_mmio,virtio_blk
-  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
-}
-
 if [ "${1:-}" = --prepare ]; then
-  prepare
+  . tests/system/prepare.sh
+  prepare_guests block virtio_mmio,virtio_blk --with tests/system/block/guest.sh
   exit
 fi
 . tests/system/lib.sh

@@ -7,18 +7,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ "${1:-}" = --prepare ]; then
-  scripts/guest-kernel
+  . tests/system/prepare.sh
   scripts/guest-initrd
-  scripts/guest-initrd --busybox
-  package=$(scripts/debian-kernel cloud --modules)
-  scripts/guest-initrd --busybox --out build/guest/x86_64/console-cloud.cpio \
-    --modules "${package%/lib/modules/*}" virtio_mmio,virtio_console
-  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
+  prepare_guests console virtio_mmio,virtio_console
   exit
 fi
 . tests/system/lib.sh
 . tests/system/guest.sh
-guest_files vmlinux "$kernels/vmlinux" cloud "$kernels/cloud" busybox.cpio "$kernels/busybox.cpio" \
+guest_files vmlinux "$kernels/vmlinux" cloud "$kernels/cloud" busybox.cpio "$kernels/console.cpio" \
   modules.cpio "$kernels/console-cloud.cpio"
 cp tests/system/console.py "$work"
 

@@ -6,20 +6,9 @@
 #   net.sh vmlinux|cloud        the project's kernel, or Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-prepare() {
-  scripts/guest-kernel
-  local with=(--busybox --with tests/system/net/guest.sh)
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/net.cpio
-  local package
-  package=$(scripts/debian-kernel cloud --modules)
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/net-cloud.cpio \
-    --modules "${package%/lib/modules/*}" virtio_mmio,virtio_net
-  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
-}
-
 if [ "${1:-}" = --prepare ]; then
-  prepare
+  . tests/system/prepare.sh
+  prepare_guests net virtio_mmio,virtio_net --with tests/system/net/guest.sh
   exit
 fi
 . tests/system/lib.sh

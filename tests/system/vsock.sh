@@ -5,21 +5,12 @@
 #   vsock.sh vmlinux|cloud        the project's kernel, or Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
-
-prepare() {
-  scripts/guest-kernel
-  "${CXX:-g++}" -std=c++20 -O1 -static -o build/guest/x86_64/vsock-load tests/system/vsock/load.cc
-  local with=(--busybox --with socat --with tests/system/vsock/guest.sh --with build/guest/x86_64/vsock-load)
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/vsock.cpio
-  local package
-  package=$(scripts/debian-kernel cloud --modules)
-  scripts/guest-initrd "${with[@]}" --out build/guest/x86_64/vsock-cloud.cpio \
-    --modules "${package%/lib/modules/*}" virtio_mmio,vmw_vsock_virtio_transport
-  ln -sf "$(scripts/debian-kernel cloud)" build/guest/x86_64/cloud
-}
-
 if [ "${1:-}" = --prepare ]; then
-  prepare
+  . tests/system/prepare.sh
+  mkdir -p build/guest/x86_64
+  "${CXX:-g++}" -std=c++20 -O1 -static -o build/guest/x86_64/vsock-load tests/system/vsock/load.cc
+  prepare_guests vsock virtio_mmio,vmw_vsock_virtio_transport \
+    --with socat --with tests/system/vsock/guest.sh --with build/guest/x86_64/vsock-load
   exit
 fi
 . tests/system/lib.sh
