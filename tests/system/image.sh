@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
 # Images from other programs, through the command line: what a disk holds is what umoci and tar unpack, as a Linux kernel
 # that mounts it sees it. As root on a kernel with erofs and loop devices, which the rig is.
+#
+#   image.sh --prepare    fetches Debian's registry, where there is a network
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. scripts/lib.sh
+registry=$(debian_package docker-registry)/usr/bin/docker-registry
+[ "${1:-}" != --prepare ] || exit 0
 . tests/system/lib.sh
 
 for module in loop erofs; do modprobe "$module" 2>/dev/null || true; done
@@ -141,6 +146,37 @@ run 125 'a name that is none' --err 'lower case' -- image import "$fs/rootfs.tar
 run 125 'too large' --err '--max-size' -- image import "$fs/rootfs.tar" --max-size 1M
 run 125 'a pull of nothing' --err "can't pull" -- image pull "oci:$fs/oci:missing"
 run 125 'a pull without skopeo' --err 'install the package skopeo' -- env PATH=/nowhere "$bothy" image pull x
+
+# A registry, and one that wants to know who asks. Registries, and who we are there, are skopeo's to know.
+serve() { # PORT MORE
+  printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:%s}\n%s\n' \
+    "$fs/registry" "$1" "$2" >"$work/registry-$1.yml"
+  "$registry" serve "$work/registry-$1.yml" >>"$work/registry.log" 2>&1 &
+  for _ in $(seq 100); do
+    (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
+    sleep 0.2
+  done
+  fail "a registry on port $1" 'it does not answer'
+}
+export HOME=$work/home
+mkdir -p "$HOME/.config/containers"
+printf '[[registry]]\nlocation = "127.0.0.1:%s"\ninsecure = true\n' 5000 5001 >"$HOME/.config/containers/registries.conf"
+python3 -c 'import crypt; print("me:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))' >"$work/users"
+serve 5000 ''
+serve 5001 "auth: {htpasswd: {realm: test, path: $work/users}}"
+skopeo copy -q "oci:$fs/oci:made" docker://127.0.0.1:5000/some/made:1
+digest=$(skopeo inspect --format '{{.Digest}}' docker://127.0.0.1:5000/some/made:1)
+run 0 'a pull from a registry' --out '127.0.0.1:5000/some/made:1' -- image pull 127.0.0.1:5000/some/made:1
+run 0 'is the same disk' -- cmp "$(image build-disk 127.0.0.1:5000/some/made:1)" "$(image build-disk oci:made)"
+run 0 'by its digest' --out '127.0.0.1:5000/some/made:latest' -- image pull "127.0.0.1:5000/some/made@$digest"
+run 125 'another digest' --err "can't pull" -- image pull "127.0.0.1:5000/some/made@sha256:$(printf '%064d' 0)"
+run 125 'a tag that is not there' --err 'manifest unknown' -- image pull 127.0.0.1:5000/some/made:2
+run 125 'a registry that is not there' --err 'connection refused' -- image pull 127.0.0.1:5002/some/made:1
+run 125 'a registry that wants a password' --err 'authentication required' -- image pull 127.0.0.1:5001/some/made:1
+skopeo login -u me -p secret 127.0.0.1:5001 >/dev/null
+run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image pull 127.0.0.1:5001/some/made:1
+kill $(jobs -p)
+wait 2>/dev/null || true
 
 # A process that is killed leaves what the next one removes.
 mkfifo "$fs/fifo"
