@@ -1,7 +1,13 @@
 #include "cli/run_command.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <array>
+#include <boost/json/serialize.hpp>
+#include <ctime>
 #include <memory>
+#include <span>
 #include <utility>
 
 #include "cli/exit_status.h"
@@ -105,9 +111,7 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
   }
   options.image = words.front();
   BOTHY_TRY(options.pull, parse_pull(flags.pull));
-  if (flags.json && !options.detach) {
-    return make_error(ErrorCode::kInvalid, "--json needs -d: without it stdout is the command's");
-  }
+  BOTHY_TRY(check_isolation(options.isolation));
   options.arguments.assign(words.begin() + 1, words.end());
   if (has_entrypoint) {
     options.entrypoint = flags.entrypoint;
@@ -121,6 +125,27 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
   return options;
 }
 
+// As `bothy inspect` would show it, were it still there.
+boost::json::object describe(const run::Started& started, run::State otherwise) {
+  const auto state = started.instance.state();
+  return instance_json({started.settings, state ? state.value() : std::move(otherwise)});
+}
+
+// What its owner had to say, which isn't the command's, comes after all of that.
+void repeat_messages(const UniqueFd& messages) {
+  std::array<std::byte, 4096> piece;
+  off_t at = 0;
+  while (true) {
+    const ssize_t count = ::pread(messages.get(), piece.data(), piece.size(), at);
+    if (count <= 0) {
+      return;
+    }
+    static_cast<void>(
+        run::write_out(STDERR_FILENO, std::span(piece).first(static_cast<std::size_t>(count))));
+    at += count;
+  }
+}
+
 Result<int> run_detached(const run::Started& started, bool json) {
   BOTHY_TRY(const auto answer, run::hear(started.socket.get()));
   const auto& object = answer.as_object();
@@ -130,16 +155,24 @@ Result<int> run_detached(const run::Started& started, bool json) {
     return static_cast<int>(object.at("code").to_number<std::int64_t>());
   }
   if (json) {
-    ShownInstance shown{started.settings, {}};
-    shown.state.status = run::Status::kExited;  // as of one that is gone again already
-    if (const auto state = started.instance.state()) {
-      shown.state = state.value();
-    }
-    write_result(pretty_json(instance_json(shown)));
+    run::State gone;
+    gone.status = run::Status::kExited;
+    write_result(pretty_json(describe(started, std::move(gone))));
   } else {
     write_result(started.settings.id);
   }
   return exit_status::kSuccess;
+}
+
+// On one line of stderr, which ends it: stdout is the command's.
+void tell_end(const run::Started& started, const run::Outcome& outcome) {
+  run::State state;
+  state.status = run::Status::kExited;
+  state.finished = std::time(nullptr);
+  state.exit_code = outcome.code;
+  state.error = outcome.words;
+  const std::string line = boost::json::serialize(describe(started, std::move(state))) + "\n";
+  static_cast<void>(run::write_out(STDERR_FILENO, std::as_bytes(std::span(line))));
 }
 
 Result<int> run_it(const run::RunOptions& options, bool json) {
@@ -167,8 +200,12 @@ Result<int> run_it(const run::RunOptions& options, bool json) {
   if (outcome.code == run::kDetached) {
     return exit_status::kSuccess;
   }
+  repeat_messages(started->messages);
   if (!outcome.words.empty()) {
     log_line(LogLevel::kError, outcome.words);
+  }
+  if (json) {
+    tell_end(*started, outcome);
   }
   return outcome.code;
 }
@@ -192,7 +229,12 @@ void add_process_flags(CLI::App& command, RunFlags& flags) {
 void add_instance_flags(CLI::App& command, RunFlags& flags) {
   run::RunOptions& options = flags.options;
   command.add_flag("-d,--detach", options.detach, "Leave it running, and print its id");
-  command.add_flag("--json", flags.json, "With -d: print what 'bothy inspect' would, not the id");
+  command.add_flag(
+      "--json", flags.json,
+      "What 'bothy inspect' says: with -d instead of the id, else as stderr's last line");
+  command.add_option("--isolation", options.isolation, "What runs it: vm, a microVM of its own")
+      ->envname("BOTHY_ISOLATION")
+      ->capture_default_str();
   command.add_flag("--rm", options.remove, "Remove it when it has ended");
   command.add_option("--name", options.name, "What to call it");
   command.add_option("--entrypoint", flags.entrypoint, "Instead of the image's; '' for none");

@@ -242,6 +242,13 @@ Result<run::Pull> parse_pull(std::string_view text) {
   return no_such("--pull", text, "time to pull an image: missing, never and always are");
 }
 
+Result<void> check_isolation(std::string_view text) {
+  if (text == "vm") {
+    return success();
+  }
+  return no_such("--isolation", text, "kind of isolation: vm is");
+}
+
 Result<void> parse_network(std::string_view text, run::RunOptions& options) {
   if (text == "user" || text == "none") {
     options.network = text == "user" ? run::Network::kUser : run::Network::kNone;

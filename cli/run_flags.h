@@ -27,6 +27,8 @@ namespace bothy {
 [[nodiscard]] Result<run::Rlimit> parse_rlimit(std::string_view text);
 // "missing", "never" or "always".
 [[nodiscard]] Result<run::Pull> parse_pull(std::string_view text);
+// "vm" is.
+[[nodiscard]] Result<void> check_isolation(std::string_view text);
 // "user", "none" or "tap=NAME".
 [[nodiscard]] Result<void> parse_network(std::string_view text, run::RunOptions& options);
 

@@ -4,6 +4,7 @@
 //   state      how it is now, JSON; replaced whole
 //   lock       held by its owner, the process that runs it, as long as that lives
 //   api        the unix socket by which its owner is asked for things (client_protocol.h)
+//   owner.log  what its owner had to say, lines of text
 //
 // and its directory for what may be large, which is another where the first is in memory,
 //

@@ -54,6 +54,7 @@ struct ProcessOptions {
 struct RunOptions {
   std::string image;
   Pull pull = Pull::kMissing;
+  std::string isolation = "vm";
   std::vector<std::string> arguments;
   std::optional<std::string> entrypoint;  // an empty one takes the image's away
   ProcessOptions process;

@@ -26,7 +26,7 @@ Settings settings_of(const RunOptions& options, const image::Image& image,
                      const image::ImageConfig& config, const ProcessSpec& process) {
   Settings settings;
   settings.name = options.name;
-  settings.isolation = "vm";
+  settings.isolation = options.isolation;
   settings.image = options.image;
   settings.digest = image.manifest.digest.text();
   settings.command = process.arguments;
@@ -139,18 +139,17 @@ void close_callers_files() {
   }
 }
 
-// In the child: nothing of the caller's is left but what `run` holds.
-[[noreturn]] void become_owner(OwnedRun run) {
+// In the child: nothing of the caller's is left but what `run` holds. What it logs goes to
+// `messages`.
+[[noreturn]] void become_owner(OwnedRun run, const UniqueFd& messages) {
   ::setsid();
   for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGTSTP}) {
     std::signal(signal, SIG_IGN);
   }
   const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
-  const std::string path = run.created.instance.at("owner.log");
-  const UniqueFd words(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
   ::dup2(nothing.get(), STDIN_FILENO);
   ::dup2(nothing.get(), STDOUT_FILENO);
-  ::dup2(words ? words.get() : nothing.get(), STDERR_FILENO);
+  ::dup2(messages.get(), STDERR_FILENO);
   close_callers_files();
   name_variable_in_full("BOTHY_VIRTIOFSD");
   [[maybe_unused]] const int moved = ::chdir("/");
@@ -192,6 +191,8 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   timeline.mark("instance made");
   BOTHY_TRY(SocketPair pair, SocketPair::create());
   const Instance instance = created.instance;
+  BOTHY_TRY(UniqueFd messages,
+            image::open_file(instance.at("owner.log"), O_RDWR | O_CREAT | O_APPEND, 0600));
   const pid_t child = ::fork();
   if (child < 0) {
     return errno_error("can't start its owner");
@@ -207,9 +208,11 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
                           std::move(instances),
                           std::move(created),
                           {},
-                          std::move(pair.theirs)});
+                          std::move(pair.theirs)},
+                 messages);
   }
-  return Started{instance, std::move(settings), std::move(timeline), std::move(pair.ours)};
+  return Started{instance, std::move(settings), std::move(timeline), std::move(pair.ours),
+                 std::move(messages)};
 }
 
 }  // namespace bothy::run

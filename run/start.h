@@ -16,6 +16,7 @@ struct Started {
   Settings settings;
   Timeline timeline;  // until its owner was there
   UniqueFd socket;    // to its owner: attached, or, of a detached one, where it says that it runs
+  UniqueFd messages;  // its owner.log: what its owner had to say, to be read from its beginning
 };
 
 // The process that calls must have one thread. Its owner is a child in a session of its own, which

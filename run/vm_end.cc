@@ -126,7 +126,7 @@ void VmOwner::flush_clients() {
   while (std::ranges::any_of(sessions_, [](const Session& each) { return each->is_sending(); })) {
     control_.run_for(kStep);
     control_.restart();
-    machine_.reset();
+    machine_.reset();  // not before: a client that reads isn't to wait for this
   }
   sessions_.clear();
 }

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # `bothy cp`: both ways, by Docker's rules. Needs what run.sh needs.
+# Usage: cp.sh [ISOLATION]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
 . tests/system/instances.sh
+export BOTHY_ISOLATION=${1:-vm}
 
 import_image
 inside() { "$bothy" exec box "$@"; }

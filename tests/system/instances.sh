@@ -23,7 +23,8 @@ import_image() { # [FILE]...
   run 0 'an image' -- "$bothy" image import "$root" --name bb
 }
 
-vm() { "$bothy" run --rm --network none "$@"; }
+# One that ends.
+once() { "$bothy" run --rm --network none "$@"; }
 
 # Its output exactly.
 says() { # NAME WANTED COMMAND...

@@ -2,6 +2,7 @@
 # What an ordinary user does who has /dev/kvm and nothing else: images that buildah, umoci, docker save and mmdebstrap make,
 # run with all that they are used for. Needs what boot.sh needs, and passt.
 #
+#   user.sh [ISOLATION]
 #   user.sh --prepare    makes the images, where there is a network and time
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -69,10 +70,11 @@ mkdir "$work/home"
 chown 1234:1234 "$work/home"
 chgrp 4321 /dev/kvm
 chmod 660 /dev/kvm
-user=(setpriv --reuid 1234 --regid 1234 --groups 4321 env -i "HOME=$work/home" "PATH=$PATH" "BOTHY_KERNEL=$work/vmlinux")
+user=(setpriv --reuid 1234 --regid 1234 --groups 4321 env -i "HOME=$work/home" "PATH=$PATH" "BOTHY_KERNEL=$work/vmlinux"
+  "BOTHY_ISOLATION=${1:-vm}")
 bothy() { "${user[@]}" "$bothy" "$@"; }
-vm() { bothy run --rm "$@"; }
-offline() { vm --network none "$@"; }
+once() { bothy run --rm "$@"; }
+offline() { once --network none "$@"; }
 says() { # NAME WANTED COMMAND...
   local name=$1 wanted=$2 status=0
   shift 2
@@ -118,7 +120,7 @@ for image in buildah debian; do
   debian) fetch="perl -MSocket -e 'socket(\$s, PF_INET, SOCK_STREAM, 0); connect(\$s, sockaddr_in(8000, inet_aton(\"served.example\"))) or die;
       syswrite \$s, \"GET /index.html HTTP/1.0\\r\\n\\r\\n\"; print grep { /^served/ } <\$s>'" ;;
   esac
-  says "$image: a name, and HTTP" served vm $image sh -c "$fetch"
+  says "$image: a name, and HTTP" served once $image sh -c "$fetch"
 done
 
 # One that stays.

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Single files of the host in what runs: as root and as an ordinary user. Needs what run.sh needs, and root.
+# Usage: volumes.sh [ISOLATION]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
 . tests/system/instances.sh
+export BOTHY_ISOLATION=${1:-vm}
 
 import_image
 chmod 755 "$work"
@@ -11,7 +13,7 @@ chgrp 4321 /dev/kvm
 chmod 660 /dev/kvm
 user=()
 as_user=(setpriv --reuid 1234 --regid 1234 --groups 4321 env HOME=/nowhere "BOTHY_STORE=$work/user-store" "BOTHY_RUN=$work/user-run")
-vm() { "${user[@]}" "$bothy" run --rm --network none "$@"; }
+once() { "${user[@]}" "$bothy" run --rm --network none "$@"; }
 
 for who in root user; do
   at=$work/$who
@@ -25,20 +27,20 @@ for who in root user; do
     chown -R 1234:1234 "$at" "$work/user-store" "$work/user-run"
     run 0 'an image of theirs' -- "${user[@]}" "$bothy" image import "$work/root" --name bb
   fi
-  says "$who: a file" 'from the host' vm -v "$at/a file:/made/for/it" bb sh -c 'cat /made/for/it; echo from the guest >/made/for/it'
+  says "$who: a file" 'from the host' once -v "$at/a file:/made/for/it" bb sh -c 'cat /made/for/it; echo from the guest >/made/for/it'
   says "$who: and back" 'from the guest' cat "$at/a file"
-  says "$who: is the same file" "$(stat -c %i "$at/a file")" vm -v "$at/a file:/x" bb stat -c %i /x
-  run 1 "$who: a read-only file" --err 'Read-only' -- vm -v "$at/a file:/x:ro" bb sh -c 'echo no >/x'
+  says "$who: is the same file" "$(stat -c %i "$at/a file")" once -v "$at/a file:/x" bb stat -c %i /x
+  run 1 "$who: a read-only file" --err 'Read-only' -- once -v "$at/a file:/x:ro" bb sh -c 'echo no >/x'
   says "$who: is not written" 'from the guest' cat "$at/a file"
-  says "$who: by --mount" 'from the guest' vm --mount "type=bind,source=$at/a file,target=/x,readonly" bb cat /x
-  says "$who: over a file of ours" 'nameserver 192.0.2.1' vm -v "$at/resolv.conf:/etc/resolv.conf" bb cat /etc/resolv.conf
-  says "$who: in a root that is read-only" 'from the guest' vm --read-only -v "$at/a file:/made/x" bb cat /made/x
+  says "$who: by --mount" 'from the guest' once --mount "type=bind,source=$at/a file,target=/x,readonly" bb cat /x
+  says "$who: over a file of ours" 'nameserver 192.0.2.1' once -v "$at/resolv.conf:/etc/resolv.conf" bb cat /etc/resolv.conf
+  says "$who: in a root that is read-only" 'from the guest' once --read-only -v "$at/a file:/made/x" bb cat /made/x
   says "$who: beside a directory, and another file" 'secret
 from the guest
-nameserver 192.0.2.1' vm -v "$at/beside:/d" -v "$at/a file:/d/file2" -v "$at/resolv.conf:/r" bb cat /d/file /d/file2 /r
+nameserver 192.0.2.1' once -v "$at/beside:/d" -v "$at/a file:/d/file2" -v "$at/resolv.conf:/r" bb cat /d/file /d/file2 /r
   # Whatever root of the guest mounts, the file is all that there is, and the host's memory isn't theirs to fill.
   says "$who: nothing beside it" "a file
-a file" vm -v "$at/a file:/x" bb sh -c \
+a file" once -v "$at/a file:/x" bb sh -c \
     'mkdir /m; mount -t virtiofs volume0 /m; ls -A /m; mount -o remount,rw /m; echo x 2>/dev/null >/m/new; rm -rf /m/* 2>/dev/null; ls -A /m'
   # Replaced on the host, it is still the one that was mounted, as everywhere.
   run 0 "$who: one that stays" -- "${user[@]}" "$bothy" run -d --rm --name stays --network none -v "$at/a file:/x" bb sleep 1000
@@ -49,6 +51,6 @@ a file" vm -v "$at/a file:/x" bb sh -c \
   run 0 "$who: its end" -- "${user[@]}" "$bothy" stop -t 0 stays
 done
 user=()
-run 125 'neither a file nor a directory' --err 'neither' -- vm -v /dev/null:/x bb true
-run 125 'a file over a directory' --err 'mount a volume at /tmp' -- vm -v "$at/a file:/tmp" bb true
+run 125 'neither a file nor a directory' --err 'neither' -- once -v /dev/null:/x bb true
+run 125 'a file over a directory' --err 'mount a volume at /tmp' -- once -v "$at/a file:/tmp" bb true
 finish

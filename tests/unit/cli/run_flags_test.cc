@@ -92,6 +92,14 @@ TEST_CASE("--pull is one of three") {
   CHECK(parse_pull("sometimes").error().code == ErrorCode::kInvalid);
 }
 
+TEST_CASE("--isolation is vm") {
+  CHECK(check_isolation("vm"));
+  for (const char* text : {"", "VM", "vm ", "none"}) {
+    INFO(text);
+    CHECK(check_isolation(text).error().code == ErrorCode::kInvalid);
+  }
+}
+
 TEST_CASE("--network is one of three") {
   run::RunOptions options;
   REQUIRE(parse_network("none", options));

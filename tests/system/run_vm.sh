@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# Images, run as microVMs: what only these have, a kernel, a console, a network that starts late, a disk that they share.
+# Needs what run.sh needs.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+. tests/system/instances.sh
+
+import_image
+says 'relative paths of a store and a kernel' yes env -C "$work" BOTHY_STORE=store "$bothy" run --rm --network none \
+  --kernel vmlinux bb echo yes
+run 125 "a kernel that panics, and its last words" --err 'ended (panic)' --err '</TASK>' -- \
+  once bb sh -c 'echo c >/proc/sysrq-trigger'
+run 0 'what needs no network starts none' -- "$bothy" run -d --name quiet bb sleep 1000
+if pgrep passt >"$work/out"; then fail 'no passt' 'it runs'; else pass 'no passt'; fi
+run 0 'the first packet starts it' --out passt -- sh -c '
+  "$1" exec quiet ping -c 1 -W 1 10.0.2.2; for n in $(seq 50); do pgrep -l passt && exit 0; sleep 0.2; done; exit 1' sh "$bothy"
+"$bothy" rm -f quiet
+
+# passt that is there and can't start: it is said, if late.
+mkdir "$work/programs"
+printf '#!/bin/sh\necho no sockets today >&2\nexit 1\n' >"$work/programs/passt"
+chmod +x "$work/programs/passt"
+run 1 'a network that fails' --err 'passt failed to start: no sockets today' -- env PATH="$work/programs:$PATH" "$bothy" run --rm bb \
+  sh -c 'ping -c 1 -W 2 10.0.2.2; status=$?; sleep 1; exit $status'
+
+# Guests of one image read one file, by the host's page cache: what the first brings there the others find. On a file system
+# whose reads of its disk can be counted, and with nothing of it cached.
+shared=$work/shared
+modprobe -q loop || true
+truncate -s 64M "$work/ext4"
+mke2fs -q -F -t ext4 "$work/ext4"
+mkdir "$shared"
+mount -o loop "$work/ext4" "$shared"
+cp -r "$BOTHY_STORE" "$shared/store"
+umount "$shared"
+mount -o loop "$work/ext4" "$shared"
+loop=$(basename "$(findmnt -no SOURCE "$shared")")
+disk=$(BOTHY_STORE=$shared/store "$bothy" image build-disk bb)
+sum=$(sha256sum </bin/busybox)
+sectors_read() { awk '{ print $3 }' "/sys/block/$loop/stat"; }
+read_by=()
+for guest in one two three; do
+  before=$(sectors_read)
+  run 0 "guest $guest of an image" -- "$bothy" run -d --store "$shared/store" --name $guest --network none -m 128M bb sleep 1000
+  says 'reads of it' "$sum" "$bothy" exec $guest sh -c 'sha256sum </bin/busybox'
+  read_by+=($(($(sectors_read) - before)))
+done
+# But for what the file system itself reads now and then.
+if [ "${read_by[0]}" -gt 1000 ] && [ "${read_by[1]}" -lt 100 ] && [ "${read_by[2]}" -lt 100 ]; then
+  pass 'what the first has read is read for all'
+else
+  fail 'what the first has read is read for all' "sectors: ${read_by[*]}"
+fi
+# Descriptors of owners at the image's file, read-only and through the cache.
+opened=0
+inode=$(stat -c '%d %i' "$disk")
+for fd in $(pgrep -x bothy | sed 's|.*|/proc/&/fd/*|'); do
+  [ "$(stat -Lc '%d %i' "$fd" 2>/dev/null)" = "$inode" ] || continue
+  flags=$(sed -n 's/^flags:[[:space:]]*//p' "${fd/fd/fdinfo}")
+  [ $((0$flags & (3 | 040000))) -ne 0 ] || opened=$((opened + 1))
+done
+if [ $opened -eq 3 ]; then pass 'one file, open in each owner'; else fail 'one file, open in each owner' "$opened times"; fi
+for guest in one two three; do "$bothy" rm -f $guest; done
+umount "$shared"
+
+finish
