@@ -139,14 +139,14 @@ void UringEngine::pass_on(IoOperation& operation) noexcept {
 }
 
 bool UringEngine::read_at_once(IoOperation& operation) noexcept {
-  if (++at_once_ > kMostAtOnce) {
-    at_once_ = 0;
+  if (at_once_ == kMostAtOnce) {
     return false;
   }
+  ++at_once_;
   const ssize_t count =
       ::preadv2(target_.fd, operation.buffers.data(), static_cast<int>(operation.buffers.size()),
                 static_cast<off_t>(operation.offset), RWF_NOWAIT);
-  tries_ = count >= 0 || errno == EAGAIN || errno == EINTR;
+  tries_ = count >= 0 || (errno != EOPNOTSUPP && errno != EINVAL);
   operation.result = count;
   return count >= 0;
 }
@@ -197,6 +197,7 @@ bool UringEngine::submit_to_helper(IoOperation& operation) noexcept {
 }
 
 void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
+  at_once_ = 0;
   if (::io_uring_cq_ready(&ring_) != 0) {
     static_cast<void>(::io_uring_submit(&ring_));
     return;

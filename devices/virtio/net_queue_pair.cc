@@ -195,7 +195,7 @@ void NetQueuePair::update_interest() noexcept {
   std::uint32_t wanted = 0;
   if (using_port_ && !gone_ && !parked_) {
     // While packets can't be taken each that comes would wake us.
-    wanted = std::uint32_t{EPOLLET} | (receive_held_ ? 0U : std::uint32_t{EPOLLIN}) |
+    wanted = std::uint32_t{EPOLLET} | (receive_held_ || !receiver_ ? 0U : std::uint32_t{EPOLLIN}) |
              (transmit_held_ ? std::uint32_t{EPOLLOUT} : 0U);
   }
   // A tap tells only those of room whom it has told, when asked, that there was none.
