@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <boost/json/serialize.hpp>
 #include <ctime>
@@ -125,24 +126,26 @@ Result<run::RunOptions> resolve(const RunFlags& flags, std::vector<std::string> 
   return options;
 }
 
-// As `bothy inspect` would show it, were it still there.
+// As `bothy inspect` shows it; of one that is gone already, what is known.
 boost::json::object describe(const run::Started& started, run::State otherwise) {
-  const auto state = started.instance.state();
-  return instance_json({started.settings, state ? state.value() : std::move(otherwise)});
+  if (const auto state = started.instance.state()) {
+    return instance_json({started.settings, state.value()});
+  }
+  auto object = instance_json({started.settings, std::move(otherwise)});
+  object.erase("owner");
+  object.erase("started");
+  return object;
 }
 
-// What its owner had to say, which isn't the command's, comes after all of that.
+// What its owner had to say, the end of it, comes after all that is the command's.
 void repeat_messages(const UniqueFd& messages) {
-  std::array<std::byte, 4096> piece;
-  off_t at = 0;
-  while (true) {
-    const ssize_t count = ::pread(messages.get(), piece.data(), piece.size(), at);
-    if (count <= 0) {
-      return;
-    }
+  std::array<std::byte, 8192> end;
+  const off_t size = std::max(::lseek(messages.get(), 0, SEEK_END), off_t{0});
+  const off_t skipped = std::max(size - static_cast<off_t>(end.size()), off_t{0});
+  const ssize_t count = ::pread(messages.get(), end.data(), end.size(), skipped);
+  if (count > 0) {
     static_cast<void>(
-        run::write_out(STDERR_FILENO, std::span(piece).first(static_cast<std::size_t>(count))));
-    at += count;
+        run::write_out(STDERR_FILENO, std::span(end).first(static_cast<std::size_t>(count))));
   }
 }
 
@@ -191,7 +194,10 @@ Result<int> run_it(const run::RunOptions& options, bool json) {
   conversation.input = options.process.interactive;
   conversation.terminal = options.process.terminal;
   conversation.api = started->instance.api_path();
-  BOTHY_TRY(const run::Outcome outcome, run::converse(started->socket, conversation));
+  auto conversed = run::converse(started->socket, conversation);
+  const run::Outcome outcome =
+      conversed ? std::move(conversed).value()
+                : run::Outcome{exit_status::kOwnFailure, conversed.error().context, {}};
   if (options.trace) {
     started->timeline.append(outcome.timeline);
     started->timeline.mark("all is told");

@@ -59,6 +59,7 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
   }
   std::array<std::string, 7> words{"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal"};
   std::vector<char*> arguments;
+  arguments.reserve(words.size() + 2);
   for (std::string& word : words) {
     arguments.push_back(word.data());
   }

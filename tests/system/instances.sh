@@ -1,7 +1,7 @@
 # How the system tests run images. Sourced after lib.sh, never run.
 # shellcheck shell=bash
 
-export BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
+export BOTHY_ISOLATION=vm BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
 # The file tree may be remote: what is run many times is read once.
 cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy

@@ -56,8 +56,14 @@ run 0 'stats' --out memory-total -- "$bothy" stats web
 run 0 'all about one that begins' --out '"name": "told"' --out '"status": "running"' -- \
   "$bothy" run -d --json --name told --rm --network none bb sleep 1000
 run 0 'its end' -- "$bothy" stop -t 0 told
-run 3 'all about one that has ended, on the last line of stderr' --out output --err '"status":"exited"' --err '"exit-code":3' -- \
-  once --json --name ends bb sh -c 'echo output; exit 3'
+for flag in --rm --name=kept; do
+  says "all about one that has ended, on the last line of stderr: $flag" "exited 3 $flag" sh -c '
+    "$1" run "$2" --network none --json bb sh -c "echo error >&2; exit 3" 2>&1 >/dev/null | tail -n 1 | python3 -c "
+import json, sys
+end = json.load(sys.stdin)
+print(end[\"status\"], end[\"exit-code\"], \"--name=kept\" if end.get(\"started\") else \"--rm\")"' sh "$bothy" $flag
+done
+run 0 'which goes' -- "$bothy" rm kept
 says 'where output alone is stdout' output once --json bb echo output
 run 125 'a name in use' --err 'in use' -- "$bothy" run --name web bb true
 run 0 'pause' -- "$bothy" pause web

@@ -113,10 +113,11 @@ names=$!
 busybox httpd -f -p 8000 -h "$made/files/srv" &
 server=$!
 trap 'kill $names $server 2>/dev/null; rm -rf "$work"' EXIT
+for _ in $(seq 100); do busybox nslookup served.example 127.0.0.1 >"$work/out" 2>&1 && break || sleep 0.2; done
 for image in buildah debian; do
   case $image in
-  # Debian's static busybox asks a name server only when told to.
-  buildah) fetch='nslookup served.example | grep -q 192.0.2.2 && wget -qO- http://192.0.2.2:8000/index.html' ;;
+  # Debian's static busybox asks a name server only when told to, and for some seconds, which passt may take to start here.
+  buildah) fetch='for n in 1 2 3; do nslookup served.example | grep -q 192.0.2.2 && exec wget -qO- http://192.0.2.2:8000/index.html; done' ;;
   debian) fetch="perl -MSocket -e 'socket(\$s, PF_INET, SOCK_STREAM, 0); connect(\$s, sockaddr_in(8000, inet_aton(\"served.example\"))) or die;
       syswrite \$s, \"GET /index.html HTTP/1.0\\r\\n\\r\\n\"; print grep { /^served/ } <\$s>'" ;;
   esac
