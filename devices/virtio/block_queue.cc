@@ -17,9 +17,9 @@ constexpr std::size_t kBounceSize = 256U << 10U;
 // The host is given so many requests at once where it serves them before it returns, from its page
 // cache: the driver gets the first ones back, and can ask for more, while the others are served.
 constexpr std::size_t kCachedBatch = 16;
-// A disk that has less than this to do gets so many at once, and not what comes meanwhile: handing
-// over a request takes the host some microseconds, in which it would idle.
-constexpr std::size_t kBusy = 8;
+// With direct I/O it is given as many as are under way, and so many at least: while it prepares a
+// longer list, the disk would run out of work.
+constexpr std::size_t kFew = 6;
 constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
 
 // What zeros are written from, where the host can't make them itself: never written to, so that it
@@ -92,7 +92,7 @@ std::size_t BlockQueue::batch() const noexcept {
   if (!disk_.config.direct) {
     return kCachedBatch;
   }
-  return slots_.size() - free_.size() < kBusy ? kBusy : size_;
+  return std::max(kFew, slots_.size() - free_.size());
 }
 
 void BlockQueue::take_requests() {

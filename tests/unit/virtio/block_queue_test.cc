@@ -3,6 +3,7 @@
 #include <sys/uio.h>
 
 #include <cerrno>
+#include <utility>
 
 #include "tests/support/block_driver.h"
 #include "tests/support/catch.h"
@@ -68,7 +69,41 @@ std::string_view bytes_of(const std::vector<virtio_blk_discard_write_zeroes>& se
   return {reinterpret_cast<const char*>(segments.data()), segments.size() * sizeof(segments[0])};
 }
 
+// A host that never ends anything, and counts what it is given at once.
+struct StuckEngine final : IoEngine {
+  std::vector<unsigned> batches;
+  unsigned submitted = 0;
+
+  void submit(IoOperation&) noexcept override { ++submitted; }
+  Rung wait(std::vector<IoOperation*>&, std::optional<Clock::time_point>) noexcept override {
+    batches.push_back(std::exchange(submitted, 0));
+    return {};
+  }
+};
+
 }  // namespace
+
+TEST_CASE("A disk is given no more requests at once than keep it busy, the page cache sixteen") {
+  const bool direct = GENERATE(false, true);
+  const test::TemporaryFile file(1U << 20U);
+  test::VirtioDriver ring(64, {.indirect = true});
+  const test::BlockDriver driver{ring};
+  test::LinkRecorder link;
+  BlockDisk disk(DiskFile::open({.path = file.path()}).value(),
+                 {.path = file.path(), .direct = direct});
+  disk.capacity = 2048;
+  StuckEngine engine;
+  const auto queue = ring.queue();
+  BlockQueue worker(disk, *queue, 0, 64, engine, link);
+  for (unsigned i = 0; i < 20; ++i) {  // of three descriptors each
+    static_cast<void>(driver.read(i, 512));
+  }
+  for (int i = 0; i < 4; ++i) {
+    CHECK(worker.step());
+  }
+  CHECK(engine.batches ==
+        (direct ? std::vector<unsigned>{0, 6, 6, 8} : std::vector<unsigned>{0, 16, 4, 0}));
+}
 
 TEST_CASE("A transfer that comes in pieces is put together") {
   Rig rig([](const IoOperation& operation, std::size_t) {
