@@ -1,6 +1,7 @@
 """Measures disks. Called by tests/bench/block, which prepares what it needs."""
 
 import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -16,6 +17,8 @@ BOTHY = "build/release/bothy"
 MIB = 1 << 20
 PATIENCE = 300
 NATIVE_MIB = 512
+HUGE_PAGES = pathlib.Path("/proc/sys/vm/nr_hugepages")
+HUGE_PAGES_WANTED = 40  # of 2 MiB: for 32 buffers of 1 MiB, and some more
 RIG_MIB = 256
 WORDS = "quiet console=ttyS0 pci=off panic=-1 reboot=t"
 GUEST = "/tests/bench/block_guest.sh"
@@ -54,15 +57,30 @@ def into_page_cache(path):
             pass
 
 
-def device_run(path, block, depth, direct):
-    command = [BENCH, path, str(block), str(depth), "1", *(["direct"] if direct else [])]
+def device_run(path, block, depth, *words):
+    command = [BENCH, path, str(block), str(depth), "1", *words]
     return json.loads(subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout)
 
 
-def fio_run(path, block, depth, direct):
+@contextlib.contextmanager
+def huge_pages():
+    """Whether there are huge pages, for as long as it lasts."""
+    before = HUGE_PAGES.read_text()
+    wanted = int(before) + HUGE_PAGES_WANTED
+    try:
+        with contextlib.suppress(PermissionError):
+            HUGE_PAGES.write_text(str(wanted))
+        yield int(HUGE_PAGES.read_text()) >= wanted
+    finally:
+        with contextlib.suppress(PermissionError):
+            HUGE_PAGES.write_text(before)
+
+
+def fio_run(path, block, depth, direct, huge):
     command = ["fio", "--name=job", f"--filename={path}", "--rw=randread", f"--bs={block}", f"--iodepth={depth}",
                "--ioengine=io_uring", "--registerfiles=1", f"--direct={int(direct)}", "--runtime=1", "--time_based",
-               "--readonly", "--invalidate=0", "--randrepeat=0", "--norandommap", "--thread", "--output-format=json"]
+               "--readonly", "--invalidate=0", "--randrepeat=0", "--norandommap", "--thread", "--output-format=json",
+               f"--iomem={'shmhuge' if huge else 'malloc'}"]
     out = subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE).stdout
     return json.loads(out)["jobs"][0]["read"]["iops"]
 
@@ -70,26 +88,29 @@ def fio_run(path, block, depth, direct):
 def measure_native(runs, out, directory):
     table = Table()
     figures = []
-    with tempfile.TemporaryDirectory(dir=directory) as place:
+    with huge_pages() as huge, tempfile.TemporaryDirectory(dir=directory) as place:
         path = f"{place}/disk.img"
         random_file(path, NATIVE_MIB)
         for direct in (True, False):
             for block, depth in ((4096, 32), (4096, 1), (MIB, 32), (MIB, 1)):
-                device, fio = [], []
+                words = [word for word, wanted in (("direct", direct), ("huge", huge)) if wanted]
+                device, apart, fio = [], [], []
                 for _ in range(runs):
                     if not direct:
                         into_page_cache(path)  # hosts that reclaim what is idle may have dropped it
-                    device.append(device_run(path, block, depth, direct))
-                    fio.append(fio_run(path, block, depth, direct))
-                figures.append({"block": block, "depth": depth, "direct": direct, "device": device, "fio": fio})
+                    device.append(device_run(path, block, depth, *words))
+                    apart.append(device_run(path, block, depth, "apart", *words))
+                    fio.append(fio_run(path, block, depth, direct, huge))
+                figures.append({"block": block, "depth": depth, "direct": direct, "device": device, "apart": apart, "fio": fio})
                 name = f"{block // 1024} KiB, depth {depth}, {'O_DIRECT' if direct else 'page cache'}"
-                ratio = statistics.median(run["iops"] for run in device) / statistics.median(fio)
-                table.add(f"{name}: device / fio", ratio, least=0.9)
-                calls = statistics.median(run["syscalls"] / run["requests"] for run in device)
-                if block == 4096 and calls >= 0:
-                    table.add(f"{name}: system calls a request", calls, most=0.2 if depth == 32 else None)
+                for kind, results, least in (("device", device, 0.9), ("device and a vCPU", apart, None)):
+                    ratio = statistics.median(run["iops"] for run in results) / statistics.median(fio)
+                    table.add(f"{name}: {kind} / fio", ratio, least=least)
+                    calls = statistics.median(run["syscalls"] / run["requests"] for run in results)
+                    if block == 4096 and calls >= 0:
+                        table.add(f"{name}: {kind}, system calls a request", calls, most=0.2 if depth == 32 else None)
     pathlib.Path(out, "block-native.json").write_text(json.dumps(figures, indent=1))
-    return table.show(f"The device alone, medians of {runs} runs, each beside one of fio")
+    return table.show(f"The device alone, medians of {runs} runs, each beside one of fio{'' if huge else ', without huge pages'}")
 
 
 def subjects(place):

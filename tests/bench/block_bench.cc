@@ -1,23 +1,34 @@
 // Reads a file at random through the block device, whole, with the fake driver on the other side:
 // what fio does to the file itself.
 //
-//   bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct]
+//   bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct] [apart] [huge]
 //
-// One JSON object on stdout; cpu_us is the processor time that the device took for a request. The
-// device does all that it does for a guest, on its own thread, named disk-bench.
+// One JSON object on stdout; cpu_us is the processor time that the device's thread took for a
+// request. The device does all that it does for a guest, on that thread, named disk-bench.
+//
+// The driver is called there too, in place of an interrupt: nothing is asked of the host for it,
+// not even a processor, which a virtual machine's disk may want itself. The system call that the
+// interrupt would have been is counted. Or `apart`: on a thread of its own, as a vCPU.
+//
+// `huge`: guest memory is of huge pages. What a disk makes of a large request depends on how far
+// its pages are contiguous, which is luck otherwise.
 #include <linux/perf_event.h>
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <random>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -36,13 +47,19 @@ struct Options {
   std::uint32_t block = 0;  // bytes
   unsigned depth = 0;
   unsigned seconds = 0;
+  bool apart = false;
+  bool huge = false;
 };
 
 class Link final : public virtio::DriverLink {
  public:
   void signal_queue(std::uint16_t) noexcept override {
     ++signals;
-    event_.signal();  // what wakes a guest
+    if (interrupted) {
+      interrupted();
+    } else {
+      event_.signal();  // what wakes a guest
+    }
   }
   void signal_config() noexcept override {}
   void park(const std::string& why) noexcept override {
@@ -57,6 +74,7 @@ class Link final : public virtio::DriverLink {
     static_cast<void>(event_.drain());
   }
 
+  std::function<void()> interrupted;
   std::atomic<std::uint64_t> signals{0};
 
  private:
@@ -103,7 +121,7 @@ class Bench {
   Bench(const Options& options, virtio::Block& device)
       : options_(options),
         device_(device),
-        memory_(test::make_guest_memory(kBuffers + std::uint64_t{options.depth} * slot_size())),
+        memory_(make_memory()),
         queue_(memory_, 0, virtio::Block::kQueueSize, {.indirect = true, .event_index = true}) {
     std::uint64_t bytes = 0;
     device_.read_config(0, std::as_writable_bytes(std::span(&bytes, 1)));
@@ -113,35 +131,51 @@ class Bench {
   void run() {
     std::vector<virtio::ActiveQueue> queues(1);
     queues[0] = {queue_.queue(), &kick_, 0};
-    device_.start(device_.features(), std::move(queues), link_);
     for (unsigned i = 0; i < options_.depth; ++i) {
       describe(i);
       ask(i);
     }
+    if (!options_.apart) {
+      link_.interrupted = [this] { answer(); };
+    }
+    device_.start(device_.features(), std::move(queues), link_);
     kick();
     std::this_thread::sleep_for(std::chrono::milliseconds(50));  // the device's thread has its name
     SyscallCounter syscalls;
     syscalls.start();
     const auto began = Clock::now();
+    const auto before = done_.load();
+    const auto signals_before = link_.signals.load();
     const auto end = began + std::chrono::seconds(options_.seconds);
-    while (Clock::now() < end) {
-      turn();
+    if (options_.apart) {
+      while (Clock::now() < end) {
+        if (!turn()) {
+          wait();
+        }
+      }
+    } else {
+      std::this_thread::sleep_until(end);
     }
     const std::chrono::duration<double> taken = Clock::now() - began;
+    const double done = static_cast<double>(done_.load() - before);
     const double cpu = seconds_of(RUSAGE_SELF) - seconds_of(RUSAGE_THREAD);
-    const long long calls = syscalls.count();
+    const auto signals = link_.signals.load() - signals_before;
+    long long calls = syscalls.count();
+    if (calls >= 0 && !options_.apart) {
+      calls += static_cast<long long>(signals);
+    }
     device_.stop();
     std::printf(
-        "{\"requests\": %llu, \"seconds\": %.3f, \"iops\": %.0f, \"cpu_us\": %.3f, "
+        "{\"requests\": %.0f, \"seconds\": %.3f, \"iops\": %.0f, \"cpu_us\": %.3f, "
         "\"syscalls\": %lld, \"signals\": %llu, \"kicks\": %llu}\n",
-        done_, taken.count(), static_cast<double>(done_) / taken.count(),
-        cpu * 1e6 / static_cast<double>(done_), calls,
-        static_cast<unsigned long long>(link_.signals), kicks_);
+        done, taken.count(), done / taken.count(), cpu * 1e6 / done, calls,
+        static_cast<unsigned long long>(signals), kicks_);
   }
 
  private:
   static constexpr GuestAddress kBuffers = test::DriverQueue::kSpan;
   static constexpr std::uint32_t kPage = 4096;
+  static constexpr std::uint64_t kHugePage = 2ULL << 20U;
   static constexpr std::uint64_t kStatus = 64;
   static constexpr unsigned kDescriptors = 3;
 
@@ -173,6 +207,18 @@ class Bench {
     return seconds(usage.ru_utime) + seconds(usage.ru_stime);
   }
 
+  [[nodiscard]] GuestMemory make_memory() const {
+    const std::uint64_t size = kBuffers + std::uint64_t{options_.depth} * slot_size();
+    const std::array ranges{MemoryRange{0, (size + kHugePage - 1) / kHugePage * kHugePage}};
+    auto memory = GuestMemory::create(
+        ranges, options_.huge ? MemoryBacking::kSharedHuge : MemoryBacking::kAnonymous);
+    if (!memory) {
+      std::fprintf(stderr, "%s\n", memory.error().context.c_str());
+      std::exit(1);
+    }
+    return std::move(memory).value();
+  }
+
   // A page for header and status, and then the data.
   [[nodiscard]] std::uint64_t slot_size() const { return options_.block + kPage; }
 
@@ -202,7 +248,16 @@ class Bench {
     }
   }
 
-  void turn() {
+  // What an interrupt handler does.
+  void answer() {
+    do {
+      while (turn()) {
+      }
+    } while (queue_.enable_interrupts());
+  }
+
+  // Takes what has ended, and asks anew. False: nothing had.
+  bool turn() {
     free_.clear();
     while (const auto used = queue_.take()) {
       const unsigned slot = used->id / kDescriptors;
@@ -213,15 +268,16 @@ class Bench {
       free_.push_back(slot);
     }
     if (free_.empty()) {
-      return wait();
+      return false;
     }
     idle_since_ = {};
     queue_.disable_interrupts();
     for (const unsigned slot : free_) {
       ask(slot);
     }
-    done_ += free_.size();
+    done_.store(done_.load(std::memory_order_relaxed) + free_.size(), std::memory_order_relaxed);
     kick();
+    return true;
   }
 
   const Options& options_;
@@ -234,7 +290,7 @@ class Bench {
   std::uint64_t blocks_ = 0;
   std::vector<unsigned> free_;
   Clock::time_point idle_since_;
-  unsigned long long done_ = 0;
+  std::atomic<unsigned long long> done_{0};
   unsigned long long kicks_ = 0;
 };
 
@@ -253,14 +309,19 @@ unsigned number(const char* text) {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::fprintf(stderr, "usage: bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct]\n");
+    std::fprintf(stderr,
+                 "usage: bench_block FILE BLOCK-SIZE DEPTH SECONDS [direct] [apart] [huge]\n");
     return 2;
   }
   Options options;
   options.disk.path = argv[1];
   options.disk.id = "bench";
   options.disk.read_only = true;
-  options.disk.direct = argc > 5;
+  for (const std::string_view word : std::span(argv, static_cast<std::size_t>(argc)).subspan(5)) {
+    options.apart |= word == "apart";
+    options.huge |= word == "huge";
+    options.disk.direct |= word == "direct";
+  }
   options.block = number(argv[2]);
   options.depth = number(argv[3]);
   options.seconds = number(argv[4]);
