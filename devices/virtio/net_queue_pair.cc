@@ -127,13 +127,14 @@ void NetQueuePair::heed_owner() noexcept {
 }
 
 bool NetQueuePair::turn() noexcept {
-  if (parked_) {
-    return false;
-  }
   deadline_.reset();
   const auto now = Clock::now();
-  const bool more_to_send = transmitter_ && transmit(now);
-  const bool more_to_receive = receiver_ && using_port_ && !gone_ && packets_there_ && receive(now);
+  const bool more_to_send = !parked_ && transmitter_ && transmit(now);
+  const bool more_to_receive =
+      !parked_ && receiver_ && using_port_ && !gone_ && packets_there_ && receive(now);
+  if (parked_) {
+    deadline_.reset();
+  }
   return (more_to_send || more_to_receive) && !parked_;
 }
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <ctime>
 #include <future>
 #include <thread>
 
@@ -283,6 +284,24 @@ TEST_CASE("A driver that breaks a rule parks the device, which can be stopped th
   rig.kicks[1].signal();
   REQUIRE(rig.link.wait([&] { return !rig.link.parked_.empty(); }));
   CHECK(rig.stop().size() == 3);
+}
+
+TEST_CASE("A parked device doesn't wait awake for what a rate limit held back") {
+  NetConfig config;
+  config.transmit.operations = 10;
+  Rig rig(SOCK_DGRAM, config);
+  rig.receive.add({{kBuffer, true}});
+  rig.start();
+  rig.send(100);
+  rig.send(100);
+  REQUIRE(rig.wait_used(rig.transmit, 1));
+  rig.receive.break_ring();
+  REQUIRE(::send(rig.ends.test.get(), "x", 1, 0) == 1);
+  REQUIRE(rig.link.wait([&] { return !rig.link.parked_.empty(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until it could be sent
+  const std::clock_t before = std::clock();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  CHECK(std::clock() - before < CLOCKS_PER_SEC / 10);
 }
 
 TEST_CASE("Queues that the driver left out are no matter") {
