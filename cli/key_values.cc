@@ -118,7 +118,8 @@ Result<std::optional<std::uint64_t>> KeyValues::take_number(std::string_view key
   return std::optional(number);
 }
 
-Result<std::optional<std::uint64_t>> KeyValues::take_size(std::string_view key) {
+Result<std::optional<std::uint64_t>> KeyValues::take_size(std::string_view key,
+                                                          std::uint64_t least) {
   BOTHY_TRY(const auto text, take_value(key));
   if (!text) {
     return std::optional<std::uint64_t>();
@@ -126,6 +127,9 @@ Result<std::optional<std::uint64_t>> KeyValues::take_size(std::string_view key) 
   const auto size = parse_size(*text);
   if (!size) {
     return complain(fmt::format("{}: {}", key, size.error().context));
+  }
+  if (size.value() < least) {
+    return complain(fmt::format("{}={} is less than {}", key, *text, least));
   }
   return std::optional(size.value());
 }

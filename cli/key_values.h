@@ -32,7 +32,8 @@ class KeyValues {
                                                                  std::uint64_t least,
                                                                  std::uint64_t most);
   // With K, M, G or T, as parse_size() has it.
-  [[nodiscard]] Result<std::optional<std::uint64_t>> take_size(std::string_view key);
+  [[nodiscard]] Result<std::optional<std::uint64_t>> take_size(std::string_view key,
+                                                               std::uint64_t least = 0);
   // One of `choices`.
   [[nodiscard]] Result<std::optional<std::string>> take_choice(
       std::string_view key, std::initializer_list<std::string_view> choices);

@@ -47,7 +47,7 @@ Result<DiskConfig> parse_disk(std::string_view text) {
   disk.raw = format.has_value();
   BOTHY_TRY(const auto operations, values.take_number("iops", 1, kMost));
   disk.limit.operations = operations.value_or(0);
-  BOTHY_TRY(const auto bytes, values.take_size("bps"));
+  BOTHY_TRY(const auto bytes, values.take_size("bps", 1));
   disk.limit.bytes = bytes.value_or(0);
   BOTHY_TRY(const auto queues, values.take_number("queues", 1, DiskConfig::kMaxQueues));
   disk.queues = static_cast<std::uint16_t>(queues.value_or(1));

@@ -74,7 +74,7 @@ Result<void> take_backend(KeyValues& values, NetConfig& config) {
 Result<RateLimit> take_limit(KeyValues& values, std::string_view direction, const RateLimit& both) {
   BOTHY_TRY(const auto operations, values.take_number(fmt::format("{}iops", direction), 1,
                                                       std::numeric_limits<std::uint32_t>::max()));
-  BOTHY_TRY(const auto bytes, values.take_size(fmt::format("{}bps", direction)));
+  BOTHY_TRY(const auto bytes, values.take_size(fmt::format("{}bps", direction), 1));
   return RateLimit{operations.value_or(both.operations), bytes.value_or(both.bytes)};
 }
 

@@ -32,6 +32,7 @@ TEST_CASE("A --disk that makes no sense is refused in words") {
   refused("a,queues=0", "queues=0");
   refused("a,queues=17", "queues=17");
   refused("a,iops=0", "iops=0");
+  refused("a,bps=0", "bps=0");
   refused("a,bps=much", "bps");
   refused("a,format=qcow2", "format=qcow2");
   refused("a,readonly", "readonly");

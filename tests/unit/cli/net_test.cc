@@ -45,6 +45,7 @@ TEST_CASE("What makes no sense of --net is said") {
       {"tap,mac=01:00:00:00:00:00", "first byte must be even"},
       {"tap,mac=00:00:00:00:00:00", "not all zero"},
       {"tap,queues=65", "1 to 64"},
+      {"tap,rx-bps=0", "rx-bps=0"},
       {"user,queues=2", "only a tap"},
       {"tap,mtu=67", "68 to 65535"},
       {"tap,colour=red", "colour"},
