@@ -6,7 +6,7 @@
 # In the order in which they load: each after those that it needs.
 rig_tree_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console
   netfs fscache 9pnet 9pnet_virtio 9p overlay)
-rig_machine_modules=(irqbypass kvm ccp kvm-amd dummy)
+rig_machine_modules=(irqbypass kvm ccp kvm-amd dummy loop)
 
 # Sets rig_ready (the directory of all that follows), rig_supervise (the program that runs QEMU) and rig_modules (the
 # unpacked module tree).

@@ -76,6 +76,39 @@ else
   fail 'what was flushed is there' "not $wanted"
 fi
 
+# A root file system of its own, without an initrd.
+mkdir -p "$work/tree/bin" "$work/tree/proc" "$work/tree/dev"
+cp "$(command -v busybox)" "$work/tree/bin/busybox"
+cp tests/system/block/root_init.sh "$work/tree/init"
+rootfs=$work/rootfs.img
+truncate -s 32M "$rootfs"
+mke2fs -q -t ext4 -d "$work/tree" "$rootfs"
+boot_root() {
+  "$bothy" boot --kernel "$work/vmlinux" --cmdline 'quiet root=/dev/vda rw init=/init' --disk "$rootfs" --rng --timeout 100s
+}
+run 0 'a disk is a root file system, and written to' --out 'guest: root is /dev/root ext4 rw' --out 'guest: ok written' \
+  --out 'guest: entropy 16384' -- boot_root
+run 0 'what was written survives power-off' --out 'guest: ok found' -- boot_root
+run 0 'and it is clean' -- e2fsck -fn "$rootfs"
+
+# A block device of the host: its discards reach what is below it.
+loop=$(losetup --find --show "$work/plain.img")
+trap 'umount "$work/small"; losetup -d "$loop"; rm -rf "$work"' EXIT
+mke2fs -q -t ext4 "$loop"
+run 0 'a block device of the host is written to' --out 'guest: ok write' -- guest vmlinux block.cpio write --disk "$loop,direct" \
+  --disk "$root,ro" --disk "$work/small/full.img"
+sync
+before=$(stat -c %b "$work/plain.img")
+run 0 'and trimmed' --out 'guest: ok read' --out 'guest: ok trim' -- guest vmlinux block.cpio trim --disk "$loop"
+after=$(stat -c %b "$work/plain.img")
+if [ $((before - after)) -ge 16000 ]; then pass 'which what is below it sees'; else
+  fail 'which what is below it sees' "$before before, $after after"
+fi
+mkdir "$work/mounted"
+mount -o ro "$loop" "$work/mounted"
+run 125 'one that the host has mounted is refused' --err 'in use' -- guest vmlinux block.cpio '' --disk "$loop"
+umount "$work/mounted"
+
 printf 'QFI\373\0\0\0\3' | dd of="$work/plain.img" conv=notrunc 2>/dev/null
 run 126 'a qcow2 image is refused' --err "qemu-img convert -f qcow2 -O raw $work/plain.img" -- \
   guest vmlinux block.cpio '' --disk "$work/plain.img"
