@@ -37,8 +37,12 @@ std::optional<RateLimiter::Clock::time_point> RateLimiter::take(std::uint64_t by
     return now + std::chrono::ceil<Clock::duration>(wait);
   }
   operations_.tokens -= 1;
-  bytes_.tokens -= static_cast<double>(bytes);  // a bucket without a rate is never looked at
+  charge(bytes);
   return std::nullopt;
+}
+
+void RateLimiter::charge(std::uint64_t bytes) noexcept {
+  bytes_.tokens -= static_cast<double>(bytes);  // a bucket without a rate is never looked at
 }
 
 }  // namespace bothy

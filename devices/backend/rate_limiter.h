@@ -32,6 +32,9 @@ class RateLimiter {
   [[nodiscard]] std::optional<Clock::time_point> take(std::uint64_t bytes,
                                                       Clock::time_point now) noexcept;
 
+  // Takes what `bytes` more cost of a request that is under way, on credit.
+  void charge(std::uint64_t bytes) noexcept;
+
  private:
   struct Bucket {
     std::uint64_t rate = 0;

@@ -20,13 +20,10 @@ constexpr std::size_t kCachedBatch = 16;
 // With direct I/O it is given as many as are under way, and so many at least: while it prepares a
 // longer list, the disk would run out of work.
 constexpr std::size_t kFew = 6;
-constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
-
-// What zeros are written from, where the host can't make them itself: never written to, so that it
-// takes no memory.
-constexpr std::size_t kZerosSize = 64U << 10U;
-alignas(kAlignment) std::array<std::byte, kZerosSize> zeros;
-const std::vector<iovec> kZeroBuffers(16, iovec{zeros.data(), zeros.size()});
+// The host is asked for so much data at once, since a device that is to stop waits for it.
+constexpr std::size_t kMostData = 4U << 20U;
+// Of an operation that the host is too busy for.
+constexpr unsigned kMostTries = 10;
 
 const char* verb(IoOperation::Kind kind) noexcept {
   switch (kind) {
@@ -57,6 +54,12 @@ BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::
 
 bool BlockQueue::step() {
   const IoEngine::Rung rung = engine_.wait(done_, deadline());
+  if (rung.stop && !stopping_) {
+    if (held_ != nullptr) {
+      begin(*std::exchange(held_, nullptr));
+    }
+    stopping_ = true;
+  }
   queue_.disable_kicks();  // before the driver is shown anything: it may be quicker than we are
   for (IoOperation* operation : done_) {
     went_on(static_cast<BlockRequest&>(*operation));
@@ -64,7 +67,6 @@ bool BlockQueue::step() {
   shown_ = !done_.empty();
   done_.clear();
   publish();
-  stopping_ |= rung.stop;
   if (stopping_) {
     drain();
   } else {
@@ -76,8 +78,14 @@ bool BlockQueue::step() {
 
 void BlockQueue::drain() {
   look_again_ = false;
-  if (held_ != nullptr) {
-    begin(*std::exchange(held_, nullptr));
+  fail_bouncing(1);  // the host has the first
+}
+
+void BlockQueue::fail_bouncing(std::size_t kept) noexcept {
+  while (bouncing_.size() > kept) {
+    bouncing_.back()->complete(BlockStatus::kIoError);
+    free_.push_back(bouncing_.back());
+    bouncing_.pop_back();
   }
 }
 
@@ -211,6 +219,13 @@ void BlockQueue::begin_transfer(BlockRequest& request, IoOperation::Kind kind) {
   transfer(request);
 }
 
+void BlockQueue::submit(BlockRequest& request) {
+  if (stopping_) {
+    return finish(request, BlockStatus::kIoError);
+  }
+  engine_.submit(request);
+}
+
 void BlockQueue::transfer(BlockRequest& request) {
   request.offset = request.sector() * kSector + request.moved();
   // One that has bounced in part goes on so: transferred() can't tell its pieces apart.
@@ -225,8 +240,24 @@ void BlockQueue::transfer(BlockRequest& request) {
     }
     return;
   }
-  request.buffers = request.data();
-  engine_.submit(request);
+  request.buffers = first_buffers(request);
+  submit(request);
+}
+
+std::span<const iovec> BlockQueue::first_buffers(BlockRequest& request) noexcept {
+  const auto buffers = request.data();
+  if (request.left() <= kMostData) {
+    return buffers;
+  }
+  std::size_t count = 0;
+  for (std::size_t bytes = buffers[0].iov_len; bytes <= kMostData; ++count) {
+    bytes += buffers[count + 1].iov_len;  // there is one: more is left
+  }
+  if (count == 0) {
+    request.own_buffer = {buffers[0].iov_base, kMostData};
+    return {&request.own_buffer, 1};
+  }
+  return buffers.first(count);
 }
 
 bool BlockQueue::suits_direct(const BlockRequest& request) const noexcept {
@@ -251,7 +282,7 @@ void BlockQueue::bounce(BlockRequest& request) {
   }
   request.own_buffer = {buffer.data(), buffer.size()};
   request.buffers = std::span(&request.own_buffer, 1);
-  engine_.submit(request);
+  submit(request);
 }
 
 void BlockQueue::transferred(BlockRequest& request) {
@@ -275,7 +306,7 @@ void BlockQueue::flush(BlockRequest& request) {
     return finish(request, BlockStatus::kOk);
   }
   request.kind = IoOperation::Kind::kFlush;
-  engine_.submit(request);
+  submit(request);
 }
 
 void BlockQueue::tell_id(BlockRequest& request) {
@@ -287,92 +318,9 @@ void BlockQueue::tell_id(BlockRequest& request) {
   finish(request, BlockStatus::kOk);
 }
 
-void BlockQueue::begin_ranges(BlockRequest& request, IoOperation::Kind kind) {
-  const bool zeroes = kind == IoOperation::Kind::kZero;
-  if (zeroes ? disk_.config.read_only : !disk_.discards()) {
-    return finish(request, BlockStatus::kUnsupported);  // not offered
-  }
-  const std::uint64_t segments = request.left() / kRangeSize;
-  if (request.left() % kRangeSize != 0 || segments == 0 || segments > BlockDisk::kMaxSegments) {
-    return finish(request, BlockStatus::kIoError);
-  }
-  next_range(request);
-}
-
-void BlockQueue::next_range(BlockRequest& request) {
-  const bool zeroes = request.type() == VIRTIO_BLK_T_WRITE_ZEROES;
-  while (request.left() != 0) {
-    const auto segment = *Reader(request.data()).read<virtio_blk_discard_write_zeroes>();
-    request.advance(sizeof(segment));
-    // virtio 1.2, 5.2.6.2: what isn't known, and UNMAP where it means nothing.
-    if ((segment.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0U)) != 0) {
-      return finish(request, BlockStatus::kUnsupported);
-    }
-    const std::uint64_t length = segment.num_sectors * kSector;
-    if (segment.num_sectors > BlockDisk::kMaxSegmentSectors || !on_disk(segment.sector, length)) {
-      return finish(request, BlockStatus::kIoError);
-    }
-    if (length == 0) {
-      continue;
-    }
-    request.kind = !zeroes              ? IoOperation::Kind::kDiscard
-                   : segment.flags != 0 ? IoOperation::Kind::kZeroUnmap
-                                        : IoOperation::Kind::kZero;
-    request.offset = segment.sector * kSector;
-    request.length = length;
-    return engine_.submit(request);
-  }
-  if (disk_.write_through.load(std::memory_order_relaxed)) {
-    return flush(request);
-  }
-  finish(request, BlockStatus::kOk);
-}
-
-void BlockQueue::ranged(BlockRequest& request) {
-  if (request.result == 0) {
-    return next_range(request);
-  }
-  if (request.result != -EOPNOTSUPP) {
-    return fail(request);
-  }
-  switch (request.kind) {
-    case IoOperation::Kind::kDiscard:
-      return finish(request, BlockStatus::kUnsupported);
-    case IoOperation::Kind::kZeroUnmap:
-      request.kind = IoOperation::Kind::kZero;
-      return engine_.submit(request);
-    default:
-      request.kind = IoOperation::Kind::kWrite;
-      request.durable = false;
-      request.fill_left = request.length;
-      return fill(request);
-  }
-}
-
-void BlockQueue::fill(BlockRequest& request) {
-  if (request.fill_left < kZerosSize) {
-    request.own_buffer = {zeros.data(), static_cast<std::size_t>(request.fill_left)};
-    request.buffers = std::span(&request.own_buffer, 1);
-  } else {
-    const auto most = std::min<std::uint64_t>(request.fill_left / kZerosSize, kZeroBuffers.size());
-    request.buffers = std::span(kZeroBuffers).first(static_cast<std::size_t>(most));
-  }
-  engine_.submit(request);
-}
-
-void BlockQueue::filled(BlockRequest& request) {
-  if (request.result <= 0) {
-    return fail(request);
-  }
-  const auto length = static_cast<std::uint64_t>(request.result);
-  request.offset += length;
-  request.fill_left -= length;
-  return request.fill_left != 0 ? fill(request) : next_range(request);
-}
-
 void BlockQueue::went_on(BlockRequest& request) {
-  if (request.result == -EINTR || request.result == -EAGAIN) {
-    return engine_.submit(request);
+  if (request.result == -EINTR || (request.result == -EAGAIN && ++request.tries < kMostTries)) {
+    return submit(request);
   }
   switch (request.kind) {
     case IoOperation::Kind::kRead:
@@ -398,7 +346,9 @@ void BlockQueue::finish(BlockRequest& request, BlockStatus status) noexcept {
   free_.push_back(&request);
   if (!bouncing_.empty() && bouncing_.front() == &request) {
     bouncing_.pop_front();
-    if (!bouncing_.empty()) {
+    if (stopping_) {
+      fail_bouncing(0);
+    } else if (!bouncing_.empty()) {
       bounce(*bouncing_.front());
     }
   }

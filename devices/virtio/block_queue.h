@@ -73,8 +73,10 @@ class BlockQueue {
   void sleep_at_next();
   // The next request. Waits a moment for it if the driver was just shown something.
   [[nodiscard]] std::optional<Chain> next();
-  // Nothing new is taken; what was taken goes on.
+  // Nothing is begun any more: what the host has is waited for, and the rest fails.
   void drain();
+  // Those of bouncing_ but the first `kept`.
+  void fail_bouncing(std::size_t kept) noexcept;
   // False: the rate limit holds it back.
   [[nodiscard]] bool admit(const BlockRequest& request);
   void publish() noexcept;
@@ -85,9 +87,11 @@ class BlockQueue {
   void begin_ranges(BlockRequest& request, IoOperation::Kind kind);
   void tell_id(BlockRequest& request);
 
-  // Each gives the engine the next operation of a request.
+  // Each gives the engine the next operation of a request, by way of submit().
+  void submit(BlockRequest& request);
   void transfer(BlockRequest& request);
   void bounce(BlockRequest& request);
+  void next_segment(BlockRequest& request);
   void next_range(BlockRequest& request);
   void fill(BlockRequest& request);
 
@@ -98,6 +102,8 @@ class BlockQueue {
   void filled(BlockRequest& request);
 
   [[nodiscard]] bool on_disk(std::uint64_t sector, std::uint64_t bytes) const noexcept;
+  // As many of a request's buffers as the host is given at once.
+  [[nodiscard]] static std::span<const iovec> first_buffers(BlockRequest& request) noexcept;
   [[nodiscard]] bool suits_direct(const BlockRequest& request) const noexcept;
   void fail(BlockRequest& request);
   void finish(BlockRequest& request, BlockStatus status) noexcept;

@@ -24,6 +24,8 @@ bool BlockRequest::take(Chain chain) {
   left_ = 0;
   moved_ = 0;
   fill_left = 0;
+  range_left = 0;
+  tries = 0;
   const auto writable = chain_->writable();
   if (writable.empty()) {
     chain_.reset();

@@ -45,6 +45,10 @@ class BlockRequest : public IoOperation {
 
   // For buffers that aren't the driver's.
   iovec own_buffer{};
+  // Of a DISCARD or WRITE_ZEROES, bytes: what no operation has begun yet of the present segment.
+  std::uint64_t range_offset = 0;
+  std::uint64_t range_left = 0;
+  unsigned tries = 0;  // of operations that the host was too busy for
   // Bytes from the operation's offset on that are still to be filled with zeros, by writing them.
   std::uint64_t fill_left = 0;
 

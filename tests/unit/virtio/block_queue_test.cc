@@ -202,4 +202,82 @@ TEST_CASE("Many requests are served some at a time, with one interrupt each") {
   CHECK(!rig.worker.step());
 }
 
+TEST_CASE("A device that is to stop waits for what the host is doing, and begins nothing more") {
+  // 512 bytes at a time; zeros only by writing them.
+  Rig rig([](const IoOperation& operation, std::size_t) -> std::int64_t {
+    const bool moves = operation.kind == Kind::kRead || operation.kind == Kind::kWrite;
+    return moves ? 512 : -EOPNOTSUPP;
+  });
+  const std::vector<virtio_blk_discard_write_zeroes> all{{0, 2048, 0}};
+  const auto zeroes = rig.driver.add(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16, false, bytes_of(all));
+  const auto long_read = rig.driver.read(0, 4096);
+  const auto short_read = rig.driver.read(0, 512);
+  CHECK(rig.worker.step());
+  CHECK(rig.operations.size() == 3);
+  rig.engine.stop = true;
+  CHECK(!rig.worker.step());
+  CHECK(rig.operations.size() == 3);
+  CHECK(rig.driver.status(zeroes) == 1);
+  CHECK(rig.driver.status(long_read) == 1);
+  CHECK(rig.driver.status(short_read) == 0);
+}
+
+TEST_CASE("The host is asked for no more than can be waited for") {
+  Rig rig([](const IoOperation& operation, std::size_t) {
+    return operation.kind == Kind::kRead ? length_of(operation) : 0;
+  });
+  rig.disk.capacity = 1U << 20U;
+  const std::vector<virtio_blk_discard_write_zeroes> two{{0, 1U << 16U, 0}, {8, 8, 0}};
+  CHECK(rig.run(rig.driver.add(VIRTIO_BLK_T_WRITE_ZEROES, 0, 32, false, bytes_of(two))) == 0);
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
+  for (const IoOperation& operation : rig.operations) {
+    ranges.emplace_back(operation.offset, operation.length);
+  }
+  constexpr std::uint64_t kPiece = 16U << 20U;
+  CHECK(ranges == std::vector<std::pair<std::uint64_t, std::uint64_t>>{
+                      {0, kPiece}, {kPiece, kPiece}, {4096, 4096}});
+  rig.operations.clear();
+  // The same memory again and again, which costs its driver nothing: 15 times 512 KiB.
+  const GuestAddress header = rig.driver.make_header(VIRTIO_BLK_T_IN, 0);
+  const GuestAddress status = rig.driver.make_status();
+  std::vector<test::DriverQueue::Buffer> buffers{{16, false, header}};
+  buffers.insert(buffers.end(), 15, {512 * 1024, true, test::DriverQueue::kHeap});
+  buffers.push_back({1, true, status});
+  rig.ring.add(buffers);
+  for (int i = 0; i < 4; ++i) {
+    static_cast<void>(rig.worker.step());
+  }
+  std::vector<std::uint64_t> offsets;
+  for (const IoOperation& operation : rig.operations) {
+    offsets.push_back(operation.offset);
+  }
+  CHECK(offsets == std::vector<std::uint64_t>{0, 4U << 20U});
+}
+
+TEST_CASE("A host that is always busy fails the request in the end") {
+  Rig rig([](const IoOperation&, std::size_t) { return -EAGAIN; });
+  CHECK(rig.run(rig.driver.read(0, 512)) == 1);
+}
+
+TEST_CASE("Zeros count against a rate limit") {
+  const test::TemporaryFile file(1U << 20U);
+  test::VirtioDriver ring(64, {});
+  const test::BlockDriver driver{ring};
+  test::LinkRecorder link;
+  BlockDisk disk(DiskFile::open({.path = file.path()}).value(),
+                 {.path = file.path(), .limit = {.bytes = 4096}});
+  disk.capacity = 2048;
+  std::size_t operations = 0;
+  test::SyncEngine engine([&](const IoOperation&) { return ++operations, 0; });
+  const auto queue = ring.queue();
+  BlockQueue worker(disk, *queue, 0, 64, engine, link);
+  const std::vector<virtio_blk_discard_write_zeroes> all{{0, 2048, 0}};
+  static_cast<void>(driver.add(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16, false, bytes_of(all)));
+  static_cast<void>(driver.add(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16, false, bytes_of(all)));
+  for (int i = 0; i < 4; ++i) {
+    CHECK(worker.step());
+  }
+  CHECK(operations == 1);  // the second waits for some four minutes
+}
+
 }  // namespace bothy::virtio
