@@ -8,12 +8,13 @@ cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy
 scripts/guest-initrd --busybox --with tests/system/balloon_guest.sh --out "$work/guest.cpio" >/dev/null
 : >"$work/out" && : >"$work/err"
+step=
 
 start() { # BALLOON [FLAG]...
   local balloon=$1
   shift
   "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory 512M --balloon "$balloon" --control "$work/ctl" \
-    --console serial --cmdline 'quiet bothy.exec="/tests/system/balloon_guest.sh"' --timeout 200s "$@" \
+    --console serial --cmdline "quiet bothy.exec=\"/tests/system/balloon_guest.sh $step\"" --timeout 200s "$@" \
     >"$work/console" 2>&1 </dev/null &
   pid=$!
 }
@@ -75,4 +76,11 @@ for backing in anonymous shared; do
   check "$backing: and that is told" more_than returned-as-free $((150 << 20))
   stop
 done
+
+# A guest that wants more than the balloon has left it.
+step=short
+start size=400M,deflate-on-oom
+check 'a guest with little memory beside its balloon' said short
+check 'takes from it what it needs' said held
+wait "$pid" || true
 finish
