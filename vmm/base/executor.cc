@@ -10,6 +10,12 @@
 
 namespace bothy {
 
+namespace {
+
+constexpr std::chrono::milliseconds kBetweenWakes{10};
+
+}  // namespace
+
 Result<void> Executor::start() {
   BOTHY_TRY(install_wake_handler());
   try {
@@ -17,6 +23,7 @@ Result<void> Executor::start() {
       block_signals_in_worker();
       ::pthread_setname_np(::pthread_self(), name_.c_str());
       context_.run();
+      ended_.release();
     });
   } catch (const std::system_error& error) {
     return errno_error("can't start the " + name_ + " thread", error.code().value());
@@ -29,8 +36,10 @@ void Executor::stop() noexcept {
     return;
   }
   context_.stop();
-  // The handler may sit in a blocking write to a terminal that nobody reads.
-  ::pthread_kill(thread_.native_handle(), wake_signal());
+  // The handler may sit in a blocking write to a terminal that nobody reads, or be about to.
+  do {
+    ::pthread_kill(thread_.native_handle(), wake_signal());
+  } while (!ended_.try_acquire_for(kBetweenWakes));
   thread_.join();
 }
 

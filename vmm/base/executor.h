@@ -3,6 +3,7 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <semaphore>
 #include <string>
 #include <thread>
 
@@ -32,6 +33,7 @@ class Executor {
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       context_.get_executor()};
+  std::binary_semaphore ended_{0};
   std::thread thread_;
 };
 
