@@ -5,7 +5,6 @@ set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
   message(FATAL_ERROR "bothy needs Linux: it is built on KVM and namespaces")
@@ -18,8 +17,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # By the compiler's own list of headers: a miss then needs no run of the preprocessor beside the compiler's.
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env CCACHE_DEPEND=1 "${CCACHE}")
+  # By the compiler's own list of headers: a miss then needs no run of the preprocessor beside the compiler's. What is
+  # precompiled may hold the time of day and macros that a source doesn't ask for.
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
+    CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
 endif()
 
 # One static executable starts faster and touches less memory than one that the loader puts together: nothing to look
@@ -54,7 +55,10 @@ add_library(bothy_options INTERFACE)
 target_include_directories(bothy_options INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(bothy_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong)
+  -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong -fPIE)
+# Every library ends in an executable: code for them all is the same, and what is precompiled fits both.
+target_link_options(bothy_options INTERFACE $<IF:$<BOOL:${BOTHY_STATIC}>,-static-pie,-pie>)
+target_link_libraries(bothy_options INTERFACE ${BOTHY_FMT} Boost::headers Threads::Threads)
 # GCC 12 finds these in std::vector's and std::string's own code once it has inlined it (GCC bugs 105329, 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
   target_compile_options(bothy_options INTERFACE
@@ -87,9 +91,30 @@ if(BOTHY_SANITIZE)
     target_compile_options(bothy_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   endif()
 endif()
+if(BOTHY_FUZZ)
+  # Every library must count its branches for libFuzzer to see which inputs lead somewhere new.
+  target_compile_options(bothy_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
 # Boost.Asio header-only but compiled once per user is slow and big: no exceptions cross a room, no Boost.System lib.
 target_compile_definitions(bothy_options INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS BOOST_ERROR_CODE_HEADER_ONLY)
+
+# bothy_precompile(TARGET OWNER): TARGET's sources begin with the headers that OWNER has precompiled. They parse in half the
+# time; that each includes what it uses is seen where nothing is precompiled, as in the preset `release`.
+function(bothy_precompile target owner)
+  if(BOTHY_PRECOMPILE)
+    target_precompile_headers(${target} REUSE_FROM ${owner})
+  endif()
+endfunction()
+set(BOTHY_PRECOMPILED
+  <algorithm> <array> <atomic> <chrono> <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view>
+  <thread> <utility> <vector> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/post.hpp>
+  <boost/json.hpp> "${CMAKE_SOURCE_DIR}/vmm/base/result.h")
+if(BOTHY_PRECOMPILE)
+  add_library(bothy_precompiled STATIC "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
+  target_link_libraries(bothy_precompiled PRIVATE bothy_options)
+  target_precompile_headers(bothy_precompiled PRIVATE ${BOTHY_PRECOMPILED})
+endif()
 
 # bothy_room(name SOURCES a.cc ... [SMALL_SOURCES b.cc ...] [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
 # makes the library bothy_<name>, alias bothy::<name>. SMALL_SOURCES are in no guest's way: compiled for size.
@@ -101,6 +126,7 @@ function(bothy_room name)
       set_source_files_properties(${ARG_SMALL_SOURCES} PROPERTIES COMPILE_OPTIONS -Oz)
     endif()
     target_link_libraries(bothy_${name} PUBLIC bothy_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+    bothy_precompile(bothy_${name} bothy_precompiled)
   else()
     add_library(bothy_${name} INTERFACE)
     target_link_libraries(bothy_${name} INTERFACE bothy_options ${ARG_DEPENDS})

@@ -150,7 +150,7 @@ TEST_CASE("A back end that lies is found out") {
 }
 
 TEST_CASE("A back end that dies is found out, whenever it does") {
-  const std::size_t number = GENERATE(range(0, 14));
+  const std::size_t number = GENERATE(range<std::size_t>(0, 14));
   VhostBackEnd other({.die_at = number});
   const std::string said = live(other, shared_memory());
   CAPTURE(number, said);

@@ -87,24 +87,25 @@ TEST_CASE("The zero page has the setup header, the map, and where everything is"
   request.rsdp = layout::kAcpiTables;
   const BootEntry entry = load_good(request, memory);
 
+  // Its fields are packed: + reads one, where a reference to it would be misaligned.
   const auto page = memory.read<boot_params>(entry.boot_info);
-  CHECK(page->hdr.header == 0x53726448);
-  CHECK(page->hdr.boot_flag == 0xaa55);
-  CHECK(page->hdr.vid_mode == 0xffff);
-  CHECK(page->hdr.type_of_loader == 0xff);
-  CHECK(page->hdr.cmd_line_ptr == layout::kCommandLine);
+  CHECK(+page->hdr.header == 0x53726448);
+  CHECK(+page->hdr.boot_flag == 0xaa55);
+  CHECK(+page->hdr.vid_mode == 0xffff);
+  CHECK(+page->hdr.type_of_loader == 0xff);
+  CHECK(+page->hdr.cmd_line_ptr == layout::kCommandLine);
   CHECK(text_at(memory, layout::kCommandLine) == "quiet");
-  CHECK(page->hdr.ramdisk_image == entry.initrd.start);
-  CHECK(page->hdr.ramdisk_size == entry.initrd.size);
-  CHECK(page->hdr.setup_data == 0);
-  CHECK(page->acpi_rsdp_addr == layout::kAcpiTables);
-  CHECK(page->sentinel == 0);
-  REQUIRE(page->e820_entries == 3);
-  CHECK(page->e820_table[0].addr == 0);
-  CHECK(page->e820_table[0].size == layout::kLowRamEnd);
-  CHECK(page->e820_table[1].type == 3);
-  CHECK(page->e820_table[2].addr == layout::kMiB);
-  CHECK(page->e820_table[2].size == 63 * layout::kMiB);
+  CHECK(+page->hdr.ramdisk_image == entry.initrd.start);
+  CHECK(+page->hdr.ramdisk_size == entry.initrd.size);
+  CHECK(+page->hdr.setup_data == 0);
+  CHECK(+page->acpi_rsdp_addr == layout::kAcpiTables);
+  CHECK(+page->sentinel == 0);
+  REQUIRE(+page->e820_entries == 3);
+  CHECK(+page->e820_table[0].addr == 0);
+  CHECK(+page->e820_table[0].size == layout::kLowRamEnd);
+  CHECK(+page->e820_table[1].type == 3);
+  CHECK(+page->e820_table[2].addr == layout::kMiB);
+  CHECK(+page->e820_table[2].size == 63 * layout::kMiB);
 }
 
 TEST_CASE("A plain ELF's zero page passes for one of a boot loader") {
@@ -113,10 +114,10 @@ TEST_CASE("A plain ELF's zero page passes for one of a boot loader") {
   elf.pvh_entry.reset();
   load_good(elf.build(), memory);
   const auto page = memory.read<boot_params>(layout::kZeroPage);
-  CHECK(page->hdr.header == 0x53726448);
-  CHECK(page->hdr.boot_flag == 0xaa55);
-  CHECK(page->hdr.type_of_loader == 0xff);
-  CHECK(page->hdr.ramdisk_size == 0);
+  CHECK(+page->hdr.header == 0x53726448);
+  CHECK(+page->hdr.boot_flag == 0xaa55);
+  CHECK(+page->hdr.type_of_loader == 0xff);
+  CHECK(+page->hdr.ramdisk_size == 0);
 }
 
 TEST_CASE("The command line's limit is the kernel's own") {

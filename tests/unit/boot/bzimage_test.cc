@@ -59,7 +59,7 @@ TEST_CASE("A payload without a PVH note gets the zero page with the bzImage's he
   const BootEntry entry = load_good(file.build(), memory);
   CHECK(entry.protocol == EntryProtocol::kLinux64);
   CHECK(entry.entry == kBase);
-  CHECK(memory.read<boot_params>(layout::kZeroPage)->hdr.root_flags == 0x1234);
+  CHECK(+memory.read<boot_params>(layout::kZeroPage)->hdr.root_flags == 0x1234);
 }
 
 TEST_CASE("A bzImage unpacks itself when asked") {
@@ -75,8 +75,8 @@ TEST_CASE("A bzImage unpacks itself when asked") {
   CHECK(entry.kernel == MemoryRange{kBase, 0x400000});
   CHECK(holds(memory, kBase, code_of(image)));
   const auto page = memory.read<boot_params>(layout::kZeroPage);
-  CHECK(page->hdr.code32_start == kBase);
-  CHECK(page->hdr.init_size == 0x400000);
+  CHECK(+page->hdr.code32_start == kBase);
+  CHECK(+page->hdr.init_size == 0x400000);
 }
 
 TEST_CASE("A bzImage without a 64-bit entry is entered by its 32-bit one") {

@@ -180,7 +180,7 @@ TEST_CASE("layouts that lie are refused, and nothing is left") {
 TEST_CASE("what docker save writes") {
   StoreFixture f;
   const std::string layer = small_layer();
-  const std::string path = GENERATE(kLayerPath, std::string("link.tar"));
+  const std::string path = GENERATE(as<std::string>{}, kLayerPath, "link.tar");
   SECTION("with names") {
     const std::string archive =
         docker_archive(layer, path, R"(["busybox:1.36","example.org/x:y"])", digest_of(layer));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <thread>
 
 #include "devices/virtio/rng.h"
@@ -101,8 +102,9 @@ TEST_CASE("The registers say what is there") {
   CHECK(rig.in(VIRTIO_MMIO_DEVICE_FEATURES) == 0);
   CHECK(rig.port.in<std::uint8_t>(kBase) == 0);
   CHECK(rig.port.in<std::uint64_t>(kBase + 0x100) == 0);
-  for (const std::uint64_t missing : {VIRTIO_MMIO_SHM_LEN_LOW, VIRTIO_MMIO_SHM_LEN_HIGH,
-                                      VIRTIO_MMIO_SHM_BASE_LOW, VIRTIO_MMIO_SHM_BASE_HIGH}) {
+  for (const std::uint64_t missing :
+       std::initializer_list<std::uint64_t>{VIRTIO_MMIO_SHM_LEN_LOW, VIRTIO_MMIO_SHM_LEN_HIGH,
+                                            VIRTIO_MMIO_SHM_BASE_LOW, VIRTIO_MMIO_SHM_BASE_HIGH}) {
     CHECK(rig.in(missing) == 0xffffffff);
   }
 }

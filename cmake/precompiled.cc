@@ -1,0 +1,1 @@
+// Empty: what is precompiled belongs to a target, and a target has a source.
