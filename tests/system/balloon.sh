@@ -8,12 +8,12 @@ cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy
 scripts/guest-initrd --busybox --with tests/system/balloon_guest.sh --out "$work/guest.cpio" >/dev/null
 : >"$work/out" && : >"$work/err"
-step=
+memory=512M step=
 
 start() { # BALLOON [FLAG]...
   local balloon=$1
   shift
-  "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory 512M --balloon "$balloon" --control "$work/ctl" \
+  "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory "$memory" --balloon "$balloon" --control "$work/ctl" \
     --console serial --cmdline "quiet bothy.exec=\"/tests/system/balloon_guest.sh $step\"" --timeout 200s "$@" \
     >"$work/console" 2>&1 </dev/null &
   pid=$!
@@ -59,7 +59,7 @@ run 0 'the balloon is told to grow' --out '268435456' -- "$bothy" control "$work
 check 'the guest gives up 256 MiB' actual_is 268435456
 check 'the guest has that much less: MemTotal' total_at_most $((total - 255 * 1024))
 check 'the guest has that much less: MemFree' free_at_most $((free - 240 * 1024))
-check 'the host has it back' rss_at_most $((full - 100))
+check 'the host has it back' rss_at_most $((full - 50))
 check 'the guest tells statistics' more_than free-memory 0
 run 125 'more than there is' --err 'more than' -- "$bothy" control "$work/ctl" balloon 1G
 run 0 'the balloon is told to shrink' -- "$bothy" control "$work/ctl" balloon 0
@@ -72,14 +72,14 @@ for backing in anonymous shared; do
   check "$backing: the guest takes memory" said filled
   full=$(rss)
   check "$backing: the guest frees it" said freed
-  check "$backing: the host has it back by itself" rss_at_most $((full - 150))
-  check "$backing: and that is told" more_than returned-as-free $((150 << 20))
+  check "$backing: the host has it back by itself" rss_at_most $((full - 75))
+  check "$backing: and that is told" more_than returned-as-free $((75 << 20))
   stop
 done
 
 # A guest that wants more than the balloon has left it.
-step=short
-start size=400M,deflate-on-oom
+memory=256M step=short
+start size=160M,deflate-on-oom
 check 'a guest with little memory beside its balloon' said short
 check 'takes from it what it needs' said held
 wait "$pid" || true

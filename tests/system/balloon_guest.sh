@@ -1,17 +1,17 @@
 #!/bin/busybox sh
-# The guest of tests/system/balloon.sh: takes 200 MiB, frees them, then tells how much memory it has. With `short`: waits until
+# The guest of tests/system/balloon.sh: takes 100 MiB, frees them, then tells how much memory it has. With `short`: waits until
 # the balloon has left it less than that, and takes them then.
 if [ "${1:-}" = short ]; then
   free() { sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo; }
-  while [ "$(free)" -gt 150000 ]; do sleep 0.2; done
+  while [ "$(free)" -gt 80000 ]; do sleep 0.2; done
   echo short
-  if dd if=/dev/zero of=/dev/null bs=200M count=1 2>/dev/null; then echo held; else echo killed; fi
+  if dd if=/dev/zero of=/dev/null bs=110M count=1 2>/dev/null; then echo held; else echo killed; fi
   exit
 fi
 mount -t tmpfs -o size=90% tmpfs /tmp
-dd if=/dev/zero of=/tmp/big bs=1M count=200 2>/dev/null
+dd if=/dev/zero of=/tmp/big bs=1M count=100 2>/dev/null
 echo filled
-sleep 4
+sleep 2
 rm /tmp/big
 echo freed
 while :; do

@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy
 scripts/guest-initrd --busybox --with tests/system/fs/guest.sh --out "$work/guest.cpio" >/dev/null
-head -c 20M /dev/urandom >"$work/file"
+head -c 4M /dev/urandom >"$work/file"
 sum=$(sha256sum <"$work/file" | cut -d' ' -f1)
 chmod 755 "$work"
 # A directory with another mount in it, and a way out that must not work.

@@ -22,7 +22,7 @@ cp "$bothy" "$kernels/$initrd" "$kernels/$kernel" "$work"
 bothy=$work/bothy
 modprobe -q tun || true
 
-head -c 4M /dev/urandom >"$work/file"
+head -c 1M /dev/urandom >"$work/file"
 sum=$(sha256sum <"$work/file" | cut -d' ' -f1)
 python3 tests/system/net/host.py "$work/file" &
 peer=$!
@@ -70,14 +70,14 @@ said 'two queues' 'queues 2'
 said 'its address' 'mac 02:00:00:00:00:07'
 said 'its MTU' 'mtu 1400'
 said 'merged buffers and segmentation' 'features mrg=1 tso=11'
-said '4 MiB from the host' "received $sum"
-said '4 MiB to the host' "sent sum $sum"
+said '1 MiB from the host' "received $sum"
+said '1 MiB to the host' "sent sum $sum"
 gone 'a created tap goes with the monitor' t0
 
 run 0 "$kernel: passt" -- guest transfer 192.0.2.2 192.0.2.1 --net user
 said 'passt: a lease' lease
-said 'passt: 4 MiB from the host' "received $sum"
-said 'passt: 4 MiB to the host' "sent sum $sum"
+said 'passt: 1 MiB from the host' "received $sum"
+said 'passt: 1 MiB to the host' "sent sum $sum"
 sleep 0.5
 if pgrep passt >"$work/out"; then fail "$kernel: passt ends with the monitor" "it runs"; else
   pass "$kernel: passt ends with the monitor"
@@ -89,8 +89,8 @@ ip link set keep up
 run 0 "$kernel: a tap by its descriptor" -- python3 tests/system/net/with_tap.py keep \
   "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 200s --net fd=3 \
   --cmdline 'quiet bothy.exec="/tests/system/net/guest.sh transfer 10.9.2.2 10.9.2.1"'
-said 'by descriptor: 4 MiB from the host' "received $sum"
-said 'by descriptor: 4 MiB to the host' "sent sum $sum"
+said 'by descriptor: 1 MiB from the host' "received $sum"
+said 'by descriptor: 1 MiB to the host' "sent sum $sum"
 run 125 "$kernel: a tap that is in use" --err 'tap keep is in use' -- python3 tests/system/net/with_tap.py keep \
   "$bothy" boot --kernel "$work/$kernel" --net tap=keep
 run 125 "$kernel: an interface that is no tap" --err 'dummy0 exists and is no tap' -- \

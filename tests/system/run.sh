@@ -30,8 +30,8 @@ says 'a host name' box once --hostname box bb hostname
 says 'what is written stays inside' here once bb sh -c 'echo here >/tmp/x; cat /tmp/x'
 run 1 'a read-only root' --err 'Read-only' -- once --read-only bb touch /x
 says 'tmpfs' yes once --read-only --tmpfs /tmp bb sh -c 'touch /tmp/x && echo yes'
-says 'a scratch disk, larger than memory' 150000000 once --memory 128M --storage 200M bb \
-  sh -c 'head -c 150000000 /dev/zero >/x && wc -c </x'
+says 'a scratch disk, larger than memory' 75000000 once --memory 64M --storage 100M bb \
+  sh -c 'head -c 75000000 /dev/zero >/x && wc -c </x'
 says 'an entrypoint' 'a b' once --entrypoint echo bb a b
 run 0 'a terminal, of a size' --out '30 100' -- \
   script -qec "stty cols 100 rows 30; $bothy run --rm -t -i --network none bb stty size" /dev/null

@@ -27,14 +27,14 @@ vm() { "$bothy" run --rm --network none --kernel "$work/kernel" --modules "$modu
 
 run 125 'modules without an index' --err depmod -- vm bb true
 cp "$original"/modules.{dep,builtin,softdep,alias} "$modules"
-says "Debian's kernel" "$version" vm bb uname -r
-run 7 'an exit status, stdout and stderr' --out out --err err -- vm bb sh -c 'echo out; echo err >&2; exit 7'
 mkdir "$work/volume"
 echo 'from the host' >"$work/volume/file"
-says 'volumes' 'from the host
-from the host' vm -v "$work/volume:/mnt" -v "$work/volume/file:/file" bb cat /mnt/file /file
-# Memory would have more room than this.
-says 'a scratch disk' yes vm --storage 100M bb sh -c 'test "$(busybox df -k / | busybox awk "END {print \$2}")" -lt 110000 && echo yes'
+echo 'alone' >"$work/file"
+# Memory would have more room than this scratch disk.
+run 7 "Debian's kernel: its release, an exit status, stderr, volumes, a scratch disk" --out "$version" --err err \
+  --out 'from the host' --out alone --out fits -- vm -v "$work/volume:/mnt" -v "$work/file:/file" --storage 100M bb sh -c \
+  'uname -r; echo err >&2; cat /mnt/file /file
+   test "$(busybox df -k / | busybox awk "END {print \$2}")" -lt 110000 && echo fits; exit 7'
 run 0 'a web server' -- "$bothy" run -d --rm --name web -p 8088:80 --kernel "$work/kernel" --modules "$modules" bb \
   sh -c 'mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www'
 sleep 1

@@ -27,17 +27,18 @@ for who in root user; do
     chown -R 1234:1234 "$at" "$work/user-store" "$work/user-run"
     run 0 'an image of theirs' -- "${user[@]}" "$bothy" image import "$work/root" --name bb
   fi
-  says "$who: a file" 'from the host' once -v "$at/a file:/made/for/it" bb sh -c 'cat /made/for/it; echo from the guest >/made/for/it'
+  says "$who: a file, the same" "from the host
+$(stat -c %i "$at/a file")" once -v "$at/a file:/made/for/it" bb sh -c \
+    'cat /made/for/it; stat -c %i /made/for/it; echo from the guest >/made/for/it'
   says "$who: and back" 'from the guest' cat "$at/a file"
-  says "$who: is the same file" "$(stat -c %i "$at/a file")" once -v "$at/a file:/x" bb stat -c %i /x
-  run 1 "$who: a read-only file" --err 'Read-only' -- once -v "$at/a file:/x:ro" bb sh -c 'echo no >/x'
+  run 1 "$who: a read-only file, in a root that is read-only" --out 'from the guest' --err 'Read-only' -- \
+    once --read-only -v "$at/a file:/made/x:ro" bb sh -c 'cat /made/x; echo no >/made/x'
   says "$who: is not written" 'from the guest' cat "$at/a file"
-  says "$who: by --mount" 'from the guest' once --mount "type=bind,source=$at/a file,target=/x,readonly" bb cat /x
-  says "$who: over a file of ours" 'nameserver 192.0.2.1' once -v "$at/resolv.conf:/etc/resolv.conf" bb cat /etc/resolv.conf
-  says "$who: in a root that is read-only" 'from the guest' once --read-only -v "$at/a file:/made/x" bb cat /made/x
-  says "$who: beside a directory, and another file" 'secret
-from the guest
-nameserver 192.0.2.1' once -v "$at/beside:/d" -v "$at/a file:/d/file2" -v "$at/resolv.conf:/r" bb cat /d/file /d/file2 /r
+  says "$who: by --mount, over a file of ours, beside a directory" 'from the guest
+nameserver 192.0.2.1
+secret
+from the guest' once --mount "type=bind,source=$at/a file,target=/x,readonly" -v "$at/resolv.conf:/etc/resolv.conf" \
+    -v "$at/beside:/d" -v "$at/a file:/d/file2" bb cat /x /etc/resolv.conf /d/file /d/file2
   # Whatever root of the guest mounts, the file is all that there is, and the host's memory isn't theirs to fill.
   says "$who: nothing beside it" "a file
 a file" once -v "$at/a file:/x" bb sh -c \

@@ -8,7 +8,7 @@ mount -t virtiofs data /data || { say 'no mount'; exit 1; }
 case $1 in
 both)
   say "received $(sum /data/from-host)"
-  dd if=/dev/urandom of=/tmp/file bs=1M count=20 2>/dev/null
+  dd if=/dev/urandom of=/tmp/file bs=1M count=4 2>/dev/null
   cp /tmp/file /data/from-guest
   say "sent $(sum /tmp/file)"
   mkdir /data/directory && mv /data/from-guest /data/directory/ && ln -s directory /data/link && rm /data/victim

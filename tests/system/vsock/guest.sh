@@ -9,11 +9,11 @@ check() { # NAME CONDITION...
 }
 
 check echo [ "$(echo hello | /usr/bin/socat -t60 - VSOCK-CONNECT:2:5000)" = hello ]
-head -c 12582912 /dev/urandom >/tmp/up
+head -c 3145728 /dev/urandom >/tmp/up
 check upload [ "$(/usr/bin/socat -t60 - VSOCK-CONNECT:2:5001 </tmp/up)" = "$(digest </tmp/up)" ]
 /usr/bin/socat -u VSOCK-CONNECT:2:5002 - >/tmp/down
 check download [ "$(head -n 1 /tmp/down)" = "$(tail -n +2 /tmp/down | digest)" ]
-check size [ "$(stat -c %s /tmp/down)" -gt 12582912 ]
+check size [ "$(stat -c %s /tmp/down)" -gt 3145728 ]
 check refused [ "$(/usr/bin/socat -u VSOCK-CONNECT:2:5999 - 2>&1 | grep -c reset)" -eq 1 ]
 check many "$load" connect 1000 5000
 

@@ -7,7 +7,7 @@ import os
 import sys
 
 PATH = sys.argv[1]
-BULK = 12 << 20
+BULK = 3 << 20
 PATIENCE = 100  # seconds, for the guest to come to its point
 
 
