@@ -27,9 +27,6 @@ endif()
 # up, and of a library only what is used.
 if(BOTHY_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
-  set(BOTHY_FMT fmt::fmt-header-only)  # Debian has no static libfmt
-else()
-  set(BOTHY_FMT fmt::fmt)
 endif()
 
 find_package(Threads REQUIRED)
@@ -50,6 +47,17 @@ if(BOTHY_STATIC)
   endforeach()
 endif()
 add_library(bothy::archive ALIAS bothy_archive)
+
+# Debian has no static libfmt: ours, of the version that it is written for.
+if(NOT BOTHY_STATIC)
+  set(BOTHY_FMT fmt::fmt)
+elseif(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)
+  add_library(bothy_fmt STATIC "${CMAKE_SOURCE_DIR}/cmake/fmt.cc")
+  target_compile_options(bothy_fmt PRIVATE -fPIE -Oz -ffunction-sections -fdata-sections)
+  set(BOTHY_FMT bothy_fmt)
+else()
+  set(BOTHY_FMT fmt::fmt-header-only)
+endif()
 
 add_library(bothy_options INTERFACE)
 target_include_directories(bothy_options INTERFACE "${CMAKE_SOURCE_DIR}")
