@@ -1,5 +1,6 @@
-// fmt 9, compiled once: what its shared library consists of, as far as bothy can call it. Debian has no static one, and the
-// header-only variant takes longer to compile than most of our sources do.
+// fmt 9, compiled once: what its shared library consists of, as far as bothy can call it. Debian
+// has no static one, and the header-only variant takes longer to compile than most of our sources
+// do.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE
