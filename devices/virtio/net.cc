@@ -103,7 +103,8 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
   accepted_ = features;
   link_ = &link;
   // virtio 1.2, 5.1.2: one pair, until the driver asks for more.
-  auto ready = backend_->use_queues(1);
+  used_pairs_ = 1;
+  auto ready = backend_->use_queues(used_pairs_);
   if (ready) {
     ready = backend_->leave_to_us(guest_offloads(features), true);
   }
@@ -181,15 +182,21 @@ bool Net::set_pairs(std::uint16_t count) {
       pairs_[i]->use_port(false);
     }
   }
-  if (!backend_->use_queues(count)) {
-    return false;
+  const auto moved = backend_->use_queues(count);
+  if (!moved) {
+    log_guest(limiter_, "a network device's pairs of queues stay {}: {}", used_pairs_,
+              moved.error().context);
+    // It may have come half of the way.
+    static_cast<void>(backend_->use_queues(used_pairs_));
+  } else {
+    used_pairs_ = count;
   }
-  for (std::size_t i = 0; i < count; ++i) {
+  for (std::size_t i = 0; i < used_pairs_; ++i) {
     if (pairs_[i]) {
       pairs_[i]->use_port(true);
     }
   }
-  return true;
+  return moved.has_value();
 }
 
 bool Net::set_guest_offloads(std::uint64_t features) {

@@ -14,6 +14,7 @@
 #include "devices/virtio/net_control.h"
 #include "devices/virtio/net_queue_pair.h"
 #include "devices/virtio/queue_worker.h"
+#include "vmm/base/log.h"
 
 namespace bothy::virtio {
 
@@ -82,6 +83,7 @@ class Net final : public Device, private NetControlTarget {
   std::vector<std::unique_ptr<Counters>> counters_;  // one per pair
   TrafficLimit receive_limit_;
   TrafficLimit transmit_limit_;
+  LogLimiter limiter_;
 
   std::atomic<bool> link_up_{true};
   mutable std::mutex mac_mutex_;
@@ -91,6 +93,7 @@ class Net final : public Device, private NetControlTarget {
   std::uint64_t accepted_ = 0;
   DriverLink* link_ = nullptr;
   std::vector<std::unique_ptr<NetQueuePair>> pairs_;  // null where the thread couldn't be made
+  std::size_t used_pairs_ = 1;                        // the first so many have a port
   std::unique_ptr<QueueWorker> control_;
 };
 
