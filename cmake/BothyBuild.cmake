@@ -45,6 +45,10 @@ if(BOTHY_STATIC)
     find_library(BOTHY_STATIC_${library} ${library} REQUIRED)
     target_link_libraries(bothy_archive INTERFACE "${BOTHY_STATIC_${library}}")
   endforeach()
+  # An object, for the linker to have seen it before libzstd.
+  add_library(bothy_zstd_legacy OBJECT "${CMAKE_SOURCE_DIR}/cmake/zstd_legacy.cc")
+  target_compile_options(bothy_zstd_legacy PRIVATE -fPIE -ffunction-sections -fdata-sections)
+  target_link_libraries(bothy_archive INTERFACE $<TARGET_OBJECTS:bothy_zstd_legacy>)
 endif()
 add_library(bothy::archive ALIAS bothy_archive)
 

@@ -95,6 +95,14 @@ touch -d @0 "$fs/gnu" "$fs/gnu/etc"
 touch -d @0 "$fs/gnu"
 same 'a root file system: packed, from a pipe, as a disk' "$fs/gnu" gnu:1
 
+# zstd's frames; one of its formats before 0.8, which isn't read.
+zstd -q "$fs/rootfs.tar" -o "$fs/rootfs.tar.zst"
+run 0 'a root file system: packed by zstd' --out 'zstd:1' -- image import "$fs/rootfs.tar.zst" --name zstd:1
+run 0 'a root file system: packed by zstd, the same as unpacked' -- cmp \
+  "$(image build-disk zstd:1)" "$(image build-disk rootfs)"
+printf '\x25\xb5\x2f\xfd0123456789abcdef' >>"$fs/rootfs.tar.zst"
+run 125 'a frame of an old zstd' --err 'Version not supported' -- image import "$fs/rootfs.tar.zst" --name zstd:2
+
 # An image of several layers, made and unpacked again by umoci.
 umoci init --layout "$fs/oci"
 umoci new --image "$fs/oci:made"
