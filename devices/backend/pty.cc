@@ -14,10 +14,12 @@
 namespace bothy {
 namespace {
 
-// Whether a program has the other side open. It says no only after one had (make_raw() was it).
+// Whether a program has the other side open, or had, and left words. It says no only after one had
+// (make_raw() was it).
 bool attended(int master) noexcept {
   pollfd state{master, POLLIN, 0};
-  return ::poll(&state, 1, 0) >= 0 && (state.revents & POLLHUP) == 0;
+  return ::poll(&state, 1, 0) >= 0 &&
+         ((state.revents & POLLHUP) == 0 || (state.revents & POLLIN) != 0);
 }
 
 bool make_raw(const char* path) noexcept {

@@ -7,6 +7,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -121,6 +122,13 @@ void mount_file(const Plan& plan) noexcept {
     give_up(plan, "can't mount the file in a namespace");
   }
   ::close(made);
+  // The name may lead somewhere else by now: another guest can have its directory.
+  struct stat mounted {};
+  if (::stat(file, &mounted) != 0 || mounted.st_dev != plan.sandbox.file_device ||
+      mounted.st_ino != plan.sandbox.file_inode) {
+    errno = ESTALE;
+    give_up(plan, "the file is another one now");
+  }
   make_read_only(plan, point, plan.sandbox.read_only ? AT_RECURSIVE : 0);
 }
 

@@ -16,7 +16,9 @@ struct ShareSandbox {
   static constexpr int kListener = 3;
 
   int directory = -1;
-  const char* file = nullptr;  // of the directory, to be seen alone
+  const char* file = nullptr;  // of the directory, to be seen alone; and which one it is
+  dev_t file_device = 0;
+  ino_t file_inode = 0;
   bool read_only = false;
   int nothing = -1;  // stdin and stdout
   int words = -1;    // stderr, and what goes wrong on the way

@@ -94,7 +94,7 @@ Result<std::unique_ptr<IoEngine>> ThreadEngine::create(const IoTarget& target, c
 IoEngine::Rung ThreadEngine::wait(std::vector<IoOperation*>& done,
                                   std::optional<Clock::time_point> until) noexcept {
   std::array<pollfd, 3> polled{pollfd{bells_.kick.fd(), POLLIN, 0},
-                               pollfd{bells_.stop.fd(), POLLIN, 0},
+                               pollfd{stopping_ ? -1 : bells_.stop.fd(), POLLIN, 0},
                                pollfd{threads_->bell().fd(), POLLIN, 0}};
   timespec left{};
   if (until) {
@@ -104,8 +104,9 @@ IoEngine::Rung ThreadEngine::wait(std::vector<IoOperation*>& done,
     left.tv_nsec = std::chrono::nanoseconds(wait - seconds).count();
   }
   if (::ppoll(polled.data(), polled.size(), until ? &left : nullptr, nullptr) <= 0) {
-    return {};
+    return {false, stopping_};
   }
+  stopping_ |= polled[1].revents != 0;
   const bool kicked = polled[0].revents != 0;
   if (kicked) {
     static_cast<void>(bells_.kick.drain());
@@ -114,7 +115,7 @@ IoEngine::Rung ThreadEngine::wait(std::vector<IoOperation*>& done,
     static_cast<void>(threads_->bell().drain());
     threads_->take(done);
   }
-  return {kicked, polled[1].revents != 0};
+  return {kicked, stopping_};
 }
 
 }  // namespace bothy

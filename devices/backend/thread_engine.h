@@ -59,6 +59,7 @@ class ThreadEngine final : public IoEngine {
 
   const std::unique_ptr<IoThreads> threads_;
   const Bells bells_;
+  bool stopping_ = false;  // the bell, which goes on ringing, was heard
 };
 
 }  // namespace bothy

@@ -74,8 +74,8 @@ Result<UniqueFd> open_directory(const std::string& what, const std::string& path
   return fd;
 }
 
-Result<void> check_file(const std::string& what, int directory, const SharedDirectory& shared) {
-  struct stat status {};
+Result<void> check_file(const std::string& what, int directory, const SharedDirectory& shared,
+                        struct stat& status) {
   const bool is_name = shared.file.find('/') == std::string::npos;
   if (!is_name || ::fstatat(directory, shared.file.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
       !S_ISREG(status.st_mode)) {
@@ -106,10 +106,13 @@ Result<void> make_connection(const std::string& what, UniqueFd& listener, Unique
 // What a process has said on `fd`, and says until it ends or the time does.
 std::string listen_to(int fd) {
   std::string words;
+  const auto deadline = std::chrono::steady_clock::now() + kTimeToEnd;
   while (words.size() < kMostWords) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
+        deadline - std::chrono::steady_clock::now());
     pollfd poll{fd, POLLIN, 0};
     std::array<char, 512> piece{};
-    if (::poll(&poll, 1, static_cast<int>(kTimeToEnd.count())) <= 0) {
+    if (left.count() < 0 || ::poll(&poll, 1, static_cast<int>(left.count())) <= 0) {
       break;
     }
     const ssize_t got = ::read(fd, piece.data(), piece.size());
@@ -136,8 +139,9 @@ std::string last_line(std::string words) {
 Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
                                                     const SharedDirectory& directory) {
   BOTHY_TRY(const UniqueFd root, open_directory(what, directory.path));
+  struct stat file {};
   if (!directory.file.empty()) {
-    BOTHY_TRY(check_file(what, root.get(), directory));
+    BOTHY_TRY(check_file(what, root.get(), directory, file));
   }
   BOTHY_TRY(const std::string program, find_virtiofsd(what));
   UniqueFd listener;
@@ -157,6 +161,8 @@ Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
   ShareSandbox sandbox;
   sandbox.directory = root.get();
   sandbox.file = directory.file.empty() ? nullptr : directory.file.c_str();
+  sandbox.file_device = file.st_dev;
+  sandbox.file_inode = file.st_ino;
   sandbox.read_only = directory.read_only;
   sandbox.nothing = nothing.get();
   sandbox.words = words_of_child.get();
@@ -177,23 +183,24 @@ Virtiofsd::~Virtiofsd() {
   const UniqueFd process(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   pollfd poll{process.get(), POLLIN, 0};
   // A signal that ends the waiting early ends virtiofsd early.
-  if (!process || ::poll(&poll, 1, static_cast<int>(kTimeToEnd.count())) <= 0) {
-    ::kill(pid_, SIGKILL);
-  }
-  reap();
+  static_cast<void>(process && ::poll(&poll, 1, static_cast<int>(kTimeToEnd.count())) > 0);
+  end();
 }
 
 std::string Virtiofsd::kill() noexcept {
   socket_.reset();
   if (pid_ >= 0) {
-    // It has a second process in its sandbox, which ends with the first.
-    ::kill(pid_, SIGKILL);
-    reap();
+    end();
   }
   return last_line(listen_to(words_.get()));
 }
 
-void Virtiofsd::reap() noexcept {
+// It has a second process in its sandbox, which need not end with the first: all of its session
+// goes.
+void Virtiofsd::end() noexcept {
+  if (::kill(-pid_, SIGKILL) != 0) {
+    ::kill(pid_, SIGKILL);  // it hasn't begun one yet
+  }
   while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;

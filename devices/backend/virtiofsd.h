@@ -48,7 +48,7 @@ class Virtiofsd {
   Virtiofsd(UniqueFd socket, UniqueFd words, pid_t pid) noexcept
       : socket_(std::move(socket)), words_(std::move(words)), pid_(pid) {}
 
-  void reap() noexcept;
+  void end() noexcept;
 
   UniqueFd socket_;
   UniqueFd words_;  // what it writes to stderr

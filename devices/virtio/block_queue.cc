@@ -306,7 +306,21 @@ void BlockQueue::flush(BlockRequest& request) {
     return finish(request, BlockStatus::kOk);
   }
   request.kind = IoOperation::Kind::kFlush;
+  if (const int error = disk_.flush_error.load(std::memory_order_relaxed); error != 0) {
+    request.result = -error;
+    return fail(request);
+  }
   submit(request);
+}
+
+void BlockQueue::flushed(BlockRequest& request) {
+  if (request.result >= 0) {
+    return finish(request, BlockStatus::kOk);
+  }
+  if (!disk_.config.direct) {
+    disk_.flush_error.store(static_cast<int>(-request.result), std::memory_order_relaxed);
+  }
+  fail(request);
 }
 
 void BlockQueue::tell_id(BlockRequest& request) {
@@ -327,7 +341,7 @@ void BlockQueue::went_on(BlockRequest& request) {
     case IoOperation::Kind::kWrite:
       return request.fill_left != 0 ? filled(request) : transferred(request);
     case IoOperation::Kind::kFlush:
-      return request.result < 0 ? fail(request) : finish(request, BlockStatus::kOk);
+      return flushed(request);
     default:
       return ranged(request);
   }

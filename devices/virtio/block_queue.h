@@ -39,6 +39,9 @@ struct BlockDisk {
   // Each write is on stable storage before it is completed: the driver knows no FLUSH, or wants it
   // so (CONFIG_WCE).
   std::atomic<bool> write_through{false};
+  // Why a flush failed, by way of the page cache: the host says so once, and then takes what it
+  // could not write for written. So no flush succeeds any more.
+  std::atomic<int> flush_error{0};
   std::mutex limiter_mutex;
   RateLimiter limiter;
   LogLimiter log;
@@ -84,6 +87,7 @@ class BlockQueue {
   void begin(BlockRequest& request);
   void begin_transfer(BlockRequest& request, IoOperation::Kind kind);
   void flush(BlockRequest& request);
+  void flushed(BlockRequest& request);
   void begin_ranges(BlockRequest& request, IoOperation::Kind kind);
   void tell_id(BlockRequest& request);
 

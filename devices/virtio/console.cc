@@ -91,6 +91,7 @@ void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
                     DriverLink& link) noexcept {
   link_ = &link;
   sent_ = 0;
+  looked_for_ = false;
   multiport_ = (features & feature(VIRTIO_CONSOLE_F_MULTIPORT)) != 0;
   // Without F_SIZE its configuration is nothing that the driver would look at.
   holding_ = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
@@ -113,7 +114,6 @@ void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
 std::vector<QueueState> Console::stop() noexcept {
   timer_.cancel();
   holding_ = false;
-  looked_for_ = false;
   std::vector<QueueState> states(queue_sizes_.size());
   if (multiport_) {
     const auto [to_driver, from_driver] = control_->stop();

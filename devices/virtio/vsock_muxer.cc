@@ -110,7 +110,7 @@ void VsockMuxer::on_event(const epoll_event& event) {
   }
   VsockConnection& connection = *found->second;
   if (connection.state() == VsockConnection::State::kHandshake) {
-    read_handshake(connection);
+    read_handshake(connection, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
   } else {
     settle(connection, connection.on_socket(event.events));
   }
@@ -125,15 +125,18 @@ void VsockMuxer::accept_waiting() {
     }
     const std::uint64_t id = next_id_++;
     if (poll_.add(socket.get(), id)) {
-      read_handshake(add(std::move(socket), id));
+      read_handshake(add(std::move(socket), id), false);
     }
   }
   accept_stopped_ = error != EAGAIN;
 }
 
-void VsockMuxer::read_handshake(VsockConnection& connection) {
+void VsockMuxer::read_handshake(VsockConnection& connection, bool ended) {
   std::optional<std::uint32_t> guest_port;
-  const auto fate = connection.read_handshake(guest_port);
+  auto fate = connection.read_handshake(guest_port);
+  if (!guest_port && ended) {
+    fate = VsockConnection::Fate::kGone;  // a part of a line, which nothing follows
+  }
   if (guest_port && fate == VsockConnection::Fate::kStays) {
     const VsockPorts ports{*guest_port, free_host_port(*guest_port)};
     connection.request(ports);

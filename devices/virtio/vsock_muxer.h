@@ -68,7 +68,7 @@ class VsockMuxer {
 
   void handle(const VsockHeader& header, std::span<const iovec> payload);
   void connect_to_host(const VsockHeader& request);
-  void read_handshake(VsockConnection& connection);
+  void read_handshake(VsockConnection& connection, bool ended);
   [[nodiscard]] VsockConnection& add(UniqueFd socket, std::uint64_t id);
   [[nodiscard]] std::uint32_t free_host_port(std::uint32_t guest_port) noexcept;
   [[nodiscard]] std::uint32_t choose_window() const noexcept;

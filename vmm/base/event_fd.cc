@@ -1,7 +1,11 @@
 #include "vmm/base/event_fd.h"
 
+#include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+#include <cerrno>
 
 namespace bothy {
 
@@ -22,7 +26,13 @@ void EventFd::signal() const noexcept {
 
 std::uint64_t EventFd::drain() const noexcept {
   std::uint64_t value = 0;
-  return ::read(fd_.get(), &value, sizeof(value)) == sizeof(value) ? value : 0;
+  const iovec buffer{&value, sizeof(value)};
+  // Whoever shares it, a virtiofsd that somebody has taken over, could make it block.
+  ssize_t got = ::preadv2(fd_.get(), &buffer, 1, -1, RWF_NOWAIT);
+  if (got < 0 && errno == EOPNOTSUPP) {  // before Linux 5.9
+    got = ::read(fd_.get(), &value, sizeof(value));
+  }
+  return got == sizeof(value) ? value : 0;
 }
 
 }  // namespace bothy

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <future>
 #include <mutex>
 #include <thread>
 
@@ -139,6 +141,17 @@ TEST_CASE("Whoever opens the terminal reads what was printed before, and is hear
     CHECK(soon([&] { return rig.peers == 0; }));
   }
   CHECK(rig.guest.text() == "typed\rtyped\rtyped\r");
+}
+
+TEST_CASE("What was typed by one who has left again is heard") {
+  PtyRig rig;
+  REQUIRE(soon([&] { return rig.peers == 0; }));
+  std::promise<void> goes_on;
+  boost::asio::post(rig.executor.context(), [&] { goes_on.get_future().wait(); });
+  write_all(rig.open().get(), "typed\r");
+  goes_on.set_value();
+  CHECK(soon([&] { return rig.guest.text() == "typed\r"; }));
+  CHECK(soon([&] { return rig.peers == 0; }));
 }
 
 TEST_CASE("The terminal is raw: what the guest prints is what is read") {

@@ -32,6 +32,12 @@ std::optional<std::string> run_in(const std::string& directory, bool read_only,
   sandbox.directory = root.get();
   sandbox.read_only = read_only;
   sandbox.file = file;
+  if (file != nullptr) {
+    struct stat status {};
+    REQUIRE(::lstat((directory + "/" + file).c_str(), &status) == 0);
+    sandbox.file_device = status.st_dev;
+    sandbox.file_inode = status.st_ino;
+  }
   sandbox.nothing = nothing.get();
   sandbox.words = writing.get();
   sandbox.listener = nothing.get();
@@ -82,6 +88,18 @@ TEST_CASE("In the sandbox of a file there is nothing else, and nothing can be ma
                                 "echo 2>/dev/null x >'/mnt/a file' || echo refused", "a file");
     CHECK(refused == "refused\n");
     CHECK(test::files_in(directory.path()) == 2);
+  }
+}
+
+TEST_CASE("A name that leads to another file than the one that was looked at is not shared") {
+  const TemporaryDirectory directory;
+  const TemporaryDirectory elsewhere;
+  const std::string secret = elsewhere.write("secret", "secret\n");
+  std::filesystem::create_symlink(secret, directory / "file");
+  const auto said = run_in(directory.path(), false, "cat /mnt/file", "file");
+  if (said) {
+    CHECK(said->starts_with("the file is another one now"));
+    CHECK(said->find("secret\n") == std::string::npos);
   }
 }
 

@@ -29,8 +29,10 @@ struct Rig {
   std::unique_ptr<Queue> queue = ring.queue();
   BlockQueue worker{disk, *queue, 0, 64, engine, link};
 
-  explicit Rig(const std::function<std::int64_t(const IoOperation&, std::size_t)>& host)
-      : disk(DiskFile::open({.path = file.path()}).value(), {.path = file.path()}),
+  explicit Rig(const std::function<std::int64_t(const IoOperation&, std::size_t)>& host,
+               bool direct = false)
+      : disk(DiskFile::open({.path = file.path()}).value(),
+             {.path = file.path(), .direct = direct}),
         engine([this, host](const IoOperation& operation) {
           operations.push_back(operation);
           return host(operation, operations.size() - 1);
@@ -154,6 +156,15 @@ TEST_CASE("A host that fails makes the request fail") {
   CHECK(rig.run(rig.driver.add(VIRTIO_BLK_T_DISCARD, 0, 16, false, bytes_of(all))) == 1);
   CHECK(rig.run(rig.driver.add(VIRTIO_BLK_T_WRITE_ZEROES, 0, 16, false, bytes_of(all))) == 1);
   CHECK(rig.link.why_parked().empty());
+}
+
+TEST_CASE("A flush that failed isn't made good by the next one, but past the page cache") {
+  const bool direct = GENERATE(false, true);
+  Rig rig([](const IoOperation&, std::size_t count) { return count == 1 ? -EIO : 0; }, direct);
+  const auto flush = [&] { return rig.run(rig.driver.add(VIRTIO_BLK_T_FLUSH, 0, 0, false)); };
+  CHECK(flush() == 0);
+  CHECK(flush() == 1);
+  CHECK(flush() == (direct ? 0 : 1));
 }
 
 TEST_CASE("A host that can't make zeros has them written, and one that can't discard is said so") {

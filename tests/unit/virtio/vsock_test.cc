@@ -1,5 +1,7 @@
 #include "devices/virtio/vsock.h"
 
+#include <filesystem>
+
 #include "tests/unit/virtio/vsock_rig.h"
 
 namespace bothy::virtio {
@@ -18,6 +20,11 @@ std::string pattern(std::size_t length) {
     text[i] = static_cast<char>((i * 31 + i / 251) & 0xff);
   }
   return text;
+}
+
+std::ptrdiff_t open_descriptors() {
+  return std::distance(std::filesystem::directory_iterator("/proc/self/fd"),
+                       std::filesystem::directory_iterator());
 }
 
 }  // namespace
@@ -77,6 +84,19 @@ TEST_CASE("A handshake that is none is hung up on") {
   REQUIRE(say(host, line));
   rig.expect_nothing();
   CHECK(!hear(host).has_value());
+}
+
+TEST_CASE("A program of the host that leaves amid its handshake is forgotten") {
+  VsockRig rig;
+  const auto before = open_descriptors();
+  {
+    const UniqueFd host = unix_connect(rig.path);
+    REQUIRE(say(host, "CONN"));
+    rig.expect_nothing();
+    CHECK(open_descriptors() == before + 2);
+  }
+  rig.expect_nothing();
+  CHECK(open_descriptors() == before);
 }
 
 TEST_CASE("A guest that refuses hangs up on the program of the host") {
