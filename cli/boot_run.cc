@@ -8,6 +8,7 @@
 #include "cli/process_clock.h"
 #include "vmm/base/log.h"
 #include "vmm/base/resident.h"
+#include "vmm/base/signals.h"
 
 namespace bothy {
 namespace {
@@ -18,12 +19,6 @@ using Clock = std::chrono::steady_clock;
 // (panic=0).
 constexpr std::chrono::seconds kPanicGrace{2};
 constexpr std::size_t kReportedLines = 80;
-
-// nohup(1), and a shell that starts us in the background, mean what they say.
-bool is_ignored(int signal) {
-  struct sigaction action {};
-  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
-}
 
 }  // namespace
 
@@ -83,7 +78,7 @@ Result<void> BootRun::open_control_socket() {
 
 void BootRun::watch_signals() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-    if (!is_ignored(signal)) {
+    if (!is_signal_ignored(signal)) {
       signals_.add(signal);
     }
   }

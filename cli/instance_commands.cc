@@ -79,7 +79,8 @@ Result<int> exec(const Request& request, const run::Instances& instances) {
   run::ProcessOptions process = request.process;
   run::take_terminal_size(process);
   BOTHY_TRY(const UniqueFd socket, run::connect(instance));
-  BOTHY_TRY(run::ask(socket.get(), {{"verb", "exec"},
+  BOTHY_TRY(const json::value answer,
+            run::ask(socket.get(), {{"verb", "exec"},
                                     {"arguments", std::move(arguments)},
                                     {"environment", std::move(environment)},
                                     {"directory", request.process.directory},
@@ -90,9 +91,16 @@ Result<int> exec(const Request& request, const run::Instances& instances) {
                                     {"rows", process.rows},
                                     {"detach", request.detach}}));
   if (request.detach) {
-    return exit_status::kSuccess;
+    BOTHY_TRY(const run::Outcome outcome, run::start_outcome(answer));
+    if (!outcome.words.empty()) {
+      log_line(LogLevel::kError, outcome.words);
+    }
+    return outcome.code;
   }
-  return talk(socket, {request.process.interactive, request.process.terminal, true, {}});
+  run::Conversation conversation;
+  conversation.input = request.process.interactive;
+  conversation.terminal = request.process.terminal;
+  return talk(socket, conversation);
 }
 
 Result<int> attach(const Request& request, const run::Instances& instances) {
@@ -100,7 +108,12 @@ Result<int> attach(const Request& request, const run::Instances& instances) {
   BOTHY_TRY(const run::Settings settings, instance.settings());
   BOTHY_TRY(const UniqueFd socket, run::connect(instance));
   BOTHY_TRY(run::ask(socket.get(), {{"verb", "attach"}}));
-  return talk(socket, {!request.no_stdin, settings.terminal, true, instance.api_path()});
+  run::Conversation conversation;
+  conversation.input = !request.no_stdin;
+  conversation.terminal = settings.terminal;
+  conversation.visits = true;
+  conversation.api = instance.api_path();
+  return talk(socket, conversation);
 }
 
 Result<int> ps(const Request& request, const run::Instances& instances) {

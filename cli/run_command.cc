@@ -149,13 +149,13 @@ void repeat_messages(const UniqueFd& messages) {
   }
 }
 
-Result<int> run_detached(const run::Started& started, bool json) {
+Result<int> run_detached(run::Started& started, bool json) {
+  started.held.release();
   BOTHY_TRY(const auto answer, run::hear(started.socket.get()));
-  const auto& object = answer.as_object();
-  const auto& error = object.at("error").as_string();
-  if (!error.empty()) {
-    log_line(LogLevel::kError, std::string_view(error.data(), error.size()));
-    return static_cast<int>(object.at("code").to_number<std::int64_t>());
+  BOTHY_TRY(const run::Outcome outcome, run::start_outcome(answer));
+  if (!outcome.words.empty()) {
+    log_line(LogLevel::kError, outcome.words);
+    return outcome.code;
   }
   if (json) {
     run::State gone;

@@ -46,6 +46,30 @@ int remove_one(const char* path, const struct stat* /*status*/, int /*kind*/, FT
   return 0;
 }
 
+// The size of the letter that a text in UTF-8 begins with; 0 when it begins with none, or with a
+// control character, of which C1's command terminals as those below 0x20 do.
+std::size_t shown_letter(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = at(0);
+  if (first < 0x80) {
+    return first >= 0x20 && first != 0x7f ? 1 : 0;
+  }
+  const std::size_t size = first < 0xc2 || first > 0xf4 ? 0
+                           : first < 0xe0               ? 2
+                           : first < 0xf0               ? 3
+                                                        : 4;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xc0U) != 0x80) {
+      return 0;
+    }
+  }
+  const bool is_control = first == 0xc2 && at(1) < 0xa0;
+  const bool is_overlong = (first == 0xe0 && at(1) < 0xa0) || (first == 0xf0 && at(1) < 0x90);
+  return is_control || is_overlong ? 0 : size;
+}
+
 }  // namespace
 
 Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
@@ -177,13 +201,14 @@ void remove_tree(const std::string& path) noexcept {
 
 std::string printable(std::string_view name) {
   std::string text;
-  for (const char letter : name.substr(0, kLongestShown)) {
-    const auto code = static_cast<unsigned char>(letter);
-    if (code < 0x20 || code == 0x7f) {
-      text += fmt::format("\\x{:02x}", code);
+  for (std::string_view rest = name.substr(0, kLongestShown); !rest.empty();) {
+    const std::size_t size = shown_letter(rest);
+    if (size == 0) {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(rest.front()));
     } else {
-      text += letter;
+      text += rest.substr(0, size);
     }
+    rest.remove_prefix(std::max<std::size_t>(size, 1));
   }
   return name.size() > kLongestShown ? text + "..." : text;
 }

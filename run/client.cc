@@ -13,9 +13,11 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <chrono>
+#include <climits>
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "devices/backend/terminal.h"
@@ -23,6 +25,8 @@
 #include "image/json_fields.h"
 #include "run/client_frames.h"
 #include "run/client_protocol.h"
+#include "run/held_signals.h"
+#include "vmm/base/log.h"
 #include "vmm/base/unix_listener.h"
 
 namespace bothy::run {
@@ -31,7 +35,6 @@ namespace {
 namespace json = boost::json;
 
 constexpr std::size_t kPiece = 32 * 1024;
-constexpr std::size_t kMostUnsent = 128 * 1024;
 constexpr char kCtrlP = 0x10;
 constexpr char kCtrlQ = 0x11;
 // SIGINT or SIGTERM this often, each soon after the one before: the process doesn't heed them.
@@ -42,17 +45,17 @@ ConsoleSize own_size() noexcept {
   return terminal_size(::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : STDOUT_FILENO);
 }
 
-// SIGWINCH, and what would end us, as a descriptor.
+// SIGWINCH, SIGCONT, and what would end us, as a descriptor.
 class Signals {
  public:
   explicit Signals(bool all) {
-    sigemptyset(&wanted_);
-    sigaddset(&wanted_, SIGWINCH);
-    for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT}) {
-      if (all) {
-        sigaddset(&wanted_, signal);
-      }
+    if (all) {
+      wanted_ = ending_signals();
+    } else {
+      sigemptyset(&wanted_);
     }
+    sigaddset(&wanted_, SIGWINCH);
+    sigaddset(&wanted_, SIGCONT);
     pthread_sigmask(SIG_BLOCK, &wanted_, &before_);
     fd_ = UniqueFd(::signalfd(-1, &wanted_, SFD_CLOEXEC | SFD_NONBLOCK));
   }
@@ -90,6 +93,9 @@ class Talk {
   [[nodiscard]] bool insists(int signal);
   void kill(int signal);
   bool on_socket();  // false at its end
+  void take_frames();
+  void on_output(int fd, std::span<const std::byte> bytes);
+  void write_output();
   void on_frame(const agent::Frame& frame, std::span<const std::byte> bytes);
   [[nodiscard]] bool leaves(std::span<const char> typed);
 
@@ -99,6 +105,12 @@ class Talk {
   std::optional<RawTerminal> terminal_;
   std::vector<std::byte> unsent_;
   std::vector<std::byte> received_;
+  // Output on its way: nothing is received meanwhile, and signals are.
+  std::vector<std::byte> unwritten_;
+  std::size_t written_ = 0;  // of it
+  int output_ = -1;          // where it goes
+  std::set<int> broken_;     // where nothing goes any more
+  std::size_t room_ = kInputWindow;
   std::optional<Outcome> outcome_;
   bool reading_ = true;  // stdin
   bool left_ = false;
@@ -118,11 +130,14 @@ Result<Outcome> Talk::run() {
     send_size();
   }
   while (!left_) {
-    const bool more = unsent_.size() < kMostUnsent;
-    std::array<pollfd, 3> waits{{
-        {socket_, static_cast<short>(POLLIN | (unsent_.empty() ? 0 : POLLOUT)), 0},
+    // A socket that isn't to be read isn't waited for: its end would be told again and again.
+    const bool hears = unwritten_.empty();
+    std::array<pollfd, 4> waits{{
+        {hears || !unsent_.empty() ? socket_ : -1,
+         static_cast<short>((hears ? POLLIN : 0) | (unsent_.empty() ? 0 : POLLOUT)), 0},
         {signals_.fd(), POLLIN, 0},
-        {reading_ && more ? STDIN_FILENO : -1, POLLIN, 0},
+        {reading_ && room_ > 0 ? STDIN_FILENO : -1, POLLIN, 0},
+        {hears ? -1 : output_, POLLOUT, 0},
     }};
     if (::poll(waits.data(), waits.size(), -1) < 0 && errno != EINTR) {
       return errno_error("can't wait");
@@ -134,7 +149,9 @@ Result<Outcome> Talk::run() {
       read_stdin();
     }
     flush();
-    if ((waits[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !on_socket()) {
+    if (waits[3].revents != 0) {
+      write_output();
+    } else if (hears && (waits[0].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && !on_socket()) {
       break;
     }
   }
@@ -185,7 +202,7 @@ bool Talk::leaves(std::span<const char> typed) {
 
 void Talk::read_stdin() {
   std::array<char, kPiece> piece;
-  const ssize_t count = ::read(STDIN_FILENO, piece.data(), piece.size());
+  const ssize_t count = ::read(STDIN_FILENO, piece.data(), std::min(piece.size(), room_));
   if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
     return;
   }
@@ -199,12 +216,16 @@ void Talk::read_stdin() {
     outcome_ = Outcome{kDetached, {}, {}};
     return;
   }
+  room_ -= typed.size();
   send(kInput, std::as_bytes(typed));
 }
 
 void Talk::on_signal() {
   for (int signal = signals_.take(); signal != 0; signal = signals_.take()) {
-    if (signal == SIGWINCH) {
+    if (signal == SIGWINCH || signal == SIGCONT) {
+      if (terminal_ && signal == SIGCONT) {
+        terminal_->reapply();
+      }
       if (conversation_.terminal) {
         send_size();
       }
@@ -234,7 +255,8 @@ void Talk::kill(int signal) {
     killer_ = std::move(socket).value();
     const auto text = json::serialize(json::object{{"verb", "stop"}, {"timeout", 0}});
     if (send_frame(killer_.get(), kRequest, std::as_bytes(std::span(text)))) {
-      return;
+      unwritten_.clear();  // nor is it to wait for a reader
+      return take_frames();
     }
   }
   left_ = true;
@@ -253,8 +275,13 @@ bool Talk::on_socket() {
     return false;
   }
   received_.insert(received_.end(), piece.begin(), piece.begin() + count);
+  take_frames();
+  return true;
+}
+
+void Talk::take_frames() {
   std::size_t at = 0;
-  while (received_.size() - at >= sizeof(agent::Frame)) {
+  while (unwritten_.empty() && received_.size() - at >= sizeof(agent::Frame)) {
     agent::Frame frame{};
     std::memcpy(&frame, received_.data() + at, sizeof(frame));
     if (received_.size() - at - sizeof(frame) < frame.length) {
@@ -264,13 +291,54 @@ bool Talk::on_socket() {
     at += sizeof(frame) + frame.length;
   }
   received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(at));
-  return true;
+}
+
+void Talk::on_output(int fd, std::span<const std::byte> bytes) {
+  if (!killer_ && !broken_.contains(fd)) {
+    unwritten_.assign(bytes.begin(), bytes.end());
+    written_ = 0;
+    output_ = fd;
+  }
+}
+
+// As much as can't block: poll's promise is for no more.
+void Talk::write_output() {
+  const auto piece = std::span(unwritten_).subspan(written_);
+  const ssize_t count =
+      ::write(output_, piece.data(), std::min<std::size_t>(piece.size(), PIPE_BUF));
+  if (count < 0 && (errno == EINTR || errno == EAGAIN)) {
+    return;
+  }
+  if (count < 0) {
+    const std::int32_t signal = SIGPIPE;
+    if (errno == EPIPE && conversation_.visits) {
+      left_ = true;
+      outcome_ = Outcome{128 + signal, {}, {}};
+    } else if (errno == EPIPE) {
+      // As if it had written there itself: what it makes of it is its own affair.
+      send(kSignal, std::as_bytes(std::span(&signal, 1)));
+    } else {
+      log(LogLevel::kWarning, "its {} can't be written: {}",
+          output_ == STDERR_FILENO ? "stderr" : "stdout", std::strerror(errno));
+    }
+    broken_.insert(output_);
+    unwritten_.clear();
+  } else {
+    written_ += static_cast<std::size_t>(count);
+  }
+  if (!left_ && written_ >= unwritten_.size()) {
+    unwritten_.clear();
+    take_frames();
+  }
 }
 
 void Talk::on_frame(const agent::Frame& frame, std::span<const std::byte> bytes) {
   if (frame.type == kOutput) {
-    // Nobody there to read it any more is the process's misfortune, not an end.
-    static_cast<void>(write_out(frame.process == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes));
+    on_output(frame.process == 2 ? STDERR_FILENO : STDOUT_FILENO, bytes);
+  } else if (frame.type == kInputRoom && bytes.size() >= sizeof(std::uint32_t)) {
+    std::uint32_t taken = 0;
+    std::memcpy(&taken, bytes.data(), sizeof(taken));
+    room_ += taken;
   } else if (frame.type == kEnded && bytes.size() >= sizeof(std::int32_t)) {
     std::int32_t code = 0;
     std::memcpy(&code, bytes.data(), sizeof(code));
@@ -313,6 +381,19 @@ Result<json::value> hear(int socket) {
   }
   const json::value* result = object.if_contains("result");
   return result != nullptr ? *result : json::value();
+}
+
+Result<Outcome> start_outcome(const json::value& answer) {
+  const json::object* object = answer.if_object();
+  if (object == nullptr) {
+    return make_error(ErrorCode::kSystem, "its owner speaks another protocol");
+  }
+  const image::JsonFields fields(*object, "the answer");
+  Outcome outcome;
+  BOTHY_TRY(outcome.words, fields.text("error"));
+  BOTHY_TRY(const std::uint64_t code, fields.number("code"));
+  outcome.code = static_cast<int>(code);
+  return outcome;
 }
 
 bool write_out(int fd, std::span<const std::byte> bytes) noexcept {

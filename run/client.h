@@ -26,6 +26,7 @@ struct Conversation {
   bool input = false;     // stdin goes to the process
   bool terminal = false;  // the process has a terminal, and so may we
   bool signals = true;    // those that would end us go to the process
+  bool visits = false;    // it runs on when nobody reads our output: we leave then
   // What the third SIGINT or SIGTERM in a row is for: the api socket where its owner is asked to
   // kill it. Without, and at the fourth, we leave it alone and end as of that signal.
   std::string api;
@@ -46,6 +47,9 @@ struct Outcome {
   std::string words;     // what bothy itself failed at
   std::string timeline;  // the owner's, as text
 };
+// What an owner says of a detached start: no words when there was one.
+[[nodiscard]] Result<Outcome> start_outcome(const boost::json::value& answer);
+
 // The calling thread's; stdin, stdout and stderr are the process's meanwhile.
 [[nodiscard]] Result<Outcome> converse(const UniqueFd& socket, const Conversation& conversation);
 

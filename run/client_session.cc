@@ -69,8 +69,7 @@ void ClientSession::on_frame(const FrameView& frame) {
   const auto size = frame.value<std::array<std::uint16_t, 2>>();
   switch (frame.type) {
     case kInput:
-      channel_->hold(!workload_->input(frame.bytes));
-      return;
+      return on_input(frame.bytes);
     case kInputEnd:
       return workload_->end_input();
     case kResize:
@@ -79,6 +78,16 @@ void ClientSession::on_frame(const FrameView& frame) {
       return requests_.on_signal(process_, frame.value<std::int32_t>());
     default:
       return;
+  }
+}
+
+void ClientSession::on_input(std::span<const std::byte> bytes) {
+  untaken_ += static_cast<std::uint32_t>(bytes.size());
+  if (untaken_ > kInputWindow) {
+    return finish();  // no client of ours
+  }
+  if (workload_->input(bytes)) {
+    on_input_room();
   }
 }
 
@@ -121,7 +130,9 @@ bool ClientSession::is_full() const {
 }
 
 void ClientSession::on_input_room() {
-  channel_->hold(false);
+  if (untaken_ > 0) {
+    channel_->send_value(kInputRoom, 0, std::exchange(untaken_, 0));
+  }
 }
 
 void ClientSession::on_end(int code, const std::string& words) {

@@ -3,6 +3,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/object.hpp>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -57,12 +58,14 @@ class ClientSession final : public Listener, public std::enable_shared_from_this
 
  private:
   void on_frame(const FrameView& frame);
+  void on_input(std::span<const std::byte> bytes);
   void detach();
 
   ClientRequests& requests_;
   std::shared_ptr<FrameChannel> channel_;
   std::shared_ptr<Workload> workload_;
   std::uint32_t process_ = 0;
+  std::uint32_t untaken_ = 0;  // bytes of input, of kInputWindow
   bool asked_ = false;
 };
 

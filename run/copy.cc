@@ -43,23 +43,53 @@ Result<void> wait_for_end(int socket) {
   }
 }
 
-// True when the owner has something to say, which it has only at the end.
-bool speaks(int socket) noexcept {
-  pollfd wait{socket, POLLIN, 0};
-  return ::poll(&wait, 1, 0) > 0;
-}
+// Sends an archive, as fast as the owner has room for it.
+class Input {
+ public:
+  explicit Input(int socket) noexcept : socket_(socket) {}
 
-Result<void> send_piece(int socket, image::Bytes bytes) {
-  while (!bytes.empty()) {
-    const image::Bytes piece = bytes.first(std::min(bytes.size(), kPiece));
-    if (speaks(socket) || !send_frame(socket, kInput, piece)) {
-      BOTHY_TRY(wait_for_end(socket));
-      return make_error(ErrorCode::kSystem, "the guest ended the copy too early");
+  Result<void> send(image::Bytes bytes) {
+    while (!bytes.empty()) {
+      while (room_ == 0 || owner_speaks()) {
+        BOTHY_TRY(hear());
+      }
+      const image::Bytes piece = bytes.first(std::min({bytes.size(), kPiece, room_}));
+      if (!send_frame(socket_, kInput, piece)) {
+        BOTHY_TRY(wait_for_end(socket_));
+        return too_early();
+      }
+      room_ -= piece.size();
+      bytes = bytes.subspan(piece.size());
     }
-    bytes = bytes.subspan(piece.size());
+    return success();
   }
-  return success();
-}
+
+ private:
+  [[nodiscard]] bool owner_speaks() const noexcept {
+    pollfd wait{socket_, POLLIN, 0};
+    return ::poll(&wait, 1, 0) > 0;
+  }
+
+  Result<void> hear() {
+    BOTHY_TRY(const ReceivedFrame frame, receive_frame(socket_));
+    std::uint32_t taken = 0;
+    if (frame.type == kInputRoom && frame.bytes.size() == sizeof(taken)) {
+      std::memcpy(&taken, frame.bytes.data(), sizeof(taken));
+      room_ += taken;
+    } else if (frame.type == kEnded) {
+      BOTHY_TRY(end_of_copy(frame));
+      return too_early();
+    }
+    return success();
+  }
+
+  static Error too_early() {
+    return make_error(ErrorCode::kSystem, "the guest ended the copy too early");
+  }
+
+  const int socket_;
+  std::size_t room_ = kInputWindow;
+};
 
 Result<UniqueFd> begin(const Instance& instance, const char* verb, const std::string& path) {
   BOTHY_TRY(UniqueFd socket, connect(instance));
@@ -90,7 +120,8 @@ Result<std::optional<GuestFile>> look_at_guest(const Instance& instance, const s
 Result<void> copy_into_guest(const Instance& instance, const std::string& directory,
                              const std::function<Result<void>(const ArchiveSink&)>& produce) {
   BOTHY_TRY(const UniqueFd socket, begin(instance, "copy-in", directory));
-  BOTHY_TRY(produce([&](image::Bytes bytes) { return send_piece(socket.get(), bytes); }));
+  Input input(socket.get());
+  BOTHY_TRY(produce([&](image::Bytes bytes) { return input.send(bytes); }));
   // One who has hung up has said why.
   static_cast<void>(send_frame(socket.get(), kInputEnd, {}));
   return wait_for_end(socket.get());

@@ -24,7 +24,7 @@ void FrameChannel::start(Hooks hooks) {
 }
 
 void FrameChannel::read() {
-  if (reading_ || held_ || !socket_.is_open()) {
+  if (reading_ || !socket_.is_open()) {
     return;
   }
   reading_ = true;
@@ -43,7 +43,7 @@ void FrameChannel::on_read(std::size_t count) {
   filled_ += count;
   std::size_t at = 0;
   std::size_t wanted = sizeof(agent::Frame);
-  while (socket_.is_open() && !held_ && filled_ - at >= sizeof(agent::Frame)) {
+  while (socket_.is_open() && filled_ - at >= sizeof(agent::Frame)) {
     agent::Frame frame{};
     std::memcpy(&frame, incoming_.data() + at, sizeof(frame));
     if (frame.length > agent::kMaxFrame) {
@@ -68,17 +68,6 @@ void FrameChannel::on_read(std::size_t count) {
     incoming_.resize(std::max(wanted, filled_ + 1));
   }
   read();
-}
-
-void FrameChannel::hold(bool held) {
-  if (std::exchange(held_, held) && !held && !reading_ && socket_.is_open()) {
-    // What has been read already is looked at first, and not from within a caller's hook.
-    boost::asio::post(socket_.get_executor(), [self = shared_from_this()] {
-      if (!self->reading_ && !self->held_) {
-        self->on_read(0);
-      }
-    });
-  }
 }
 
 void FrameChannel::send(std::uint16_t type, std::uint32_t process,

@@ -60,8 +60,6 @@ class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
   }
   // Bytes that wait to be sent: who produces more looks at it, and waits for `drained`.
   [[nodiscard]] std::size_t queued() const noexcept { return sending_.size() + waiting_.size(); }
-  // Frames are left to their sender meanwhile.
-  void hold(bool held);
   // Closes once all is sent.
   void finish();
   void close();
@@ -78,7 +76,6 @@ class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
   std::size_t filled_ = 0;  // of incoming_
   std::vector<std::byte> sending_;
   std::vector<std::byte> waiting_;
-  bool held_ = false;
   bool reading_ = false;
   bool finishing_ = false;
 };

@@ -12,8 +12,8 @@
 #include <vector>
 
 #include "guest/protocol/agent.h"
-#include "run/acceptor.h"
 #include "run/frame_channel.h"
+#include "vmm/base/acceptor.h"
 #include "vmm/base/result.h"
 #include "vmm/base/unix_listener.h"
 

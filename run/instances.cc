@@ -1,12 +1,14 @@
 #include "run/instances.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <climits>
 #include <cstdlib>
 #include <optional>
@@ -177,7 +179,18 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   return Created{std::move(instance), std::move(claim).value()};
 }
 
+// Names are looked at and changed by one at a time. Without the directory there are none.
+UniqueFd Instances::lock_names() const {
+  UniqueFd fd(::open(names().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (fd) {
+    while (::flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+  }
+  return fd;
+}
+
 Result<void> Instances::take_name(const Settings& settings) const {
+  const UniqueFd lock = lock_names();
   const std::string link = names() + "/" + settings.name;
   while (::symlink(settings.id.c_str(), link.c_str()) != 0) {
     if (errno != EEXIST) {
@@ -247,6 +260,7 @@ Result<void> Instances::remove(const Instance& instance) const {
       return make_error(ErrorCode::kSystem, "can't remove {}", path);
     }
   }
+  const UniqueFd lock = lock_names();
   const auto all_names = image::list_directory(names());
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
     const std::string link = names() + "/" + name;

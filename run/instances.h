@@ -39,6 +39,7 @@ class Instances {
   [[nodiscard]] Result<void> remove(const Instance& instance) const;
 
  private:
+  [[nodiscard]] UniqueFd lock_names() const;
   [[nodiscard]] Result<void> take_name(const Settings& settings) const;
   [[nodiscard]] std::string names() const { return root_ + "/names"; }
   [[nodiscard]] std::string all() const { return root_ + "/instances"; }

@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <csignal>
+#include <optional>
 #include <utility>
 
 #include "image/files.h"
@@ -26,6 +27,46 @@ constexpr std::array<std::pair<std::string_view, int>, 31> kSignals{{
     {"XFSZ", SIGXFSZ}, {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
     {"IO", SIGIO},     {"PWR", SIGPWR},       {"SYS", SIGSYS},
 }};
+
+// As the guest's Linux counts them, and kill(1) names them.
+constexpr int kFirstRealTime = 34;
+constexpr int kLastRealTime = 64;
+
+// Digits alone, and not many.
+std::optional<int> whole_number(std::string_view text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  return whole && text.front() != '-' ? std::optional(number) : std::nullopt;
+}
+
+// What comes behind `base`, as in RTMIN+3: `sign` and a distance, or nothing.
+std::optional<int> real_time(std::string_view name, std::string_view base, char sign) {
+  if (!name.starts_with(base)) {
+    return std::nullopt;
+  }
+  name.remove_prefix(base.size());
+  if (name.empty()) {
+    return 0;
+  }
+  const auto distance = name.front() == sign ? whole_number(name.substr(1)) : std::nullopt;
+  return distance && *distance <= kLastRealTime - kFirstRealTime ? distance : std::nullopt;
+}
+
+std::optional<int> number_of_name(std::string_view name) {
+  for (const auto& [known, value] : kSignals) {
+    if (name == known) {
+      return value;
+    }
+  }
+  if (const auto up = real_time(name, "RTMIN", '+')) {
+    return kFirstRealTime + *up;
+  }
+  if (const auto down = real_time(name, "RTMAX", '-')) {
+    return kLastRealTime - *down;
+  }
+  return std::nullopt;
+}
 
 std::string_view name_of(std::string_view variable) {
   return variable.substr(0, variable.find('='));
@@ -128,19 +169,20 @@ std::uint64_t random_token() noexcept {
 }
 
 Result<int> signal_number(const std::string& text) {
-  int number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error == std::errc() && end == text.data() + text.size() && number > 0 && number <= 64) {
-    return number;
+  std::string upper = text;
+  std::ranges::transform(upper, upper.begin(), [](char c) {
+    return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  });
+  std::string_view name = upper;
+  auto number = whole_number(name);
+  if (!number) {
+    name.remove_prefix(name.starts_with("SIG") ? 3 : 0);
+    number = number_of_name(name);
   }
-  std::string_view name = text;
-  name.remove_prefix(name.starts_with("SIG") ? 3 : 0);
-  for (const auto& [known, value] : kSignals) {
-    if (name == known) {
-      return value;
-    }
+  if (!number || *number < 1 || *number > kLastRealTime) {
+    return make_error(ErrorCode::kInvalid, "'{}' is no signal", image::printable(text));
   }
-  return make_error(ErrorCode::kInvalid, "'{}' is no signal", image::printable(text));
+  return *number;
 }
 
 }  // namespace bothy::run

@@ -50,7 +50,7 @@ Settings settings_of(const RunOptions& options, const image::Image& image,
 }
 
 // A sparse file with an empty ext4 in it.
-Result<void> make_scratch(const std::string& path, std::uint64_t size) {
+Result<void> make_scratch(const std::string& path, std::uint64_t size, const sigset_t& signals) {
   {
     BOTHY_TRY(const UniqueFd fd, image::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600));
     if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
@@ -69,14 +69,19 @@ Result<void> make_scratch(const std::string& path, std::uint64_t size) {
   // Debian has it where a user's PATH needn't go.
   std::string environment = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
   std::array<char*, 2> variables{environment.data(), nullptr};
+  posix_spawnattr_t attributes{};
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setsigmask(&attributes, &signals);
+  ::posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
   pid_t child = 0;
   int failure = ENOENT;
   for (const char* program : {"/usr/sbin/mke2fs", "/sbin/mke2fs"}) {
     if (failure != 0) {
       failure =
-          ::posix_spawn(&child, program, nullptr, nullptr, arguments.data(), variables.data());
+          ::posix_spawn(&child, program, nullptr, &attributes, arguments.data(), variables.data());
     }
   }
+  ::posix_spawnattr_destroy(&attributes);
   if (failure != 0) {
     return make_error(ErrorCode::kUnsupported,
                       "mke2fs isn't installed, which --storage needs: 'apt install e2fsprogs'");
@@ -142,11 +147,12 @@ void close_callers_files() {
 
 // In the child: nothing of the caller's is left but what `run` holds. What it logs goes to
 // `messages`.
-[[noreturn]] void become_owner(OwnedRun run, const UniqueFd& messages) {
+[[noreturn]] void become_owner(OwnedRun run, const UniqueFd& messages, HeldSignals held) {
   ::setsid();
   for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGTSTP}) {
     std::signal(signal, SIG_IGN);
   }
+  held.release();
   const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ::dup2(nothing.get(), STDIN_FILENO);
   ::dup2(nothing.get(), STDOUT_FILENO);
@@ -180,13 +186,16 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   if (const auto signal = signal_number(settings.stop_signal); !signal) {
     return signal.error();
   }
+  // From here to the conversation: what ends us before it would leave behind what we have made.
+  HeldSignals held;
   BOTHY_TRY(Instances::Created created, instances.create(settings));
   if (options.hostname.empty()) {
     options.hostname = settings.id;
   }
   RemoveUnlessKept unstarted(instances, created.instance);
   if (options.storage > 0) {
-    BOTHY_TRY(make_scratch(created.instance.data_directory() + "/scratch", options.storage));
+    BOTHY_TRY(make_scratch(created.instance.data_directory() + "/scratch", options.storage,
+                           held.before()));
   }
   BOTHY_TRY(ProcessSpec process, first_process(options, details.config));
   timeline.mark("instance made");
@@ -210,10 +219,14 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
                           std::move(created),
                           {},
                           std::move(pair.theirs)},
-                 messages);
+                 messages, std::move(held));
   }
-  return Started{instance, std::move(settings), std::move(timeline), std::move(pair.ours),
-                 std::move(messages)};
+  return Started{instance,
+                 std::move(settings),
+                 std::move(timeline),
+                 std::move(pair.ours),
+                 std::move(messages),
+                 std::move(held)};
 }
 
 }  // namespace bothy::run

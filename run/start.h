@@ -2,6 +2,7 @@
 #pragma once
 
 #include "image/store.h"
+#include "run/held_signals.h"
 #include "run/instance.h"
 #include "run/instances.h"
 #include "run/run_options.h"
@@ -17,6 +18,7 @@ struct Started {
   Timeline timeline;  // until its owner was there
   UniqueFd socket;    // to its owner: attached, or, of a detached one, where it says that it runs
   UniqueFd messages;  // its owner.log: what its owner had to say, to be read from its beginning
+  HeldSignals held;   // until somebody can pass them on
 };
 
 // The process that calls must have one thread. Its owner is a child in a session of its own, which

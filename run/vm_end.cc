@@ -93,7 +93,7 @@ void VmOwner::leave() {
     api_.reset();
     static_cast<void>(run_.instances.remove(run_.created.instance));
   } else {
-    static_cast<void>(run_.created.instance.write_state(state_));
+    save_state();
     api_.reset();
     run_.created.claim.reset();
   }

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -24,6 +25,8 @@ constexpr int kCantRun = 126;  // as Docker has them
 constexpr int kNotFound = 127;
 constexpr int kTimedOut = 124;
 constexpr std::chrono::seconds kPanicPatience{2};
+constexpr off_t kMostMessages = 1 << 20;  // of owner.log, which then starts anew
+constexpr std::chrono::seconds kMessagesPause{60};
 constexpr std::uint64_t kMostConsole = 4U << 20U;  // of the console's file, which then starts anew
 
 // A file without a name, which is read by its path in /proc.
@@ -75,6 +78,7 @@ VmOwner::~VmOwner() {
 int VmOwner::run() {
   run_.timeline.mark("owner begins");
   watch_signals();
+  bound_messages();
   if (run_.client) {
     const Session starter = add_client(std::move(run_.client));
     starter->expect_no_request();
@@ -187,6 +191,27 @@ void VmOwner::watch_signals() {
   });
 }
 
+// A guest can make us complain, some lines a second, for as long as it runs.
+void VmOwner::bound_messages() {
+  struct stat status {};
+  if (::fstat(STDERR_FILENO, &status) == 0 && S_ISREG(status.st_mode) &&
+      status.st_size > kMostMessages) {
+    [[maybe_unused]] const int truncated = ::ftruncate(STDERR_FILENO, 0);
+  }
+  messages_timer_.expires_after(kMessagesPause);
+  messages_timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      bound_messages();
+    }
+  });
+}
+
+void VmOwner::save_state() const {
+  if (const auto saved = run_.created.instance.write_state(state_); !saved) {
+    log(LogLevel::kError, "{}", saved.error().context);
+  }
+}
+
 void VmOwner::watch_timeout() {
   if (!run_.options.timeout) {
     return;
@@ -204,13 +229,13 @@ void VmOwner::on_started(std::uint32_t process) {
     run_.timeline.mark("the command runs");
     state_.status = Status::kRunning;
     state_.started = std::time(nullptr);
-    static_cast<void>(run_.created.instance.write_state(state_));
+    save_state();
     tell_started({});
     return;
   }
   const auto waiting = waiting_for_start_.find(process);
   if (waiting != waiting_for_start_.end()) {
-    waiting->second->answer(nullptr);
+    tell_outcome(*waiting->second, 0, {});
     waiting->second->finish();
     waiting_for_start_.erase(waiting);
   }
@@ -223,7 +248,8 @@ void VmOwner::on_not_started(std::uint32_t process, int error_number, const std:
   }
   const auto waiting = waiting_for_start_.find(process);
   if (waiting != waiting_for_start_.end()) {
-    waiting->second->refuse(words);
+    tell_outcome(*waiting->second, code, words);
+    waiting->second->finish();
     waiting_for_start_.erase(waiting);
   }
   const auto further = further_.find(process);

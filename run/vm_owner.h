@@ -14,12 +14,12 @@
 
 #include "devices/backend/character_backend.h"
 #include "devices/backend/console_tail.h"
-#include "run/acceptor.h"
 #include "run/client_session.h"
 #include "run/guest_link.h"
 #include "run/log_file.h"
 #include "run/owner.h"
 #include "run/workload.h"
+#include "vmm/base/acceptor.h"
 #include "vmm/base/executor.h"
 #include "vmm/machine/machine.h"
 
@@ -56,7 +56,10 @@ class VmOwner final : private MachineListener, private ClientRequests {
   void on_first_end(const WorkloadEnd& end);
   void on_machine_ended(const MachineEnd& end);
   void check_done();
+  static void tell_outcome(ClientSession& session, int code, const std::string& error);
   void tell_started(const std::string& error);
+  void save_state() const;
+  void bound_messages();
   void on_hung_up();
   void fail(int code, std::string words);
   void switch_off(int code, std::string words);
@@ -96,6 +99,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   boost::asio::steady_timer timeout_{control_};
   boost::asio::steady_timer grace_{control_};       // of what ends
   boost::asio::steady_timer kill_timer_{control_};  // of `stop`
+  boost::asio::steady_timer messages_timer_{control_};
   Executor console_executor_{"console"};
   std::unique_ptr<CharacterBackend> console_;
   std::optional<ConsoleTail> tail_;

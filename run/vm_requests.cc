@@ -139,11 +139,16 @@ Result<void> VmOwner::exec(const Session& session, const json::object& request) 
   return success();
 }
 
+// Of a start: with an error, that there was none.
+void VmOwner::tell_outcome(ClientSession& session, int code, const std::string& error) {
+  session.answer(json::object{{"code", code}, {"error", error}});
+}
+
 // With an error, that it never did.
 void VmOwner::tell_started(const std::string& error) {
   started_told_ = true;
   for (const Session& session : std::exchange(waiting_for_first_, {})) {
-    session->answer(boost::json::object{{"code", state_.exit_code}, {"error", error}});
+    tell_outcome(*session, state_.exit_code, error);
   }
 }
 
@@ -151,6 +156,7 @@ void VmOwner::stop_guest(int signal, std::uint32_t seconds) {
   if (first_->has_ended()) {
     return;
   }
+  first_->hurry();
   link_->signal(0, signal);
   kill_timer_.expires_after(std::chrono::seconds(seconds));
   kill_timer_.async_wait([this](const boost::system::error_code& error) {

@@ -48,7 +48,8 @@ void Workload::set_stream(const agent::Opening& opening, UniqueFd fd) {
 }
 
 bool Workload::is_blocked() const {
-  return std::ranges::any_of(listeners_, [](const Listener* each) { return each->is_full(); });
+  return !hurried_ &&
+         std::ranges::any_of(listeners_, [](const Listener* each) { return each->is_full(); });
 }
 
 void Workload::read(std::size_t index) {
@@ -73,10 +74,17 @@ void Workload::read(std::size_t index) {
           self->setup_.log->append(stream, bytes);
         }
         for (Listener* listener : std::vector(self->listeners_.begin(), self->listeners_.end())) {
-          listener->on_output(stream, bytes);
+          if (!self->hurried_ || !listener->is_full()) {
+            listener->on_output(stream, bytes);
+          }
         }
         self->read(index);
       });
+}
+
+void Workload::hurry() {
+  hurried_ = true;
+  listener_has_room();
 }
 
 void Workload::listener_has_room() {
@@ -131,21 +139,26 @@ void Workload::write() {
 }
 
 void Workload::set_exited(int wait_status) {
-  if (!wait_status_) {
-    wait_status_ = wait_status;
-    check_end();
-    // A stream that is up, but whose first words are still on their way here, has them soon; one
-    // that never came has nothing to say.
-    patience_.expires_after(kPatience);
-    patience_.async_wait([self = shared_from_this()](const boost::system::error_code& error) {
-      if (!error) {
-        for (Channel& channel : self->channels_) {
-          channel.done = channel.done || !channel.socket;
-        }
-        self->check_end();
-      }
-    });
+  if (wait_status_ || end_) {
+    return;
   }
+  const auto self = shared_from_this();  // whoever is told of the end lets go of it
+  wait_status_ = wait_status;
+  check_end();
+  if (end_) {
+    return;
+  }
+  // A stream that is up, but whose first words are still on their way here, has them soon; one
+  // that never came has nothing to say.
+  patience_.expires_after(kPatience);
+  patience_.async_wait([self](const boost::system::error_code& error) {
+    if (!error) {
+      for (Channel& channel : self->channels_) {
+        channel.done = channel.done || !channel.socket;
+      }
+      self->check_end();
+    }
+  });
 }
 
 void Workload::check_end() {

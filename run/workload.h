@@ -68,6 +68,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
   void attach(Listener& listener);
   void detach(Listener& listener);
   void listener_has_room();
+  // Nobody who has no room is waited for any more: what they miss is in the log only.
+  void hurry();
 
   // Bytes for its stdin; they are taken, but the caller sends no more until on_input_room() when
   // this is false.
@@ -99,6 +101,7 @@ class Workload : public std::enable_shared_from_this<Workload> {
   std::vector<std::byte> writing_;
   bool input_ended_ = false;
   bool input_full_ = false;
+  bool hurried_ = false;
   boost::asio::steady_timer patience_;
   std::optional<int> wait_status_;
   std::optional<WorkloadEnd> end_;

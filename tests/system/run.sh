@@ -51,6 +51,9 @@ says 'exec' exec "$bothy" exec web echo exec
 run 5 'its exit status' -- "$bothy" exec web sh -c 'exit 5'
 says 'as another user' 1000 "$bothy" exec -u alice web id -u
 run 127 'exec of nothing' --err nothere -- "$bothy" exec web nothere
+run 127 'exec of nothing, detached' --err nothere -- "$bothy" exec -d web nothere
+run 0 'exec, detached' -- "$bothy" exec -d web touch /tmp/detached
+says 'which ends' ended "$bothy" exec web sh -c 'until [ -e /tmp/detached ]; do sleep 0.1; done; echo ended'
 says 'logs' started "$bothy" logs web
 run 0 'stats' --out memory-total -- "$bothy" stats web
 run 0 'all about one that begins' --out '"name": "told"' --out '"status": "running"' -- \
@@ -75,6 +78,19 @@ run 0 'stop' -- "$bothy" stop -t 2 web
 run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web
 run 125 'it is gone' --err web -- "$bothy" inspect web
+
+# Neither what isn't read keeps one from being ended, nor that nobody reads.
+run 141 'output that nobody reads any more' -- \
+  bash -c '"$1" run --rm --network none bb yes | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' bash "$bothy"
+run 143 'a signal, behind input that is not read' -- \
+  sh -c 'exec timeout --preserve-status -k 60 8 "$1" run --rm -i --network none bb sleep 1000 </dev/zero' sh "$bothy"
+mkfifo "$work/full"
+exec 7<>"$work/full"
+run 143 'three, behind output that is not read' -- sh -c '
+  "$1" run --rm --network none bb yes >"$2" & sleep 8
+  for i in 1 2 3; do kill $!; sleep 1; done
+  wait $!' sh "$bothy" "$work/full"
+exec 7>&-
 
 # Whoever started it, and whoever owns it, may die.
 run 0 'another' -- "$bothy" run -d --name lost --network none bb sleep 1000

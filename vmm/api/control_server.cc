@@ -3,6 +3,7 @@
 #include <sys/socket.h>
 
 #include <array>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -71,35 +72,25 @@ Result<std::unique_ptr<ControlServer>> ControlServer::create(boost::asio::io_con
                                                              const std::string& path,
                                                              ControlCommands commands) {
   BOTHY_TRY(UnixListener listener, UnixListener::bind("--control", path));
-  std::unique_ptr<ControlServer> server(
+  return std::unique_ptr<ControlServer>(
       new ControlServer(executor, std::move(listener), std::move(commands)));
-  server->wait_for_client();
-  return server;
 }
 
 ControlServer::ControlServer(boost::asio::io_context& executor, UnixListener listener,
                              ControlCommands commands)
     : executor_(executor),
-      listener_(std::move(listener)),
-      acceptor_(executor, listener_.fd()),
-      commands_(std::move(commands)) {}
+      commands_(std::move(commands)),
+      acceptor_(executor, std::move(listener),
+                [this](UniqueFd socket) { add_client(std::move(socket)); }) {}
 
-ControlServer::~ControlServer() {
-  static_cast<void>(acceptor_.release());  // the listener's
-}
+ControlServer::~ControlServer() = default;
 
-void ControlServer::wait_for_client() {
-  acceptor_.async_wait(stream_descriptor::wait_read, [this](boost::system::error_code error) {
-    if (error) {
-      return;
-    }
-    if (UniqueFd fd = listener_.accept(); fd && clients_.size() < kMaxClients) {
-      const auto client = std::make_shared<Client>(executor_, std::move(fd));
-      clients_.insert(client);
-      wait_for_request(client);
-    }
-    wait_for_client();
-  });
+void ControlServer::add_client(UniqueFd socket) {
+  if (clients_.size() < kMaxClients) {
+    const auto client = std::make_shared<Client>(executor_, std::move(socket));
+    clients_.insert(client);
+    wait_for_request(client);
+  }
 }
 
 void ControlServer::wait_for_request(const std::shared_ptr<Client>& client) {

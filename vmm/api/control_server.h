@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/json/value.hpp>
 #include <functional>
 #include <map>
@@ -11,7 +10,9 @@
 #include <span>
 #include <string>
 
+#include "vmm/base/acceptor.h"
 #include "vmm/base/result.h"
+#include "vmm/base/unique_fd.h"
 #include "vmm/base/unix_listener.h"
 
 namespace bothy {
@@ -50,7 +51,7 @@ class ControlServer {
 
   ControlServer(boost::asio::io_context& executor, UnixListener listener, ControlCommands commands);
 
-  void wait_for_client();
+  void add_client(UniqueFd socket);
   void wait_for_request(const std::shared_ptr<Client>& client);
   // False when the client has gone, or must.
   [[nodiscard]] bool serve(Client& client) const;
@@ -58,10 +59,9 @@ class ControlServer {
   [[nodiscard]] boost::json::value help() const;
 
   boost::asio::io_context& executor_;
-  UnixListener listener_;
-  boost::asio::posix::stream_descriptor acceptor_;
   const ControlCommands commands_;
   std::set<std::shared_ptr<Client>> clients_;
+  Acceptor acceptor_;
 };
 
 // Asks the server at `path` once; what it answers, or its error.

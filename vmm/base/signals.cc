@@ -20,6 +20,11 @@ Result<void> install_wake_handler() {
   return success();
 }
 
+bool is_signal_ignored(int signal) noexcept {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
 void block_signals_in_worker() noexcept {
   sigset_t signals;
   sigfillset(&signals);

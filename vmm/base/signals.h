@@ -12,6 +12,9 @@ namespace bothy {
 // thread.
 [[nodiscard]] Result<void> install_wake_handler();
 
+// nohup(1), and a shell that starts us in the background, mean what they say.
+[[nodiscard]] bool is_signal_ignored(int signal) noexcept;
+
 // Blocks every signal but wake_signal() in the calling thread: SIGTERM and its like belong to the
 // control thread alone.
 void block_signals_in_worker() noexcept;

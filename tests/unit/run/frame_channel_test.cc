@@ -78,20 +78,6 @@ TEST_CASE("A frame that is too long ends the channel") {
   CHECK(f.heard.empty());
 }
 
-TEST_CASE("What is held is read later") {
-  Fixture f;
-  f.channel->hold(true);
-  f.run();
-  f.say({1, 7, 0, 0}, "a");
-  f.say({1, 7, 0, 0}, "b");
-  const std::size_t before = f.heard.size();
-  CHECK(before <= std::string("7:0:a;").size());
-  f.channel->hold(false);
-  f.run();
-  f.run();
-  CHECK(f.heard == "7:0:a;7:0:b;");
-}
-
 TEST_CASE("The other side's end is told once") {
   Fixture f;
   f.other.reset();

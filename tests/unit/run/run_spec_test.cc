@@ -92,8 +92,14 @@ TEST_CASE("A further process is where the first one is, but for what is said") {
 TEST_CASE("Signals have names and numbers") {
   CHECK(signal_number("TERM").value() == SIGTERM);
   CHECK(signal_number("SIGKILL").value() == SIGKILL);
+  CHECK(signal_number("sigterm").value() == SIGTERM);
   CHECK(signal_number("10").value() == 10);
-  for (const char* text : {"", "0", "65", "SIG", "SIGSIGTERM", "9x", "-1"}) {
+  CHECK(signal_number("RTMIN").value() == 34);
+  CHECK(signal_number("SIGRTMIN+3").value() == 37);
+  CHECK(signal_number("rtmax-30").value() == 34);
+  CHECK(signal_number("SIGRTMAX").value() == 64);
+  for (const char* text : {"", "0", "65", "SIG", "SIGSIGTERM", "9x", "-1", "RTMIN-1", "RTMIN+",
+                           "RTMIN+31", "RTMAX+1", "RTMIN+-3", "99999999999", "SIG9"}) {
     INFO(text);
     CHECK(signal_number(text).has_error());
   }

@@ -108,6 +108,43 @@ TEST_CASE("Somebody who has no room holds the process up, and nobody else") {
   CHECK(f.listener.output == "ab");
 }
 
+TEST_CASE("One that is to end waits for nobody who has no room") {
+  Workload::Setup setup;
+  setup.error = false;
+  Fixture f(setup);
+  UniqueFd output = f.open(1);
+  f.listener.full = true;
+  f.run();
+  REQUIRE(::write(output.get(), "a", 1) == 1);
+  f.run();
+  REQUIRE(::write(output.get(), "b", 1) == 1);
+  output.reset();
+  f.workload->set_exited(0);
+  f.run();
+  CHECK_FALSE(f.ended);
+  const std::string heard = f.listener.output;
+  f.workload->hurry();
+  f.run();
+  CHECK(f.ended == 0);
+  CHECK(f.listener.output == heard);
+}
+
+TEST_CASE("Whoever keeps a process may let go of it when told of its end") {
+  boost::asio::io_context executor;
+  Workload::Setup setup;
+  setup.output = false;
+  setup.error = false;
+  std::optional<int> ended;
+  std::shared_ptr<Workload> kept;
+  kept = std::make_shared<Workload>(executor, setup, [&](const WorkloadEnd& end) {
+    ended = end.code;
+    kept.reset();
+  });
+  kept->set_exited(3 << 8);
+  CHECK(ended == 3);
+  CHECK(executor.poll() == 0);
+}
+
 TEST_CASE("Input that comes before its stream waits for it, to its end") {
   Workload::Setup setup;
   setup.input = true;

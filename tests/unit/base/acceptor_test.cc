@@ -1,4 +1,4 @@
-#include "run/acceptor.h"
+#include "vmm/base/acceptor.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "tests/support/catch.h"
 #include "tests/support/temporary_directory.h"
 
-namespace bothy::run {
+namespace bothy {
 namespace {
 
 // This process has no descriptor left while one exists.
@@ -72,4 +72,4 @@ TEST_CASE("A client for whom there is no descriptor waits, and keeps nobody busy
   CHECK(clients == 1);
 }
 
-}  // namespace bothy::run
+}  // namespace bothy

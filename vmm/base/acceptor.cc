@@ -1,4 +1,4 @@
-#include "run/acceptor.h"
+#include "vmm/base/acceptor.h"
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-namespace bothy::run {
+namespace bothy {
 namespace {
 
 constexpr std::chrono::milliseconds kPause{100};
@@ -69,4 +69,4 @@ Acceptor::~Acceptor() {
   watch_->pause.cancel();
 }
 
-}  // namespace bothy::run
+}  // namespace bothy

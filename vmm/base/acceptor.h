@@ -8,7 +8,7 @@
 #include "vmm/base/unique_fd.h"
 #include "vmm/base/unix_listener.h"
 
-namespace bothy::run {
+namespace bothy {
 
 // The executor's alone. A client that can't be taken, for want of descriptors, waits a little: its
 // listener is always ready, and would keep the executor from all else.
@@ -27,4 +27,4 @@ class Acceptor {
   std::shared_ptr<Watch> watch_;
 };
 
-}  // namespace bothy::run
+}  // namespace bothy
