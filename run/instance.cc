@@ -7,6 +7,7 @@
 #include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <cerrno>
 
 #include "image/files.h"
 #include "image/json_fields.h"
@@ -42,6 +43,18 @@ Result<void> write_whole(const std::string& path, const std::string& text) {
     BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
   }
   return image::rename_file(fresh, path);
+}
+
+// Nothing where the file system knows no locks of directories, as NFS.
+UniqueFd hold(const std::string& directory) noexcept {
+  UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
+}
+
+// A shared lock: those who look don't get in each other's way.
+bool is_locked(const std::string& path, int flags) noexcept {
+  const UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
+  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace
@@ -145,18 +158,25 @@ Result<void> Instance::write_state(const State& state) const {
   return write_whole(at("state"), state.json());
 }
 
-Result<UniqueFd> Instance::claim() const {
-  BOTHY_TRY(UniqueFd fd, image::open_file(at("lock"), O_RDWR | O_CREAT, 0600));
-  if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
+Result<Claim> Instance::claim() const {
+  Claim claim;
+  BOTHY_TRY(claim.lock, image::open_file(at("lock"), O_RDWR | O_CREAT, 0600));
+  if (::flock(claim.lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return errno_error("can't own " + directory_);
   }
-  return fd;
+  claim.directory = hold(directory_);
+  if (data_ != directory_) {
+    claim.data = hold(data_);
+  }
+  return claim;
 }
 
 bool Instance::has_owner() const noexcept {
-  const UniqueFd fd(::open(at("lock").c_str(), O_RDWR | O_CLOEXEC));
-  // A shared lock: those who look don't get in each other's way.
-  return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0;
+  return is_locked(at("lock"), O_RDWR);
+}
+
+bool Instance::has_data_owner() const noexcept {
+  return is_locked(data_, O_RDONLY | O_DIRECTORY);
 }
 
 }  // namespace bothy::run

@@ -67,6 +67,14 @@ struct State {
   [[nodiscard]] static Result<State> parse(std::string_view json);
 };
 
+// What an owner holds. The directories, where they can be locked: who ages files leaves those that
+// are alone (tmpfiles.d(5)), and so do we.
+struct Claim {
+  UniqueFd lock;
+  UniqueFd directory;
+  UniqueFd data;  // nothing where it is the same one
+};
+
 // Its paths, and what is read from them. Any process; only the owner writes.
 class Instance {
  public:
@@ -86,9 +94,11 @@ class Instance {
   [[nodiscard]] Result<State> state() const;
   [[nodiscard]] Result<void> write_state(const State& state) const;
 
-  // The owner's claim; kBusy when it has one. Held until the descriptor is closed.
-  [[nodiscard]] Result<UniqueFd> claim() const;
+  // The owner's, of directories that are there; kBusy when it has one.
+  [[nodiscard]] Result<Claim> claim() const;
   [[nodiscard]] bool has_owner() const noexcept;
+  // Of its data directory, whether or not the other one can be seen from here.
+  [[nodiscard]] bool has_data_owner() const noexcept;
 
  private:
   std::string directory_;

@@ -126,11 +126,11 @@ Result<void> Instances::make_directories() const {
 }
 
 // Directories, with what each instance has. Gives the owner's claim.
-Result<UniqueFd> Instances::begin(const Instance& instance, const Settings& settings) const {
+Result<Claim> Instances::begin(const Instance& instance, const Settings& settings) const {
   BOTHY_TRY(image::make_directories(instance.directory()));
-  BOTHY_TRY(UniqueFd claim, instance.claim());
+  BOTHY_TRY(image::make_directories(instance.data_directory()));
+  BOTHY_TRY(Claim claim, instance.claim());
   if (data_ != root_) {
-    BOTHY_TRY(image::make_directories(instance.data_directory()));
     const std::string link = fmt::format("{}/{}", instance.data_directory(), kBelongsTo);
     if (::symlink(instance.directory().c_str(), link.c_str()) != 0) {
       return errno_error("can't make " + link);
@@ -149,7 +149,8 @@ void Instances::sweep_data() const {
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     const std::string data = all_data() + "/" + id;
     const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
-    if (!directory.empty() && !image::exists(directory)) {
+    // One that can't be seen from here may be there, and run: in another's /tmp, or container.
+    if (!directory.empty() && !image::exists(directory) && !with_id(id).has_data_owner()) {
       image::remove_tree(data);
     }
   }

@@ -26,7 +26,7 @@ class Instances {
   // owner. kBusy when the name is in use, kInvalid when it can't be one.
   struct Created {
     Instance instance;
-    UniqueFd claim;
+    Claim claim;
   };
   [[nodiscard]] Result<Created> create(Settings& settings) const;
 
@@ -48,7 +48,7 @@ class Instances {
     return {all() + "/" + id, all_data() + "/" + id};
   }
   [[nodiscard]] Result<void> make_directories() const;
-  [[nodiscard]] Result<UniqueFd> begin(const Instance& instance, const Settings& settings) const;
+  [[nodiscard]] Result<Claim> begin(const Instance& instance, const Settings& settings) const;
   void sweep_data() const;
 
   std::string root_;

@@ -95,7 +95,7 @@ void VmOwner::leave() {
   } else {
     save_state();
     api_.reset();
-    run_.created.claim.reset();
+    run_.created.claim = {};
   }
   run_.timeline.mark("the instance is written, or removed");
   for (const Session& session : std::exchange(waiting_for_end_, {})) {

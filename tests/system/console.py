@@ -1,6 +1,7 @@
 """Plays the people and programs at the other end of a guest's consoles and ports. Called by console.sh.
 
   console.py login BOTHY BOOT-ARGUMENT...    logs in on the console, from a terminal whose size changes
+  console.py visit BOTHY BOOT-ARGUMENT...    logs in on the console at a pty or socket, leaves, and comes back
   console.py ports BOTHY BOOT-ARGUMENT...    talks to the guest's ports "agent" and "line", and to its second console
 """
 
@@ -87,6 +88,38 @@ def connect(path):
     return client
 
 
+def visit(command):
+    where = command[command.index("--console") + 1]
+    bothy = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    if where == "pty":
+        path = Peer(bothy.stderr.fileno()).wait_for(rb"the console is at (\S+)")[1]
+    else:
+        path = where.removeprefix("socket=")
+
+    def come():
+        if where == "pty":
+            return Peer(os.open(path, os.O_RDWR | os.O_NOCTTY))
+        while True:
+            try:
+                return Peer(connect(path).detach())
+            except OSError:  # it doesn't listen yet
+                if bothy.poll() is not None:
+                    raise
+                time.sleep(0.05)
+
+    person = come()
+    person.wait_for(rb"login: ")  # said before there was anybody, or not
+    person.ask(b"root\r", rb"# ")
+    person.ask(b"before=41\r", rb"# ")
+    os.close(person.fd)
+    person = come()
+    person.ask(b"echo now $((before + 1))\r", rb"now 42")
+    person.say(b"exit\r")
+    status = bothy.wait(PATIENCE)
+    if status != 0:
+        raise RuntimeError(f"bothy exits with {status}")
+
+
 def ports(command):
     path = next(word for word in command if word.startswith("agent,")).split("socket=")[1]
     bothy = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -111,4 +144,4 @@ def ports(command):
 
 
 if __name__ == "__main__":
-    {"login": login, "ports": ports}[sys.argv[1]]([sys.argv[2], "boot", *sys.argv[3:]])
+    {"login": login, "visit": visit, "ports": ports}[sys.argv[1]]([sys.argv[2], "boot", *sys.argv[3:]])

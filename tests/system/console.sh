@@ -61,6 +61,10 @@ talk() {
 }
 talk 'a login, on a terminal that changes its size' login vmlinux busybox.cpio \
   'echo root::0:0::/root:/bin/sh >/etc/passwd; setsid getty -L 0 hvc0 vt100'
+for where in pty "socket=$work/console"; do
+  talk "a login at ${where%%=*}, left and come back to" visit vmlinux busybox.cpio \
+    'echo root::0:0::/root:/bin/sh >/etc/passwd; setsid getty -L 0 hvc0 vt100' --console "$where"
+done
 # shellcheck disable=SC2016 # the guest's shell expands it
 serve='port() { for p in /sys/class/virtio-ports/*; do
   read -r n <$p/name && [ $n = $1 ] && echo /dev/${p##*/}; done 2>/dev/null; };

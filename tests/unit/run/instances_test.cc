@@ -123,7 +123,7 @@ TEST_CASE("What may be large is elsewhere, and goes with its instance, even afte
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run", directory / "disk");
   Settings settings = named("web");
-  const auto created = instances.create(settings);
+  auto created = instances.create(settings);
   REQUIRE(created);
   const Instance instance = created.value().instance;
   CHECK(instance.log_path() == directory / ("disk/instances/" + settings.id + "/log"));
@@ -137,7 +137,12 @@ TEST_CASE("What may be large is elsewhere, and goes with its instance, even afte
   std::filesystem::remove_all(directory / "run");
   Settings third = named("third");
   REQUIRE(instances.create(third));
-  CHECK(test::files_in(directory / "disk/instances") == 1);
+  CHECK(test::files_in(directory / "disk/instances") == 2);  // the first has an owner still
+  created.value().claim = {};
+  Settings fourth = named("fourth");
+  REQUIRE(instances.create(fourth));
+  CHECK(test::files_in(directory / "disk/instances") == 2);
+  CHECK_FALSE(std::filesystem::exists(instance.data_directory()));
 }
 
 TEST_CASE("One whose owner is gone without a word is lost") {
@@ -154,7 +159,7 @@ TEST_CASE("One whose owner is gone without a word is lost") {
   CHECK(instance.has_owner());
   CHECK(instance.state().value().status == Status::kRunning);
   CHECK(instance.claim().error().code == ErrorCode::kBusy);
-  created.value().claim.reset();
+  created.value().claim = {};
   CHECK(instance.state().value().status == Status::kLost);
   state.status = Status::kExited;
   REQUIRE(instance.write_state(state));
