@@ -129,6 +129,7 @@ bool ConsoleOutput::write_piece() {
   }
   // Outside the lock: a terminal may take its time, and the guest goes on meanwhile.
   const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
+  keep_limit();
   const auto written = ::write(fd, piece.data(), size);
   if (written < 0) {
     if (errno == EINTR || errno == EAGAIN) {
@@ -137,13 +138,13 @@ bool ConsoleOutput::write_piece() {
     break_off(errno);
     return false;
   }
-  count(static_cast<std::uint64_t>(written));
+  written_ += static_cast<std::uint64_t>(written);
   make_room(static_cast<std::size_t>(written));
   return true;
 }
 
-void ConsoleOutput::count(std::uint64_t size) noexcept {
-  written_ += size;
+// Before something is written: the last words stay.
+void ConsoleOutput::keep_limit() noexcept {
   if (limit_ > 0 && written_ >= limit_ && ::ftruncate(plain_fd_.get(), 0) == 0) {
     written_ = 0;
   }
@@ -203,13 +204,14 @@ void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexce
       continue;
     }
     const auto front = ring_.front(kPieceSize);
+    keep_limit();
     const auto written = ::write(fd, front.data(), front.size());
     if (written < 0 && errno != EINTR && errno != EAGAIN) {
       return;
     }
     if (written > 0) {
       ring_.consume(static_cast<std::size_t>(written));
-      count(static_cast<std::uint64_t>(written));
+      written_ += static_cast<std::uint64_t>(written);
     }
   }
 }

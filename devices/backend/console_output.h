@@ -60,7 +60,7 @@ class ConsoleOutput final : public CharacterBackend {
   void drain();
   // Writes one piece; false when the descriptor is broken.
   bool write_piece();
-  void count(std::uint64_t size) noexcept;
+  void keep_limit() noexcept;
   void break_off(int error_number);
 
   boost::asio::io_context& executor_;

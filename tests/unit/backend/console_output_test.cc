@@ -67,6 +67,20 @@ TEST_CASE("A file with a limit starts anew") {
   CHECK(text.ends_with("last words"));
 }
 
+TEST_CASE("The last words stay where they fill a file with a limit") {
+  const std::string path = "/tmp/bothy-limit-test." + std::to_string(::getpid());
+  const UniqueFd file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
+  ::unlink(path.c_str());
+  boost::asio::io_context executor;
+  auto output = ConsoleOutput::create(executor, file.get(), {}).value();
+  output->set_limit(10'000);
+  const std::string words = "last words";
+  output->write(bytes(std::string(3 * std::size_t{PIPE_BUF} - words.size(), 'x') + words));
+  output->flush(std::chrono::steady_clock::now() + 5s);
+  REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);
+  CHECK(read_all(file.get()).ends_with(words));
+}
+
 TEST_CASE("What several threads print arrives whole, however slow the reader") {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
