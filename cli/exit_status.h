@@ -1,7 +1,7 @@
 // Exit statuses of bothy, one place for all. docs/boot.md tells users the same.
 #pragma once
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 namespace bothy::exit_status {
 

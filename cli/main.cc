@@ -9,17 +9,17 @@
 #include <csignal>
 #include <string_view>
 
-#include "cli/boot_command.h"
-#include "cli/control_command.h"
-#include "cli/copy_command.h"
-#include "cli/doctor_command.h"
+#include "base/log.h"
+#include "cli/boot/command.h"
+#include "cli/boot/control_command.h"
+#include "cli/boot/machine_file.h"
+#include "cli/doctor/command.h"
 #include "cli/exit_status.h"
-#include "cli/image_command.h"
-#include "cli/instance_commands.h"
-#include "cli/machine_file.h"
+#include "cli/image/command.h"
+#include "cli/instances/commands.h"
+#include "cli/instances/copy_command.h"
 #include "cli/process_clock.h"
-#include "cli/run_command.h"
-#include "vmm/base/log.h"
+#include "cli/run/command.h"
 
 namespace {
 

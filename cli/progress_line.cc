@@ -6,8 +6,8 @@
 
 #include <string>
 
-#include "cli/image_report.h"
-#include "image/files.h"
+#include "base/files.h"
+#include "cli/image/report.h"
 
 namespace bothy {
 namespace {
@@ -40,7 +40,7 @@ void ProgressLine::update(std::string_view what, std::uint64_t done, std::uint64
   }
   next_ = Clock::now() + std::chrono::milliseconds(200);
   shown_ = true;
-  std::string line = image::printable(what) + ": " + format_bytes(done);
+  std::string line = printable(what) + ": " + format_bytes(done);
   if (all > 0) {
     line += fmt::format(" of {} ({} %)", format_bytes(all), done >= all ? 100 : done * 100 / all);
   }

@@ -3,7 +3,7 @@
 #include <cstdlib>
 #include <exception>
 
-#include "vmm/base/log.h"
+#include "base/log.h"
 
 namespace __gnu_cxx {  // NOLINT(bugprone-reserved-identifier, cert-dcl37-c, cert-dcl51-cpp)
 

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 namespace bothy {
 

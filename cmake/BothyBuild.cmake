@@ -83,11 +83,6 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(bothy_options INTERFACE -ffunction-sections -fdata-sections)
   target_link_options(bothy_options INTERFACE -Wl,--gc-sections -Wl,-z,relro,-z,now)
 endif()
-# For what runs once and never in a guest's way: there size is all that counts.
-add_library(bothy_small INTERFACE)
-if(CMAKE_BUILD_TYPE STREQUAL "Release")
-  target_compile_options(bothy_small INTERFACE -Oz)
-endif()
 if(BOTHY_SANITIZE)
   list(JOIN BOTHY_SANITIZE "," sanitizers)
   target_compile_options(bothy_options INTERFACE
@@ -121,22 +116,19 @@ endfunction()
 set(BOTHY_PRECOMPILED
   <algorithm> <array> <atomic> <chrono> <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view>
   <thread> <utility> <vector> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/post.hpp>
-  <boost/json.hpp> "${CMAKE_SOURCE_DIR}/vmm/base/result.h")
+  <boost/json.hpp> "${CMAKE_SOURCE_DIR}/base/result.h")
 if(BOTHY_PRECOMPILE)
   add_library(bothy_precompiled STATIC "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
   target_link_libraries(bothy_precompiled PRIVATE bothy_options)
   target_precompile_headers(bothy_precompiled PRIVATE ${BOTHY_PRECOMPILED})
 endif()
 
-# bothy_room(name SOURCES a.cc ... [SMALL_SOURCES b.cc ...] [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
-# makes the library bothy_<name>, alias bothy::<name>. SMALL_SOURCES are in no guest's way: compiled for size.
+# bothy_room(name SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
+# makes the library bothy_<name>, alias bothy::<name>.
 function(bothy_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;SMALL_SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   if(ARG_SOURCES)
-    add_library(bothy_${name} STATIC ${ARG_SOURCES} ${ARG_SMALL_SOURCES})
-    if(CMAKE_BUILD_TYPE STREQUAL "Release")
-      set_source_files_properties(${ARG_SMALL_SOURCES} PROPERTIES COMPILE_OPTIONS -Oz)
-    endif()
+    add_library(bothy_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(bothy_${name} PUBLIC bothy_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
     bothy_precompile(bothy_${name} bothy_precompiled)
   else()

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 namespace bothy {
 

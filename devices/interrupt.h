@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "vmm/base/event_fd.h"
+#include "base/event_fd.h"
 
 namespace bothy {
 

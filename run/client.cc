@@ -20,14 +20,14 @@
 #include <set>
 #include <vector>
 
-#include "devices/backend/terminal.h"
+#include "base/json_fields.h"
+#include "base/log.h"
+#include "base/unix_listener.h"
+#include "devices/host/console/terminal.h"
 #include "guest/protocol/agent.h"
-#include "image/json_fields.h"
 #include "run/client_frames.h"
 #include "run/client_protocol.h"
 #include "run/held_signals.h"
-#include "vmm/base/log.h"
-#include "vmm/base/unix_listener.h"
 
 namespace bothy::run {
 namespace {
@@ -372,10 +372,10 @@ Result<json::value> hear(int socket) {
   if (frame.type != kAnswer) {
     return make_error(ErrorCode::kSystem, "its owner speaks another protocol");
   }
-  BOTHY_TRY(const json::object object, image::parse_own_object(frame.bytes, "the answer"));
+  BOTHY_TRY(const json::object object, parse_own_object(frame.bytes, "the answer"));
   const json::value* ok = object.if_contains("ok");
   if (ok == nullptr || !ok->is_bool() || !ok->get_bool()) {
-    const image::JsonFields fields(object, "the answer");
+    const JsonFields fields(object, "the answer");
     BOTHY_TRY(const std::string error, fields.text("error"));
     return make_error(ErrorCode::kInvalid, "{}", error);
   }
@@ -388,7 +388,7 @@ Result<Outcome> start_outcome(const json::value& answer) {
   if (object == nullptr) {
     return make_error(ErrorCode::kSystem, "its owner speaks another protocol");
   }
-  const image::JsonFields fields(*object, "the answer");
+  const JsonFields fields(*object, "the answer");
   Outcome outcome;
   BOTHY_TRY(outcome.words, fields.text("error"));
   BOTHY_TRY(const std::uint64_t code, fields.number("code"));

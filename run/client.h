@@ -6,10 +6,10 @@
 #include <span>
 #include <string>
 
+#include "base/result.h"
+#include "base/unique_fd.h"
 #include "run/instance.h"
 #include "run/run_options.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 namespace bothy::run {
 

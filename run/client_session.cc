@@ -5,7 +5,7 @@
 #include <cstring>
 #include <utility>
 
-#include "image/json_fields.h"
+#include "base/json_fields.h"
 #include "run/client_protocol.h"
 
 namespace bothy::run {
@@ -55,7 +55,7 @@ void ClientSession::start() {
 
 void ClientSession::on_frame(const FrameView& frame) {
   if (!asked_) {
-    auto request = frame.type == kRequest ? image::parse_own_object(frame.text(), "the request")
+    auto request = frame.type == kRequest ? parse_own_object(frame.text(), "the request")
                                           : make_error(ErrorCode::kInvalid, "no request");
     asked_ = true;
     if (!request) {

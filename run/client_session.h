@@ -8,9 +8,9 @@
 #include <memory>
 #include <string>
 
+#include "base/result.h"
 #include "run/frame_channel.h"
 #include "run/workload.h"
-#include "vmm/base/result.h"
 
 namespace bothy::run {
 

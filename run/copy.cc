@@ -9,7 +9,7 @@
 #include <cstring>
 #include <utility>
 
-#include "image/json_fields.h"
+#include "base/json_fields.h"
 #include "run/client.h"
 #include "run/client_frames.h"
 #include "run/client_protocol.h"
@@ -102,7 +102,7 @@ Result<UniqueFd> begin(const Instance& instance, const char* verb, const std::st
 Result<std::optional<GuestFile>> look_at_guest(const Instance& instance, const std::string& path) {
   BOTHY_TRY(const UniqueFd socket, connect(instance));
   BOTHY_TRY(const boost::json::value answer, ask(socket.get(), {{"verb", "look"}, {"path", path}}));
-  BOTHY_TRY(const image::JsonFields fields, image::JsonFields::of(answer, "the answer"));
+  BOTHY_TRY(const JsonFields fields, JsonFields::of(answer, "the answer"));
   BOTHY_TRY(const std::uint64_t error, fields.number("errno"));
   if (error == ENOENT) {
     return std::optional<GuestFile>();

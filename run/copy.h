@@ -8,10 +8,10 @@
 #include <optional>
 #include <string>
 
-#include "image/byte_source.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "image/bytes/byte_source.h"
 #include "run/instance.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

@@ -1,6 +1,6 @@
 #include "run/copy_plan.h"
 
-#include "image/files.h"
+#include "base/files.h"
 
 namespace bothy::run {
 namespace {
@@ -43,7 +43,7 @@ Result<CopyEnd> parse_copy_end(std::string_view text) {
   }
   CopyEnd end{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
   if (end.instance.empty() || end.path.empty()) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no INSTANCE:PATH", image::printable(text));
+    return make_error(ErrorCode::kInvalid, "'{}' is no INSTANCE:PATH", printable(text));
   }
   // As Docker has it, whatever the image's working directory.
   if (!end.path.starts_with('/')) {
@@ -63,13 +63,13 @@ Result<CopyTarget> plan_copy(std::string_view source, bool source_is_directory,
     case Found::kOther:
       if (source_is_directory) {
         return make_error(ErrorCode::kInvalid, "'{}' is no directory, and {} is one",
-                          image::printable(destination), image::printable(source));
+                          printable(destination), printable(source));
       }
       break;
     case Found::kNothing:
       if (is_no_name(name) || (!source_is_directory && destination.ends_with('/'))) {
         return make_error(ErrorCode::kNotFound, "there is no directory '{}'",
-                          image::printable(destination));
+                          printable(destination));
       }
       break;
   }

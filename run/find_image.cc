@@ -1,7 +1,7 @@
 #include "run/find_image.h"
 
-#include "image/files.h"
-#include "image/pull.h"
+#include "base/files.h"
+#include "image/import/pull.h"
 
 namespace bothy::run {
 
@@ -17,7 +17,7 @@ Result<image::Image> find_image(const image::Store& store, const std::string& na
   auto pulled = image::pull_image(store, name, options);
   if (!pulled && missing) {
     return make_error(pulled.error().code, "there is no image '{}', and it can't be pulled: {}",
-                      image::printable(name), pulled.error().context);
+                      printable(name), pulled.error().context);
   }
   if (!pulled) {
     return std::move(pulled).error();

@@ -3,9 +3,9 @@
 
 #include <string>
 
-#include "image/store.h"
+#include "base/result.h"
+#include "image/store/store.h"
 #include "run/run_options.h"
-#include "vmm/base/result.h"
 
 namespace bothy::run {
 

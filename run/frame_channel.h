@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "guest/protocol/agent.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

@@ -9,8 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/files.h"
 #include "guest/embed/config_writer.h"
-#include "image/files.h"
 
 namespace bothy::run {
 namespace {
@@ -244,7 +244,7 @@ Result<std::string> find_kernel() {
   places.emplace_back("/usr/local/lib/bothy/vmlinux");
   places.emplace_back("/usr/lib/bothy/vmlinux");
   for (const std::string& place : places) {
-    if (image::exists(place)) {
+    if (exists(place)) {
       return place;
     }
   }

@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "guest/embed/config_writer.h"
 #include "run/instance.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
-#include "vmm/base/result.h"
 #include "vmm/machine/machine_config.h"
 
 namespace bothy::run {

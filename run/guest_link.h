@@ -11,11 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "base/acceptor.h"
+#include "base/result.h"
+#include "base/unix_listener.h"
 #include "guest/protocol/agent.h"
 #include "run/frame_channel.h"
-#include "vmm/base/acceptor.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unix_listener.h"
 
 namespace bothy::run {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "vmm/base/signals.h"
+#include "base/signals.h"
 
 namespace bothy::run {
 

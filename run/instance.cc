@@ -9,8 +9,8 @@
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 
-#include "image/files.h"
-#include "image/json_fields.h"
+#include "base/files.h"
+#include "base/json_fields.h"
 
 namespace bothy::run {
 namespace {
@@ -39,10 +39,10 @@ std::int64_t whole(const json::object& object, std::string_view key) {
 Result<void> write_whole(const std::string& path, const std::string& text) {
   const std::string fresh = path + ".new";
   {
-    BOTHY_TRY(const UniqueFd fd, image::open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    BOTHY_TRY(image::write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
+    BOTHY_TRY(const UniqueFd fd, open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+    BOTHY_TRY(write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
   }
-  return image::rename_file(fresh, path);
+  return rename_file(fresh, path);
 }
 
 // Nothing where the file system knows no locks of directories, as NFS.
@@ -84,8 +84,8 @@ std::string Settings::json() const {
 }
 
 Result<Settings> Settings::parse(std::string_view text) {
-  BOTHY_TRY(const json::object object, image::parse_own_object(text, "settings"));
-  const image::JsonFields fields(object, "settings");
+  BOTHY_TRY(const json::object object, parse_own_object(text, "settings"));
+  const JsonFields fields(object, "settings");
   Settings settings;
   BOTHY_TRY(settings.id, fields.text("id"));
   BOTHY_TRY(settings.name, fields.text("name"));
@@ -113,8 +113,8 @@ std::string State::json() const {
 }
 
 Result<State> State::parse(std::string_view text) {
-  BOTHY_TRY(const json::object object, image::parse_own_object(text, "state"));
-  const image::JsonFields fields(object, "state");
+  BOTHY_TRY(const json::object object, parse_own_object(text, "state"));
+  const JsonFields fields(object, "state");
   State state;
   BOTHY_TRY(const std::string status, fields.text("status"));
   for (std::size_t i = 0; i < kStatuses.size(); ++i) {
@@ -135,14 +135,14 @@ std::string Instance::at(std::string_view file) const {
 }
 
 Result<Settings> Instance::settings() const {
-  BOTHY_TRY(const std::string text, image::read_file(at("settings"), kLongestFile));
+  BOTHY_TRY(const std::string text, read_file(at("settings"), kLongestFile));
   return Settings::parse(text);
 }
 
 Result<State> Instance::state() const {
   // Asked first: an owner that ends in between has written its last word by then.
   const bool owned = has_owner();
-  BOTHY_TRY(const std::string text, image::read_file(at("state"), kLongestFile));
+  BOTHY_TRY(const std::string text, read_file(at("state"), kLongestFile));
   BOTHY_TRY(State state, State::parse(text));
   if (!owned && state.status != Status::kExited) {
     state.status = Status::kLost;
@@ -160,7 +160,7 @@ Result<void> Instance::write_state(const State& state) const {
 
 Result<Claim> Instance::claim() const {
   Claim claim;
-  BOTHY_TRY(claim.lock, image::open_file(at("lock"), O_RDWR | O_CREAT, 0600));
+  BOTHY_TRY(claim.lock, open_file(at("lock"), O_RDWR | O_CREAT, 0600));
   if (::flock(claim.lock.get(), LOCK_EX | LOCK_NB) != 0) {
     return errno_error("can't own " + directory_);
   }

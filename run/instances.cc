@@ -13,12 +13,10 @@
 #include <cstdlib>
 #include <optional>
 
-#include "image/files.h"
+#include "base/files.h"
 
 namespace bothy::run {
 namespace {
-
-using image::printable;
 
 // An address of AF_UNIX has 108 bytes; "/instances/<12>/vsock_4294967295" must fit.
 constexpr std::size_t kLongestRoot = 60;
@@ -60,7 +58,7 @@ Result<void> check_private(const std::string& path) {
 }
 
 Result<void> make_private(const std::string& path) {
-  BOTHY_TRY(image::make_directories(path));
+  BOTHY_TRY(make_directories(path));
   return check_private(path);
 }
 
@@ -112,7 +110,7 @@ Result<Instances> Instances::locate() {
         "{} can't hold what runs: an absolute path of at most {} bytes can (BOTHY_RUN)", root,
         kLongestRoot);
   }
-  if (image::exists(root)) {
+  if (exists(root)) {
     BOTHY_TRY(check_private(root));
   }
   return Instances(std::move(root), std::move(data));
@@ -127,8 +125,8 @@ Result<void> Instances::make_directories() const {
 
 // Directories, with what each instance has. Gives the owner's claim.
 Result<Claim> Instances::begin(const Instance& instance, const Settings& settings) const {
-  BOTHY_TRY(image::make_directories(instance.directory()));
-  BOTHY_TRY(image::make_directories(instance.data_directory()));
+  BOTHY_TRY(bothy::make_directories(instance.directory()));
+  BOTHY_TRY(bothy::make_directories(instance.data_directory()));
   BOTHY_TRY(Claim claim, instance.claim());
   if (data_ != root_) {
     const std::string link = fmt::format("{}/{}", instance.data_directory(), kBelongsTo);
@@ -145,13 +143,13 @@ Result<Claim> Instances::begin(const Instance& instance, const Settings& setting
 
 // A restart of the host takes instances away, and leaves what is on disks.
 void Instances::sweep_data() const {
-  const auto ids = image::list_directory(all_data());
+  const auto ids = list_directory(all_data());
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     const std::string data = all_data() + "/" + id;
     const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
     // One that can't be seen from here may be there, and run: in another's /tmp, or container.
-    if (!directory.empty() && !image::exists(directory) && !with_id(id).has_data_owner()) {
-      image::remove_tree(data);
+    if (!directory.empty() && !exists(directory) && !with_id(id).has_data_owner()) {
+      remove_tree(data);
     }
   }
 }
@@ -173,8 +171,8 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   // The name comes last: it stands for something whole.
   auto named = claim ? take_name(settings) : Result<void>(claim.error());
   if (!named) {
-    image::remove_tree(instance.directory());
-    image::remove_tree(instance.data_directory());
+    remove_tree(instance.directory());
+    remove_tree(instance.data_directory());
     return std::move(named).error();
   }
   return Created{std::move(instance), std::move(claim).value()};
@@ -199,7 +197,7 @@ Result<void> Instances::take_name(const Settings& settings) const {
     }
     // A name whose instance is gone was left by somebody who was killed in remove().
     const std::string owner = target_of(link);
-    const bool stale = !owner.empty() && !image::exists(all() + "/" + owner);
+    const bool stale = !owner.empty() && !exists(all() + "/" + owner);
     if (!stale || ::unlink(link.c_str()) != 0) {
       return make_error(ErrorCode::kBusy, "the name '{}' is in use by {}: 'bothy rm {}' frees it",
                         settings.name, owner, settings.name);
@@ -211,13 +209,13 @@ Result<void> Instances::take_name(const Settings& settings) const {
 Result<Instance> Instances::find(std::string_view text) const {
   if (is_name(text)) {
     const std::string id = target_of(names() + "/" + std::string(text));
-    if (!id.empty() && image::exists(all() + "/" + id)) {
+    if (!id.empty() && exists(all() + "/" + id)) {
       return with_id(id);
     }
   }
   std::vector<Instance> found;
   // Those that can't be read too: they are to be removed.
-  const auto ids = image::list_directory(all());
+  const auto ids = list_directory(all());
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     if (!text.empty() && id.starts_with(text)) {
       found.push_back(with_id(id));
@@ -236,7 +234,7 @@ Result<Instance> Instances::find(std::string_view text) const {
 
 std::vector<Instance> Instances::list() const {
   std::vector<std::pair<std::int64_t, Instance>> dated;
-  if (const auto ids = image::list_directory(all())) {
+  if (const auto ids = list_directory(all())) {
     for (const std::string& id : ids.value()) {
       Instance instance = with_id(id);
       // Half-made ones have no settings yet.
@@ -256,13 +254,13 @@ std::vector<Instance> Instances::list() const {
 // Works without settings, which may be damaged or never have been written.
 Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& path : {instance.data_directory(), instance.directory()}) {
-    image::remove_tree(path);
-    if (image::exists(path)) {
+    remove_tree(path);
+    if (exists(path)) {
       return make_error(ErrorCode::kSystem, "can't remove {}", path);
     }
   }
   const UniqueFd lock = lock_names();
-  const auto all_names = image::list_directory(names());
+  const auto all_names = list_directory(names());
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
     const std::string link = names() + "/" + name;
     if (all() + "/" + target_of(link) == instance.directory()) {

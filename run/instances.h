@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "run/instance.h"
-#include "vmm/base/result.h"
 
 namespace bothy::run {
 

@@ -6,9 +6,9 @@
 #include <memory>
 #include <utility>
 
-#include "image/byte_source.h"
-#include "image/files.h"
-#include "image/unpack_source.h"
+#include "base/files.h"
+#include "image/bytes/byte_source.h"
+#include "image/bytes/unpack_source.h"
 
 namespace bothy::run {
 namespace {
@@ -34,11 +34,11 @@ std::string name_of(std::string_view file) {
 }
 
 Result<std::string> optional_file(const std::string& path) {
-  return image::exists(path) ? image::read_file(path, kLongestIndex) : std::string();
+  return exists(path) ? read_file(path, kLongestIndex) : std::string();
 }
 
 Result<std::vector<std::byte>> unpacked(const std::string& path) {
-  BOTHY_TRY(UniqueFd fd, image::open_regular(path));
+  BOTHY_TRY(UniqueFd fd, open_regular(path));
   image::FileSource file(std::move(fd), path);
   BOTHY_TRY(const auto plain, image::PlainSource::open(file));
   std::vector<std::byte> content;
@@ -53,7 +53,7 @@ Result<std::vector<std::byte>> unpacked(const std::string& path) {
     }
     if (content.size() > kLongestModule) {
       return make_error(ErrorCode::kBadImage, "the module {} has more than {} bytes",
-                        image::printable(path), kLongestModule);
+                        printable(path), kLongestModule);
     }
   }
 }
@@ -79,14 +79,13 @@ std::vector<Wanted> wanted_modules(const RunOptions& options) {
 }
 
 Result<ModuleIndex> read_index(const std::string& directory) {
-  if (!image::exists(directory + "/modules.dep")) {
-    return make_error(image::exists(directory) ? ErrorCode::kInvalid : ErrorCode::kNotFound,
+  if (!exists(directory + "/modules.dep")) {
+    return make_error(exists(directory) ? ErrorCode::kInvalid : ErrorCode::kNotFound,
                       "--modules: there is no {}/modules.dep: the directory is lib/modules/VERSION "
                       "of the kernel, after 'depmod VERSION'",
-                      image::printable(directory));
+                      printable(directory));
   }
-  BOTHY_TRY(const std::string dependencies,
-            image::read_file(directory + "/modules.dep", kLongestIndex));
+  BOTHY_TRY(const std::string dependencies, read_file(directory + "/modules.dep", kLongestIndex));
   BOTHY_TRY(const std::string builtin, optional_file(directory + "/modules.builtin"));
   BOTHY_TRY(const std::string soft, optional_file(directory + "/modules.softdep"));
   BOTHY_TRY(const std::string aliases, optional_file(directory + "/modules.alias"));
@@ -105,8 +104,7 @@ Result<ModuleIndex> ModuleIndex::parse(std::string_view dependencies, std::strin
     const std::string_view file = cut(line, ':');
     if (file.starts_with('/') || file.find("..") != std::string_view::npos) {
       return make_error(ErrorCode::kBadImage,
-                        "--modules: modules.dep leads out of its directory: {}",
-                        image::printable(file));
+                        "--modules: modules.dep leads out of its directory: {}", printable(file));
     }
     Entry entry{std::string(file), {}};
     while (!line.empty()) {
@@ -203,7 +201,7 @@ Result<std::vector<KernelModule>> read_modules(const RunOptions& options) {
       continue;
     }
     if (auto added = index.add(wanted.name, order); !added) {
-      return make_error(added.error().code, "--modules {}: {}", image::printable(options.modules),
+      return make_error(added.error().code, "--modules {}: {}", printable(options.modules),
                         added.error().context);
     }
   }

@@ -9,8 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/result.h"
 #include "run/run_options.h"
-#include "vmm/base/result.h"
 
 namespace bothy::run {
 

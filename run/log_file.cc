@@ -9,8 +9,8 @@
 #include <ctime>
 #include <utility>
 
-#include "image/files.h"
-#include "vmm/base/log.h"
+#include "base/files.h"
+#include "base/log.h"
 
 namespace bothy::run {
 namespace {
@@ -49,14 +49,14 @@ bool is_same(const UniqueFd& one, const UniqueFd& other) noexcept {
 }  // namespace
 
 Result<LogFile> LogFile::create(const std::string& path, std::uint64_t limit) {
-  BOTHY_TRY(UniqueFd fd, image::open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
+  BOTHY_TRY(UniqueFd fd, open_file(path, O_WRONLY | O_CREAT | O_APPEND, 0600));
   return LogFile(path, std::move(fd), limit);
 }
 
 void LogFile::begin_anew() noexcept {
   size_ = 0;
-  if (image::rename_file(path_, older_than(path_))) {
-    if (auto fd = image::open_file(path_, O_WRONLY | O_CREAT | O_APPEND, 0600)) {
+  if (rename_file(path_, older_than(path_))) {
+    if (auto fd = open_file(path_, O_WRONLY | O_CREAT | O_APPEND, 0600)) {
       fd_ = std::move(fd).value();
     }
   }
@@ -74,7 +74,7 @@ void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
     text += '\n';
     bytes = bytes.subspan(length + (whole ? 1 : 0));
   }
-  const auto written = image::write_all(fd_.get(), std::as_bytes(std::span(text)), "the log");
+  const auto written = write_all(fd_.get(), std::as_bytes(std::span(text)), "the log");
   if (!written && !std::exchange(broken_, true)) {
     log(LogLevel::kError, "{}: output is missing from it", written.error().context);
   }
@@ -99,8 +99,8 @@ std::optional<LogEntry> parse_log_line(std::string_view line) noexcept {
 }
 
 Result<LogReader> LogReader::open(const std::string& path) {
-  BOTHY_TRY(UniqueFd fd, image::open_regular(path));
-  auto older = image::open_regular(older_than(path));
+  BOTHY_TRY(UniqueFd fd, open_regular(path));
+  auto older = open_regular(older_than(path));
   // One that was renamed just now is read once.
   const bool has_older = older && !is_same(older.value(), fd);
   return LogReader(path, has_older ? std::move(older).value() : UniqueFd(), std::move(fd));
@@ -112,7 +112,7 @@ Result<void> LogReader::read(const std::function<void(const LogEntry&)>& take) {
   }
   for (;;) {
     BOTHY_TRY(read_rest(fd_, take));
-    auto newer = image::open_regular(path_);
+    auto newer = open_regular(path_);
     if (!newer || is_same(newer.value(), fd_)) {
       return success();
     }

@@ -12,8 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace bothy::run {
 

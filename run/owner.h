@@ -4,15 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "image/disk_builder.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "image/import/disk_builder.h"
 #include "run/instance.h"
 #include "run/instances.h"
 #include "run/kernel_modules.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
 #include "run/timeline.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

@@ -9,7 +9,7 @@
 #include <optional>
 #include <utility>
 
-#include "image/files.h"
+#include "base/files.h"
 
 namespace bothy::run {
 namespace {
@@ -77,7 +77,7 @@ Result<void> set_variable(std::vector<std::string>& environment, const std::stri
   const std::string_view name = name_of(variable);
   if (name.empty() || name.size() == variable.size()) {
     return make_error(ErrorCode::kInvalid, "'{}' is no environment variable: NAME=VALUE is",
-                      image::printable(variable));
+                      printable(variable));
   }
   std::erase_if(environment, [&](const std::string& each) { return name_of(each) == name; });
   environment.push_back(variable);
@@ -111,7 +111,7 @@ Result<void> complete(ProcessSpec& process, const ProcessOptions& options) {
   }
   if (!process.directory.starts_with('/')) {
     return make_error(ErrorCode::kInvalid, "the working directory '{}' isn't an absolute path",
-                      image::printable(process.directory));
+                      printable(process.directory));
   }
   return success();
 }
@@ -134,7 +134,7 @@ Result<ProcessSpec> first_process(const RunOptions& options, const image::ImageC
   if (process.arguments.empty()) {
     return make_error(ErrorCode::kInvalid,
                       "the image names no command: say one after it, as in 'bothy run {} sh'",
-                      image::printable(options.image));
+                      printable(options.image));
   }
   for (const std::string& variable : image.environment) {
     BOTHY_TRY(set_variable(process.environment, variable));
@@ -180,7 +180,7 @@ Result<int> signal_number(const std::string& text) {
     number = number_of_name(name);
   }
   if (!number || *number < 1 || *number > kLastRealTime) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no signal", image::printable(text));
+    return make_error(ErrorCode::kInvalid, "'{}' is no signal", printable(text));
   }
   return *number;
 }

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "image/documents.h"
+#include "base/result.h"
+#include "image/store/documents.h"
 #include "run/run_options.h"
-#include "vmm/base/result.h"
 
 namespace bothy::run {
 

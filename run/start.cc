@@ -11,13 +11,13 @@
 #include <ctime>
 #include <filesystem>
 
-#include "image/disk_builder.h"
-#include "image/files.h"
+#include "base/files.h"
+#include "base/socket_pair.h"
+#include "image/import/disk_builder.h"
 #include "run/find_image.h"
 #include "run/guest_config.h"
 #include "run/owner.h"
 #include "run/run_spec.h"
-#include "vmm/base/socket_pair.h"
 
 namespace bothy::run {
 namespace {
@@ -52,7 +52,7 @@ Settings settings_of(const RunOptions& options, const image::Image& image,
 // A sparse file with an empty ext4 in it.
 Result<void> make_scratch(const std::string& path, std::uint64_t size, const sigset_t& signals) {
   {
-    BOTHY_TRY(const UniqueFd fd, image::open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600));
+    BOTHY_TRY(const UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_EXCL, 0600));
     if (::ftruncate(fd.get(), static_cast<off_t>(size)) != 0) {
       return errno_error("can't make a scratch disk of this size");
     }
@@ -135,7 +135,7 @@ void name_variable_in_full(const char* variable) {
 // Whoever waits for the end of a pipe, or for a lock, of the caller's isn't to wait for the
 // instance. All of ours are close-on-exec.
 void close_callers_files() {
-  const auto numbers = image::list_directory("/proc/self/fd");
+  const auto numbers = list_directory("/proc/self/fd");
   for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {
     const int fd = std::atoi(text.c_str());
     const int flags = ::fcntl(fd, F_GETFD);
@@ -202,7 +202,7 @@ Result<Started> start(const RunOptions& wanted, const image::Progress& progress)
   BOTHY_TRY(SocketPair pair, SocketPair::create());
   const Instance instance = created.instance;
   BOTHY_TRY(UniqueFd messages,
-            image::open_file(instance.at("owner.log"), O_RDWR | O_CREAT | O_APPEND, 0600));
+            open_file(instance.at("owner.log"), O_RDWR | O_CREAT | O_APPEND, 0600));
   const pid_t child = ::fork();
   if (child < 0) {
     return errno_error("can't start its owner");

@@ -1,14 +1,14 @@
 // Starting an instance: everything from an image's name to a process that owns what runs.
 #pragma once
 
-#include "image/store.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "image/store/store.h"
 #include "run/held_signals.h"
 #include "run/instance.h"
 #include "run/instances.h"
 #include "run/run_options.h"
 #include "run/timeline.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

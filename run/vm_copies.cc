@@ -3,7 +3,7 @@
 #include <cstring>
 #include <utility>
 
-#include "image/json_fields.h"
+#include "base/json_fields.h"
 #include "run/vm_owner.h"
 
 namespace bothy::run {
@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kLongestPath = 4095;
 
 Result<std::string> path_of(const boost::json::object& request) {
-  const image::JsonFields fields(request, "the request");
+  const JsonFields fields(request, "the request");
   BOTHY_TRY(std::string path, fields.text("path"));
   if (!path.starts_with('/') || path.size() > kLongestPath ||
       path.find('\0') != std::string::npos) {

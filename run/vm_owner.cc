@@ -11,12 +11,12 @@
 #include <ctime>
 #include <utility>
 
-#include "devices/backend/console_output.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "devices/host/console/output.h"
 #include "guest/embed/initramfs.h"
 #include "guest/embed/program.h"
-#include "image/files.h"
 #include "run/guest_config.h"
-#include "vmm/base/log.h"
 
 namespace bothy::run {
 namespace {
@@ -35,7 +35,7 @@ Result<UniqueFd> in_memory(const std::vector<std::byte>& bytes) {
   if (!fd) {
     return errno_error("can't make a file in memory");
   }
-  BOTHY_TRY(image::write_all(fd.get(), bytes, "a file in memory"));
+  BOTHY_TRY(write_all(fd.get(), bytes, "a file in memory"));
   return fd;
 }
 
@@ -126,7 +126,7 @@ Result<void> VmOwner::build() {
 }
 
 Result<void> VmOwner::open_console(const std::string& path) {
-  BOTHY_TRY(const UniqueFd file, image::open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0600));
+  BOTHY_TRY(const UniqueFd file, open_file(path, O_WRONLY | O_APPEND | O_CREAT, 0600));
   BOTHY_TRY(auto output, ConsoleOutput::create(console_executor_.context(), file.get(), {}));
   output->set_limit(kMostConsole);
   console_ = std::move(output);

@@ -12,15 +12,15 @@
 #include <string>
 #include <vector>
 
-#include "devices/backend/character_backend.h"
-#include "devices/backend/console_tail.h"
+#include "base/acceptor.h"
+#include "base/executor.h"
+#include "devices/host/console/character_backend.h"
+#include "devices/host/console/tail.h"
 #include "run/client_session.h"
 #include "run/guest_link.h"
 #include "run/log_file.h"
 #include "run/owner.h"
 #include "run/workload.h"
-#include "vmm/base/acceptor.h"
-#include "vmm/base/executor.h"
 #include "vmm/machine/machine.h"
 
 namespace bothy::run {

@@ -3,7 +3,7 @@
 #include <csignal>
 #include <utility>
 
-#include "image/json_fields.h"
+#include "base/json_fields.h"
 #include "run/guest_config.h"
 #include "run/vm_owner.h"
 
@@ -34,7 +34,7 @@ void VmOwner::on_request(const Session& session, const json::object& request) {
 // Nothing for an answer that comes later, or has come.
 Result<std::optional<json::value>> VmOwner::serve(const Session& session,
                                                   const json::object& request) {
-  const image::JsonFields fields(request, "the request");
+  const JsonFields fields(request, "the request");
   BOTHY_TRY(const std::string verb, fields.text("verb"));
   const std::optional<json::value> later;
   if (verb == "attach") {
@@ -101,7 +101,7 @@ Result<void> VmOwner::check_running() const {
 
 Result<void> VmOwner::exec(const Session& session, const json::object& request) {
   BOTHY_TRY(check_running());
-  const image::JsonFields fields(request, "the request");
+  const JsonFields fields(request, "the request");
   ProcessOptions options;
   BOTHY_TRY(options.environment, fields.texts("environment"));
   BOTHY_TRY(options.directory, fields.text("directory"));

@@ -15,9 +15,9 @@
 #include <string>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "guest/protocol/agent.h"
 #include "run/log_file.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::run {
 

@@ -16,7 +16,7 @@
 #include <system_error>
 #include <thread>
 
-#include "vmm/base/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace bothy::doctor {
 namespace {

@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "arch/layout.h"
 #include "cli/doctor/host.h"
 #include "cli/doctor/microvm_probes.h"
-#include "vmm/arch/x86_64/layout.h"
 
 namespace bothy::doctor {
 namespace {

@@ -10,8 +10,8 @@
 #include <cerrno>
 #include <chrono>
 
+#include "base/unique_fd.h"
 #include "cli/doctor/host.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::doctor {
 namespace {

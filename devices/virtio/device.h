@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "devices/virtio/queue.h"
-#include "devices/virtio/ring_layout.h"
-#include "vmm/base/event_fd.h"
+#include "base/event_fd.h"
+#include "devices/virtio/queue/queue.h"
+#include "devices/virtio/queue/ring_layout.h"
 
 namespace bothy::virtio {
 

@@ -34,7 +34,7 @@
 #include <thread>
 #include <vector>
 
-#include "devices/virtio/block.h"
+#include "devices/virtio/block/block.h"
 #include "tests/support/block_driver.h"
 
 namespace {

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <vector>
 
-#include "devices/virtio/net_receiver.h"
-#include "devices/virtio/net_transmitter.h"
+#include "devices/virtio/net/receiver.h"
+#include "devices/virtio/net/transmitter.h"
 #include "tests/support/virtio_driver.h"
 
 namespace bothy::virtio {

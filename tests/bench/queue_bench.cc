@@ -10,7 +10,7 @@
 #include <cstdlib>
 #include <vector>
 
-#include "devices/virtio/queue.h"
+#include "devices/virtio/queue/queue.h"
 #include "tests/support/virtio_driver.h"
 
 namespace bothy::virtio {

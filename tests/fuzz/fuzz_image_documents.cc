@@ -1,7 +1,7 @@
 // Index, manifest and config of any bytes: what is read can be written and read again.
 #include <string_view>
 
-#include "image/documents.h"
+#include "image/store/documents.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

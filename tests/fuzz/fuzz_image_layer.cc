@@ -2,8 +2,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "image/erofs_writer.h"
-#include "image/layer.h"
+#include "image/erofs/writer.h"
+#include "image/tar/layer.h"
 #include "tests/fuzz/fuzz.h"
 
 namespace {

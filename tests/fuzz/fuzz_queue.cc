@@ -8,7 +8,7 @@
 #include <memory>
 #include <vector>
 
-#include "devices/virtio/queue.h"
+#include "devices/virtio/queue/queue.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/virtio_driver.h"

@@ -10,13 +10,13 @@
 #include <set>
 #include <vector>
 
+#include "base/unix_listener.h"
 #include "run/client_protocol.h"
 #include "run/client_session.h"
 #include "run/guest_link.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/temporary_directory.h"
-#include "vmm/base/unix_listener.h"
 
 namespace {
 

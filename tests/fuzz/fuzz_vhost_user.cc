@@ -7,10 +7,10 @@
 #include <cstring>
 #include <vector>
 
-#include "devices/backend/vhost_user.h"
+#include "base/event_fd.h"
+#include "devices/host/vhost_user.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
-#include "vmm/base/event_fd.h"
 
 namespace {
 

@@ -7,12 +7,12 @@
 #include <deque>
 #include <vector>
 
-#include "devices/virtio/balloon.h"
+#include "base/log.h"
+#include "devices/virtio/balloon/balloon.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/virtio_driver.h"
-#include "vmm/base/log.h"
 
 namespace {
 

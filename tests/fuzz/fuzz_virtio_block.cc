@@ -11,7 +11,7 @@
 #include <span>
 #include <vector>
 
-#include "devices/virtio/block_queue.h"
+#include "devices/virtio/block/block_queue.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/block_driver.h"

@@ -11,11 +11,11 @@
 #include <span>
 #include <vector>
 
-#include "devices/virtio/console.h"
+#include "base/log.h"
+#include "devices/virtio/console/console.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/virtio_driver.h"
-#include "vmm/base/log.h"
 
 namespace {
 

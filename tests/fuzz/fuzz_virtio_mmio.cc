@@ -13,14 +13,14 @@
 #include <memory>
 #include <vector>
 
+#include "base/executor.h"
+#include "base/log.h"
 #include "devices/bus.h"
-#include "devices/virtio/mmio.h"
-#include "devices/virtio/queue_worker.h"
+#include "devices/virtio/queue/queue_worker.h"
+#include "devices/virtio/transport/mmio.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/virtio_driver.h"
-#include "vmm/base/executor.h"
-#include "vmm/base/log.h"
 
 namespace bothy::virtio {
 namespace {

@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "devices/virtio/net_control.h"
-#include "devices/virtio/net_receiver.h"
-#include "devices/virtio/net_transmitter.h"
+#include "devices/virtio/net/control.h"
+#include "devices/virtio/net/receiver.h"
+#include "devices/virtio/net/transmitter.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/support/fake_port.h"
 #include "tests/support/virtio_driver.h"

@@ -6,12 +6,12 @@
 #include <optional>
 #include <vector>
 
-#include "devices/virtio/rng.h"
+#include "base/log.h"
+#include "devices/virtio/rng/rng.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/virtio_driver.h"
-#include "vmm/base/log.h"
 
 namespace {
 

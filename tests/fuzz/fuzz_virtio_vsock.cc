@@ -10,12 +10,12 @@
 #include <numeric>
 #include <vector>
 
-#include "devices/virtio/vsock_muxer.h"
+#include "base/log.h"
+#include "devices/virtio/vsock/muxer.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/temporary_directory.h"
 #include "tests/support/unix_sockets.h"
-#include "vmm/base/log.h"
 
 namespace {
 

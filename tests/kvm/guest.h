@@ -11,11 +11,11 @@
 #include <string>
 #include <vector>
 
-#include "vmm/arch/x86_64/cpu_state.h"
+#include "arch/cpu_state.h"
+#include "memory/guest_memory.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/kvm/vm.h"
-#include "vmm/memory/guest_memory.h"
 
 // Defines the payload `name`: 32-bit assembler text in AT&T syntax, position-dependent at
 // kPayloadAddress. NOLINTNEXTLINE(cppcoreguidelines-macro-usage)

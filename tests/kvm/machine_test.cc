@@ -6,11 +6,11 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "arch/layout.h"
 #include "tests/kvm/guest.h"
 #include "tests/support/catch.h"
 #include "tests/support/character_recorder.h"
 #include "tests/support/kernel_images.h"
-#include "vmm/arch/x86_64/layout.h"
 
 namespace bothy::test {
 namespace {

@@ -1,9 +1,9 @@
 // A vCPU's run loop: accesses, ends, pausing, stopping.
 #include "vmm/kvm/vcpu.h"
 
+#include "arch/cpu_report.h"
 #include "tests/kvm/guest.h"
 #include "tests/support/catch.h"
-#include "vmm/arch/x86_64/cpu_report.h"
 
 namespace bothy::test {
 namespace {

@@ -3,8 +3,8 @@
 #include <array>
 #include <numeric>
 
+#include "arch/layout.h"
 #include "tests/support/catch.h"
-#include "vmm/arch/x86_64/layout.h"
 
 namespace bothy::test {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/arch/x86_64/acpi.h"
+#include "arch/acpi.h"
 
 namespace bothy::test {
 

@@ -7,7 +7,7 @@
 #include <deque>
 #include <vector>
 
-#include "devices/backend/packets.h"
+#include "devices/host/net/packets.h"
 
 namespace bothy::test {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "devices/backend/io_engine.h"
+#include "devices/host/disk/io_engine.h"
 
 namespace bothy::test {
 

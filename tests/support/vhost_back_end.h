@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/unique_fd.h"
 #include "tests/support/unix_sockets.h"
-#include "vmm/base/unique_fd.h"
 
 namespace bothy::test {
 

@@ -4,7 +4,7 @@
 #include <atomic>
 #include <bit>
 
-#include "devices/virtio/ring_access.h"
+#include "devices/virtio/queue/ring_access.h"
 
 namespace bothy::test {
 namespace {

@@ -8,9 +8,9 @@
 #include <span>
 #include <vector>
 
-#include "devices/virtio/queue.h"
-#include "devices/virtio/ring_layout.h"
-#include "vmm/memory/guest_memory.h"
+#include "devices/virtio/queue/queue.h"
+#include "devices/virtio/queue/ring_layout.h"
+#include "memory/guest_memory.h"
 
 namespace bothy::test {
 

@@ -3,7 +3,7 @@
 #include <span>
 #include <utility>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 #include "vmm/boot/boot_info.h"
 #include "vmm/boot/initrd.h"
 

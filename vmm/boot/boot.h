@@ -12,10 +12,10 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
+#include "memory/guest_memory.h"
 #include "vmm/boot/command_line.h"
 #include "vmm/boot/kernel.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy::boot {
 

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 #include "vmm/boot/memory_map.h"
 
 namespace bothy::boot {

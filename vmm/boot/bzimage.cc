@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string_view>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 #include "vmm/boot/huge_pages.h"
 #include "vmm/boot/memory_map.h"
 

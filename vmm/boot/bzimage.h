@@ -6,10 +6,10 @@
 #include <cstdint>
 #include <string>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
+#include "memory/guest_memory.h"
 #include "vmm/boot/content.h"
 #include "vmm/boot/image_file.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy::boot {
 

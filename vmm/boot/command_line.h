@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 namespace bothy::boot {
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 
 namespace bothy::boot {
 namespace {

@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
+#include "memory/guest_memory.h"
 #include "vmm/boot/content.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy::boot {
 

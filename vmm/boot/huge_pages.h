@@ -1,7 +1,7 @@
 // Asking the host for huge pages where much is about to be written.
 #pragma once
 
-#include "vmm/memory/guest_memory.h"
+#include "memory/guest_memory.h"
 
 namespace bothy::boot {
 

@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace bothy::boot {
 

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 #include "vmm/boot/content.h"
 #include "vmm/boot/huge_pages.h"
 #include "vmm/boot/image_file.h"

@@ -4,9 +4,9 @@
 #include <span>
 #include <string>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
+#include "memory/guest_memory.h"
 #include "vmm/boot/kernel.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy::boot {
 

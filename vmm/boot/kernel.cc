@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 #include "vmm/boot/bzimage.h"
 #include "vmm/boot/command_line.h"
 #include "vmm/boot/content.h"

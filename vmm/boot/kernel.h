@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "vmm/base/result.h"
-#include "vmm/memory/guest_memory.h"
+#include "base/result.h"
+#include "memory/guest_memory.h"
 
 namespace bothy::boot {
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 #include "vmm/boot/content.h"
 #include "vmm/boot/image_file.h"
 

@@ -15,9 +15,9 @@
 #include <string>
 #include <thread>
 
-#include "vmm/arch/x86_64/cpu_state.h"
-#include "vmm/arch/x86_64/probe_payload.h"
-#include "vmm/base/unique_fd.h"
+#include "arch/cpu_state.h"
+#include "arch/probe_payload.h"
+#include "base/unique_fd.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/kvm/vm.h"
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "vmm/base/result.h"
+#include "base/result.h"
 #include "vmm/kvm/kvm.h"
 
 namespace bothy {

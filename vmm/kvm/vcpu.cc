@@ -10,8 +10,8 @@
 #include <cstring>
 #include <system_error>
 
-#include "vmm/arch/x86_64/cpu_state.h"
-#include "vmm/base/signals.h"
+#include "arch/cpu_state.h"
+#include "base/signals.h"
 #include "vmm/kvm/exit_reason.h"
 #include "vmm/kvm/list_ioctl.h"
 

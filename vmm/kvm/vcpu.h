@@ -16,9 +16,9 @@
 #include <thread>
 #include <vector>
 
-#include "vmm/base/mapping.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
+#include "base/mapping.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vm.h"
 

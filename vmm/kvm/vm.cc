@@ -4,7 +4,7 @@
 
 #include <cerrno>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 
 namespace bothy {
 namespace {

@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <optional>
 
-#include "vmm/base/event_fd.h"
-#include "vmm/base/result.h"
-#include "vmm/base/unique_fd.h"
+#include "base/event_fd.h"
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "memory/guest_memory.h"
 #include "vmm/kvm/kvm.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy {
 

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-#include "devices/backend/console_config.h"
+#include "devices/host/console/config.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/machine_config.h"
 

@@ -2,12 +2,12 @@
 
 #include <utility>
 
-#include "vmm/arch/x86_64/acpi.h"
-#include "vmm/arch/x86_64/cpu_report.h"
-#include "vmm/arch/x86_64/cpu_state.h"
-#include "vmm/arch/x86_64/layout.h"
-#include "vmm/arch/x86_64/mp_table.h"
-#include "vmm/base/worker.h"
+#include "arch/acpi.h"
+#include "arch/cpu_report.h"
+#include "arch/cpu_state.h"
+#include "arch/layout.h"
+#include "arch/mp_table.h"
+#include "base/worker.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/console_plan.h"
 #include "vmm/machine/memory_layout.h"

@@ -11,15 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/cpu_state.h"
+#include "base/result.h"
 #include "devices/bus.h"
 #include "devices/character.h"
 #include "devices/guest_events.h"
-#include "vmm/arch/x86_64/cpu_state.h"
-#include "vmm/base/result.h"
+#include "memory/guest_memory.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine_config.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy {
 

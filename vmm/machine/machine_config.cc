@@ -4,8 +4,8 @@
 #include <set>
 #include <string_view>
 
-#include "devices/virtio/console.h"
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
+#include "devices/virtio/console/console.h"
 
 namespace bothy {
 namespace {

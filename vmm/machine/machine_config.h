@@ -6,14 +6,14 @@
 #include <string>
 #include <vector>
 
-#include "devices/backend/console_config.h"
-#include "devices/backend/disk_config.h"
-#include "devices/backend/net_config.h"
-#include "devices/virtio/balloon.h"
-#include "devices/virtio/fs.h"
-#include "devices/virtio/vsock.h"
-#include "vmm/base/result.h"
-#include "vmm/memory/guest_memory.h"
+#include "base/result.h"
+#include "devices/host/console/config.h"
+#include "devices/host/disk/config.h"
+#include "devices/host/net/config.h"
+#include "devices/virtio/balloon/balloon.h"
+#include "devices/virtio/fs/fs.h"
+#include "devices/virtio/vsock/vsock.h"
+#include "memory/guest_memory.h"
 
 namespace bothy {
 

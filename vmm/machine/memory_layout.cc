@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
 
 namespace bothy {
 

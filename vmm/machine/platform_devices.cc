@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "arch/layout.h"
 #include "devices/interrupt.h"
 #include "devices/legacy/acpi_power.h"
 #include "devices/legacy/boot_marker.h"
@@ -11,7 +12,6 @@
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/serial.h"
 #include "guest/protocol/boot_marker.h"
-#include "vmm/arch/x86_64/layout.h"
 #include "vmm/machine/console_plan.h"
 
 namespace bothy {

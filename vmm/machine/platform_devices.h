@@ -3,10 +3,10 @@
 
 #include <memory>
 
+#include "base/result.h"
 #include "devices/bus.h"
 #include "devices/character.h"
 #include "devices/guest_events.h"
-#include "vmm/base/result.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine_config.h"
 

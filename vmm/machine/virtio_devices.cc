@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "devices/virtio/rng.h"
-#include "devices/virtio/vsock.h"
-#include "vmm/arch/x86_64/layout.h"
+#include "arch/layout.h"
+#include "devices/virtio/rng/rng.h"
+#include "devices/virtio/vsock/vsock.h"
 #include "vmm/machine/console_plan.h"
 
 namespace bothy {

@@ -7,19 +7,19 @@
 #include <string_view>
 #include <vector>
 
+#include "arch/acpi.h"
+#include "base/executor.h"
+#include "base/result.h"
 #include "devices/bus.h"
 #include "devices/character.h"
 #include "devices/interrupt.h"
-#include "devices/virtio/block.h"
-#include "devices/virtio/console.h"
-#include "devices/virtio/mmio.h"
-#include "devices/virtio/net.h"
-#include "vmm/arch/x86_64/acpi.h"
-#include "vmm/base/executor.h"
-#include "vmm/base/result.h"
+#include "devices/virtio/block/block.h"
+#include "devices/virtio/console/console.h"
+#include "devices/virtio/net/net.h"
+#include "devices/virtio/transport/mmio.h"
+#include "memory/guest_memory.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/machine/machine_config.h"
-#include "vmm/memory/guest_memory.h"
 
 namespace bothy {
 

@@ -1,4 +1,4 @@
-#include "vmm/base/acceptor.h"
+#include "base/acceptor.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>

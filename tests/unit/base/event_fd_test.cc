@@ -1,4 +1,4 @@
-#include "vmm/base/event_fd.h"
+#include "base/event_fd.h"
 
 #include "tests/support/catch.h"
 

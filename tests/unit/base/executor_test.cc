@@ -1,4 +1,4 @@
-#include "vmm/base/executor.h"
+#include "base/executor.h"
 
 #include <unistd.h>
 

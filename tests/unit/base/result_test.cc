@@ -1,4 +1,4 @@
-#include "vmm/base/result.h"
+#include "base/result.h"
 
 #include <cerrno>
 

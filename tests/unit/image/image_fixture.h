@@ -3,10 +3,10 @@
 
 #include <filesystem>
 
-#include "image/disk_builder.h"
-#include "image/import.h"
-#include "image/media_type.h"
-#include "image/store.h"
+#include "image/import/disk_builder.h"
+#include "image/import/import.h"
+#include "image/store/media_type.h"
+#include "image/store/store.h"
 #include "tests/support/catch.h"
 #include "tests/support/tar_builder.h"
 #include "tests/support/temporary_directory.h"

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "base/unix_listener.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_directory.h"
-#include "vmm/base/unix_listener.h"
 
 namespace bothy::run {
 namespace {

@@ -1,0 +1,216 @@
+#include "base/files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <memory>
+
+namespace bothy {
+namespace {
+
+constexpr std::size_t kLongestShown = 200;
+
+struct CloseDirectory {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
+};
+
+Result<std::vector<std::string>> names_in(UniqueFd fd, const std::string& path) {
+  const std::unique_ptr<DIR, CloseDirectory> directory(::fdopendir(fd.get()));
+  if (!directory) {
+    return errno_error("can't read the directory " + printable(path));
+  }
+  static_cast<void>(fd.release());
+  std::vector<std::string> names;
+  errno = 0;
+  while (const dirent* entry = ::readdir(directory.get())) {
+    const std::string_view name(&entry->d_name[0]);
+    if (name != "." && name != "..") {
+      names.emplace_back(name);
+    }
+  }
+  if (errno != 0) {
+    return errno_error("can't read the directory " + printable(path));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+int remove_one(const char* path, const struct stat* /*status*/, int /*kind*/, FTW* /*place*/) {
+  ::remove(path);  // NOLINT(cert-err33-c): what can't go now is tried again by the next clean-up
+  return 0;
+}
+
+// The size of the letter that a text in UTF-8 begins with; 0 when it begins with none, or with a
+// control character, of which C1's command terminals as those below 0x20 do.
+std::size_t shown_letter(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
+  };
+  const unsigned first = at(0);
+  if (first < 0x80) {
+    return first >= 0x20 && first != 0x7f ? 1 : 0;
+  }
+  const std::size_t size = first < 0xc2 || first > 0xf4 ? 0
+                           : first < 0xe0               ? 2
+                           : first < 0xf0               ? 3
+                                                        : 4;
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((at(i) & 0xc0U) != 0x80) {
+      return 0;
+    }
+  }
+  const bool is_control = first == 0xc2 && at(1) < 0xa0;
+  const bool is_overlong = (first == 0xe0 && at(1) < 0xa0) || (first == 0xf0 && at(1) < 0x90);
+  return is_control || is_overlong ? 0 : size;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
+  UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC, mode));
+  if (!fd) {
+    return errno_error("can't open " + printable(path));
+  }
+  return fd;
+}
+
+Result<UniqueFd> open_regular(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return errno_error("can't look at " + printable(path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kBadImage, "{} is no regular file", printable(path));
+  }
+  return fd;
+}
+
+Result<std::uint64_t> size_of(int fd, const std::string& path) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) {
+    return errno_error("can't look at " + printable(path));
+  }
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
+  BOTHY_TRY(const UniqueFd fd, open_regular(path));
+  BOTHY_TRY(const std::uint64_t size, size_of(fd.get(), path));
+  if (size > limit) {
+    return make_error(ErrorCode::kBadImage, "{} has {} bytes, more than the {} that are allowed",
+                      printable(path), size, limit);
+  }
+  std::string content(size, '\0');
+  std::size_t got = 0;
+  while (got < content.size()) {
+    const ssize_t count = ::read(fd.get(), content.data() + got, content.size() - got);
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      return errno_error("can't read " + printable(path));
+    }
+    if (count == 0) {
+      break;
+    }
+    got += static_cast<std::size_t>(count);
+  }
+  content.resize(got);
+  return content;
+}
+
+Result<void> write_all(int fd, std::span<const std::byte> bytes, const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::write(fd, bytes.data(), bytes.size());
+    if (count < 0 && errno != EINTR) {
+      return errno_error("can't write " + printable(path));
+    }
+    bytes = bytes.subspan(count < 0 ? 0 : static_cast<std::size_t>(count));
+  }
+  return success();
+}
+
+Result<void> write_all_at(int fd, std::span<const std::byte> bytes, std::uint64_t offset,
+                          const std::string& path) {
+  while (!bytes.empty()) {
+    const ssize_t count = ::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno != EINTR) {
+      return errno_error("can't write " + printable(path));
+    }
+    const auto written = count < 0 ? 0 : static_cast<std::size_t>(count);
+    bytes = bytes.subspan(written);
+    offset += written;
+  }
+  return success();
+}
+
+Result<void> sync_data(int fd, const std::string& path) {
+  if (::fdatasync(fd) != 0) {
+    return errno_error("can't write " + printable(path) + " to its disk");
+  }
+  return success();
+}
+
+Result<void> rename_file(const std::string& from, const std::string& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) {
+    return errno_error("can't put " + printable(to) + " in its place");
+  }
+  return success();
+}
+
+Result<void> make_directories(const std::string& path) {
+  for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
+    const std::string part = path.substr(0, end);
+    if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
+      return errno_error("can't make the directory " + printable(part));
+    }
+    if (end == std::string::npos) {
+      return success();
+    }
+  }
+}
+
+bool exists(const std::string& path) noexcept {
+  return ::access(path.c_str(), F_OK) == 0;
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_DIRECTORY));
+  return names_in(std::move(fd), path);
+}
+
+Result<std::vector<std::string>> list_directory(int directory, const std::string& path) {
+  // A descriptor of its own: reading moves the position of the one it is given.
+  UniqueFd fd(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) {
+    return errno_error("can't read the directory " + printable(path));
+  }
+  return names_in(std::move(fd), path);
+}
+
+void remove_tree(const std::string& path) noexcept {
+  ::nftw(path.c_str(), &remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+std::string printable(std::string_view name) {
+  std::string text;
+  for (std::string_view rest = name.substr(0, kLongestShown); !rest.empty();) {
+    const std::size_t size = shown_letter(rest);
+    if (size == 0) {
+      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(rest.front()));
+    } else {
+      text += rest.substr(0, size);
+    }
+    rest.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return name.size() > kLongestShown ? text + "..." : text;
+}
+
+}  // namespace bothy

@@ -1,0 +1,39 @@
+#include "base/signals.h"
+
+#include <pthread.h>
+
+#include <csignal>
+
+namespace bothy {
+
+int wake_signal() noexcept {
+  return SIGRTMIN;
+}
+
+Result<void> install_wake_handler() {
+  struct sigaction action {};
+  action.sa_handler = [](int) {};
+  sigemptyset(&action.sa_mask);
+  if (::sigaction(wake_signal(), &action, nullptr) != 0) {
+    return errno_error("can't install the handler that wakes threads");
+  }
+  return success();
+}
+
+bool is_signal_ignored(int signal) noexcept {
+  struct sigaction action {};
+  return ::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+void block_signals_in_worker() noexcept {
+  sigset_t signals;
+  sigfillset(&signals);
+  sigdelset(&signals, wake_signal());
+  // A fault of our own must still kill us, whichever thread it strikes.
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
+    sigdelset(&signals, fault);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);
+}
+
+}  // namespace bothy

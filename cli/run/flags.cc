@@ -1,0 +1,264 @@
+#include "cli/run/flags.h"
+
+#include <sys/resource.h>
+
+#include <array>
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <utility>
+
+#include "cli/boot/key_values.h"
+
+namespace bothy {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, std::uint32_t>, 16> kLimits{{
+    {"as", RLIMIT_AS},
+    {"core", RLIMIT_CORE},
+    {"cpu", RLIMIT_CPU},
+    {"data", RLIMIT_DATA},
+    {"fsize", RLIMIT_FSIZE},
+    {"locks", RLIMIT_LOCKS},
+    {"memlock", RLIMIT_MEMLOCK},
+    {"msgqueue", RLIMIT_MSGQUEUE},
+    {"nice", RLIMIT_NICE},
+    {"nofile", RLIMIT_NOFILE},
+    {"nproc", RLIMIT_NPROC},
+    {"rss", RLIMIT_RSS},
+    {"rtprio", RLIMIT_RTPRIO},
+    {"rttime", RLIMIT_RTTIME},
+    {"sigpending", RLIMIT_SIGPENDING},
+    {"stack", RLIMIT_STACK},
+}};
+
+Error no_such(std::string_view flag, std::string_view text, std::string_view wanted) {
+  return Error{ErrorCode::kInvalid, fmt::format("{}: '{}' is no {}", flag, text, wanted)};
+}
+
+Result<std::uint16_t> parse_port_number(std::string_view text) {
+  std::uint16_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0) {
+    return no_such("-p", text, "port, 1 to 65535");
+  }
+  return number;
+}
+
+Result<std::uint64_t> parse_limit(std::string_view text) {
+  if (text == "unlimited" || text == "-1") {
+    return std::uint64_t{RLIM_INFINITY};
+  }
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return no_such("--ulimit", text, "limit");
+  }
+  return number;
+}
+
+Result<void> check_target(std::string_view flag, const std::string& target) {
+  if (!target.starts_with('/') || target == "/") {
+    return no_such(flag, target, "absolute path in the image to mount at");
+  }
+  return success();
+}
+
+// Sets the volume's source, and what it is.
+Result<void> set_source(std::string_view flag, std::string_view source, run::Volume& volume) {
+  std::error_code error;
+  const auto path = std::filesystem::canonical(std::string(source), error);
+  if (error) {
+    return make_error(ErrorCode::kNotFound, "{}: there is no '{}' to mount", flag, source);
+  }
+  volume.file = std::filesystem::is_regular_file(path, error);
+  if (!volume.file && !std::filesystem::is_directory(path, error)) {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: '{}' is neither a file nor a directory, and only those can be mounted",
+                      flag, source);
+  }
+  volume.source = path.string();
+  return success();
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> parse_environment(const std::vector<std::string>& texts) {
+  std::vector<std::string> variables;
+  for (const std::string& text : texts) {
+    if (text.find('=') != std::string::npos) {
+      variables.push_back(text);
+    } else if (const char* value = std::getenv(text.c_str())) {
+      variables.push_back(text + "=" + value);
+    }
+  }
+  return variables;
+}
+
+Result<std::vector<std::string>> read_environment_file(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) {
+    return make_error(ErrorCode::kNotFound, "--env-file: can't read '{}'", path);
+  }
+  std::vector<std::string> texts;
+  for (std::string line; std::getline(file, line);) {
+    const std::size_t begin = line.find_first_not_of(" \t");
+    if (begin != std::string::npos && line[begin] != '#') {
+      texts.push_back(line.substr(begin));
+    }
+  }
+  return parse_environment(texts);
+}
+
+Result<run::PublishedPort> parse_published_port(std::string_view text) {
+  run::PublishedPort port;
+  std::string_view rest = text;
+  if (const std::size_t slash = rest.rfind('/'); slash != std::string_view::npos) {
+    const std::string_view protocol = rest.substr(slash + 1);
+    if (protocol != "tcp" && protocol != "udp") {
+      return no_such("-p", text, "port to publish: it ends with /tcp or /udp");
+    }
+    port.udp = protocol == "udp";
+    rest = rest.substr(0, slash);
+  }
+  const std::size_t last = rest.rfind(':');
+  if (last == std::string_view::npos) {
+    return no_such("-p", text, "port to publish: HOST:GUEST is");
+  }
+  BOTHY_TRY(port.guest, parse_port_number(rest.substr(last + 1)));
+  rest = rest.substr(0, last);
+  if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
+    port.address = rest.substr(0, colon);
+    if (port.address.find_first_not_of("0123456789.") != std::string::npos) {
+      return no_such("-p", port.address, "IPv4 address of this host");
+    }
+    rest = rest.substr(colon + 1);
+  }
+  BOTHY_TRY(port.host, parse_port_number(rest));
+  return port;
+}
+
+Result<run::Volume> parse_volume(std::string_view text) {
+  run::Volume volume;
+  const std::size_t first = text.find(':');
+  if (first == std::string_view::npos) {
+    return no_such("-v", text, "volume: SOURCE:TARGET[:ro] is");
+  }
+  const std::size_t second = text.find(':', first + 1);
+  volume.target = text.substr(first + 1, second - first - 1);
+  if (second != std::string_view::npos) {
+    const std::string_view mode = text.substr(second + 1);
+    if (mode != "ro" && mode != "rw") {
+      return no_such("-v", mode, "way to mount: ro and rw are");
+    }
+    volume.read_only = mode == "ro";
+  }
+  BOTHY_TRY(check_target("-v", volume.target));
+  BOTHY_TRY(set_source("-v", text.substr(0, first), volume));
+  return volume;
+}
+
+Result<void> parse_mount(std::string_view text, run::RunOptions& options) {
+  BOTHY_TRY(KeyValues values, KeyValues::parse("--mount", text, ""));
+  BOTHY_TRY(const auto type, values.take_choice("type", {"bind", "tmpfs"}));
+  std::optional<std::string> source;
+  std::optional<std::string> target;
+  for (const char* key : {"source", "src"}) {
+    BOTHY_TRY(auto value, values.take_value(key));
+    if (value) {
+      source = std::move(value);
+    }
+  }
+  for (const char* key : {"target", "dst", "destination"}) {
+    BOTHY_TRY(auto value, values.take_value(key));
+    if (value) {
+      target = std::move(value);
+    }
+  }
+  BOTHY_TRY(const bool readonly, values.take_switch("readonly"));
+  BOTHY_TRY(const bool ro, values.take_switch("ro"));
+  BOTHY_TRY(const auto size, values.take_value("tmpfs-size"));
+  BOTHY_TRY(values.finish());
+  if (!target) {
+    return values.complain("it needs a target");
+  }
+  BOTHY_TRY(check_target("--mount", *target));
+  if (type.value_or("bind") == "tmpfs") {
+    options.tmpfs.push_back({*target, size ? "size=" + *size : ""});
+    return success();
+  }
+  if (!source) {
+    return values.complain("a bind mount needs a source");
+  }
+  run::Volume volume;
+  BOTHY_TRY(set_source("--mount", *source, volume));
+  volume.target = *target;
+  volume.read_only = readonly || ro;
+  options.volumes.push_back(std::move(volume));
+  return success();
+}
+
+Result<run::TmpfsMount> parse_tmpfs(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  run::TmpfsMount mount{std::string(text.substr(0, colon)),
+                        colon == std::string_view::npos ? "" : std::string(text.substr(colon + 1))};
+  BOTHY_TRY(check_target("--tmpfs", mount.target));
+  return mount;
+}
+
+Result<run::Rlimit> parse_rlimit(std::string_view text) {
+  const std::size_t equals = text.find('=');
+  for (const auto& [name, resource] : kLimits) {
+    if (equals == std::string_view::npos || text.substr(0, equals) != name) {
+      continue;
+    }
+    const std::string_view values = text.substr(equals + 1);
+    const std::size_t colon = values.find(':');
+    run::Rlimit limit{resource, 0, 0};
+    BOTHY_TRY(limit.soft, parse_limit(values.substr(0, colon)));
+    limit.hard = limit.soft;
+    if (colon != std::string_view::npos) {
+      BOTHY_TRY(limit.hard, parse_limit(values.substr(colon + 1)));
+    }
+    if (limit.soft > limit.hard) {
+      return no_such("--ulimit", text, "limit: the soft one is above the hard one");
+    }
+    return limit;
+  }
+  return no_such("--ulimit", text, "limit: NAME=SOFT[:HARD] is, with a name such as nofile");
+}
+
+Result<run::Pull> parse_pull(std::string_view text) {
+  if (text == "always") {
+    return run::Pull::kAlways;
+  }
+  if (text == "never") {
+    return run::Pull::kNever;
+  }
+  if (text == "missing") {
+    return run::Pull::kMissing;
+  }
+  return no_such("--pull", text, "time to pull an image: missing, never and always are");
+}
+
+Result<void> check_isolation(std::string_view text) {
+  if (text == "vm") {
+    return success();
+  }
+  return no_such("--isolation", text, "kind of isolation: vm is");
+}
+
+Result<void> parse_network(std::string_view text, run::RunOptions& options) {
+  if (text == "user" || text == "none") {
+    options.network = text == "user" ? run::Network::kUser : run::Network::kNone;
+  } else if (text.starts_with("tap=") && text.size() > 4) {
+    options.network = run::Network::kTap;
+    options.tap = text.substr(4);
+  } else {
+    return no_such("--network", text, "network: user, none and tap=NAME are");
+  }
+  return success();
+}
+
+}  // namespace bothy

@@ -1,0 +1,35 @@
+// Flags of `bothy run` and `bothy exec`, as Docker has them, from their texts.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "run/run_options.h"
+
+namespace bothy {
+
+// "NAME=VALUE", or "NAME", which takes our own value; nothing for one that we haven't.
+[[nodiscard]] Result<std::vector<std::string>> parse_environment(
+    const std::vector<std::string>& texts);
+// Lines of the same, with # for comments.
+[[nodiscard]] Result<std::vector<std::string>> read_environment_file(const std::string& path);
+// "[ADDRESS:]HOST:GUEST[/tcp|/udp]"
+[[nodiscard]] Result<run::PublishedPort> parse_published_port(std::string_view text);
+// "SOURCE:TARGET[:ro|:rw]"; the source exists, and is made absolute.
+[[nodiscard]] Result<run::Volume> parse_volume(std::string_view text);
+// "type=bind|tmpfs,source=..,target=..[,readonly]", into either list.
+[[nodiscard]] Result<void> parse_mount(std::string_view text, run::RunOptions& options);
+// "TARGET[:OPTIONS]"
+[[nodiscard]] Result<run::TmpfsMount> parse_tmpfs(std::string_view text);
+// "NAME=SOFT[:HARD]", names without RLIMIT_, "unlimited" or -1 for no limit.
+[[nodiscard]] Result<run::Rlimit> parse_rlimit(std::string_view text);
+// "missing", "never" or "always".
+[[nodiscard]] Result<run::Pull> parse_pull(std::string_view text);
+// "vm" is.
+[[nodiscard]] Result<void> check_isolation(std::string_view text);
+// "user", "none" or "tap=NAME".
+[[nodiscard]] Result<void> parse_network(std::string_view text, run::RunOptions& options);
+
+}  // namespace bothy

@@ -1,0 +1,70 @@
+#include "devices/host/disk/lock.h"
+
+#include <fcntl.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "base/log.h"
+
+namespace bothy {
+namespace {
+
+constexpr off_t kDoes = 100;
+constexpr off_t kForbids = 200;
+// What a program can do to an image, by QEMU's numbers.
+constexpr off_t kRead = 0;
+constexpr off_t kWrite = 1;
+constexpr off_t kResize = 3;
+
+struct flock at(off_t byte, int type) noexcept {
+  struct flock lock {};
+  lock.l_type = static_cast<short>(type);
+  lock.l_whence = SEEK_SET;
+  lock.l_start = byte;
+  lock.l_len = 1;
+  return lock;
+}
+
+// 0 or an errno value.
+int hold(int fd, off_t byte) noexcept {
+  struct flock lock = at(byte, F_RDLCK);
+  return ::fcntl(fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
+}
+
+bool held_by_others(int fd, off_t byte) noexcept {
+  struct flock lock = at(byte, F_WRLCK);
+  return ::fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+}  // namespace
+
+Result<void> lock_disk(int fd, const std::string& path, bool writer) {
+  const std::array held{kDoes + kRead, kForbids + kWrite, kForbids + kResize, kDoes + kWrite};
+  for (const off_t byte : std::span(held).first(writer ? 4 : 3)) {
+    const int error = hold(fd, byte);
+    if (error == EAGAIN || error == EACCES) {
+      break;  // somebody's exclusive lock, which the look below finds
+    }
+    if (error != 0) {
+      log(LogLevel::kWarning,
+          "disk {} can't be locked ({}): nothing keeps another program from writing to it", path,
+          std::strerror(error));
+      return success();
+    }
+  }
+  const std::array refused{kDoes + kWrite, kDoes + kResize, kForbids + kRead, kForbids + kWrite};
+  for (const off_t byte : std::span(refused).first(writer ? 4 : 3)) {
+    if (held_by_others(fd, byte)) {
+      return make_error(ErrorCode::kBusy,
+                        "disk {} is in use by another program{}: end that one first, or let both "
+                        "only read it (,ro)",
+                        path, writer ? "" : ", which writes to it");
+    }
+  }
+  return success();
+}
+
+}  // namespace bothy

@@ -1,0 +1,271 @@
+#include "devices/host/disk/uring_engine.h"
+
+#include <poll.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <utility>
+
+namespace bothy {
+namespace {
+
+// Completions that are no operation's: no pointer is that small.
+constexpr std::uint64_t kKick = 1;
+constexpr std::uint64_t kStop = 2;
+constexpr std::uint64_t kHelper = 3;
+constexpr unsigned kBells = 3;
+
+// Linux 5.13, which also watches an eventfd for more than one event (multishot poll).
+constexpr unsigned kNeeded = IORING_FEAT_RSRC_TAGS | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
+
+// From the best down: completions are worked off when we enter the kernel, and interrupt nobody.
+// Without IORING_SETUP_DEFER_TASKRUN: as of Linux 6.13, whoever slept there is given one completion
+// of all that are there.
+constexpr std::array kSetups{
+    unsigned{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN},  // Linux 6.0
+    unsigned{IORING_SETUP_COOP_TASKRUN},                               // 5.19
+    0U,
+};
+
+// The one file that is registered.
+constexpr int kFile = 0;
+
+// So many reads at once, and then bells are heard again.
+constexpr unsigned kMostAtOnce = 64;
+
+// The ring of one thread, as good as the kernel has it. 0 or -errno.
+int open_ring(unsigned entries, io_uring& ring) noexcept {
+  int error = 0;
+  for (const unsigned flags : kSetups) {
+    io_uring_params parameters{};
+    parameters.flags = flags;
+    error = ::io_uring_queue_init_params(entries, &ring, &parameters);
+    if (error == 0 && (parameters.features & kNeeded) != kNeeded) {
+      ::io_uring_queue_exit(&ring);
+      return -ENOSYS;
+    }
+    if (error != -EINVAL) {
+      break;
+    }
+  }
+  return error;
+}
+
+Error refused(int error) {
+  if (error == ENOSYS) {
+    return make_error(ErrorCode::kUnsupported, "io_uring as of Linux 5.13 isn't there");
+  }
+  if (error == EPERM || error == EACCES) {
+    return make_error(ErrorCode::kUnsupported,
+                      "io_uring isn't allowed (kernel.io_uring_disabled or a seccomp filter)");
+  }
+  return errno_error("io_uring can't be had", error);
+}
+
+}  // namespace
+
+Result<void> UringEngine::probe() {
+  io_uring ring{};
+  const int error = open_ring(1, ring);
+  if (error != 0) {
+    return refused(-error);
+  }
+  ::io_uring_queue_exit(&ring);
+  return success();
+}
+
+Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target, const Bells& bells,
+                                                      unsigned depth) {
+  std::unique_ptr<UringEngine> engine(new UringEngine(target, bells));
+  int error = open_ring(depth + kBells, engine->ring_);
+  if (error != 0) {
+    return refused(-error);
+  }
+  engine->open_ = true;
+  error = ::io_uring_register_files(&engine->ring_, &target.fd, 1);
+  if (error != 0) {
+    return errno_error("can't register a disk with io_uring", -error);
+  }
+  // Saves a look-up of the ring's descriptor in each call; without it, it works as well.
+  static_cast<void>(::io_uring_register_ring_fd(&engine->ring_));
+  engine->watch(bells.kick, kKick);
+  engine->watch(bells.stop, kStop);
+  return std::unique_ptr<IoEngine>(std::move(engine));
+}
+
+UringEngine::~UringEngine() {
+  if (open_) {
+    ::io_uring_queue_exit(&ring_);
+  }
+}
+
+io_uring_sqe& UringEngine::entry() noexcept {
+  for (;;) {
+    if (io_uring_sqe* sqe = ::io_uring_get_sqe(&ring_); sqe != nullptr) {
+      return *sqe;
+    }
+    static_cast<void>(::io_uring_submit(&ring_));  // the ring is full: make room
+  }
+}
+
+void UringEngine::watch(const EventFd& event, std::uint64_t tag) noexcept {
+  io_uring_sqe& sqe = entry();
+  ::io_uring_prep_poll_multishot(&sqe, event.fd(), POLLIN);
+  ::io_uring_sqe_set_data64(&sqe, tag);
+}
+
+void UringEngine::submit(IoOperation& operation) noexcept {
+  // Asynchronous BLKDISCARD is younger than the kernels that we run on (6.12).
+  if (operation.kind == IoOperation::Kind::kDiscard && target_.block_device &&
+      submit_to_helper(operation)) {
+    return;
+  }
+  if (lone_ != nullptr) {
+    pass_on(*std::exchange(lone_, nullptr));
+  } else if (in_ring_ == 0 && tries_ && operation.kind == IoOperation::Kind::kRead) {
+    lone_ = &operation;
+    return;
+  }
+  pass_on(operation);
+}
+
+void UringEngine::pass_on(IoOperation& operation) noexcept {
+  io_uring_sqe& sqe = entry();
+  prepare(sqe, operation);
+  sqe.flags |= IOSQE_FIXED_FILE;
+  ::io_uring_sqe_set_data(&sqe, &operation);
+  ++in_ring_;
+}
+
+bool UringEngine::read_at_once(IoOperation& operation) noexcept {
+  if (at_once_ == kMostAtOnce) {
+    return false;
+  }
+  ++at_once_;
+  const ssize_t count =
+      ::preadv2(target_.fd, operation.buffers.data(), static_cast<int>(operation.buffers.size()),
+                static_cast<off_t>(operation.offset), RWF_NOWAIT);
+  tries_ = count >= 0 || (errno != EOPNOTSUPP && errno != EINVAL);
+  operation.result = count;
+  return count >= 0;
+}
+
+void UringEngine::prepare(io_uring_sqe& sqe, const IoOperation& operation) noexcept {
+  const auto buffers = operation.buffers;
+  const auto count = static_cast<unsigned>(buffers.size());
+  switch (operation.kind) {
+    case IoOperation::Kind::kRead:
+      if (count == 1) {
+        ::io_uring_prep_read(&sqe, kFile, buffers[0].iov_base,
+                             static_cast<unsigned>(buffers[0].iov_len), operation.offset);
+      } else {
+        ::io_uring_prep_readv(&sqe, kFile, buffers.data(), count, operation.offset);
+      }
+      return;
+    case IoOperation::Kind::kWrite:
+      if (count == 1) {
+        ::io_uring_prep_write(&sqe, kFile, buffers[0].iov_base,
+                              static_cast<unsigned>(buffers[0].iov_len), operation.offset);
+      } else {
+        ::io_uring_prep_writev(&sqe, kFile, buffers.data(), count, operation.offset);
+      }
+      sqe.rw_flags = operation.durable ? RWF_DSYNC : 0;
+      return;
+    case IoOperation::Kind::kFlush:
+      ::io_uring_prep_fsync(&sqe, kFile, IORING_FSYNC_DATASYNC);
+      return;
+    default:
+      ::io_uring_prep_fallocate(&sqe, kFile, fallocate_mode(operation.kind),
+                                static_cast<off_t>(operation.offset),
+                                static_cast<off_t>(operation.length));
+      return;
+  }
+}
+
+bool UringEngine::submit_to_helper(IoOperation& operation) noexcept {
+  if (!helper_) {
+    auto threads = IoThreads::create(target_, 1);
+    if (!threads) {
+      return false;
+    }
+    helper_ = std::move(threads).value();
+    watch(helper_->bell(), kHelper);
+  }
+  helper_->submit(operation);
+  return true;
+}
+
+void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
+  at_once_ = 0;
+  if (::io_uring_cq_ready(&ring_) != 0) {
+    static_cast<void>(::io_uring_submit(&ring_));
+    return;
+  }
+  if (!until) {
+    static_cast<void>(::io_uring_submit_and_wait(&ring_, 1));
+    return;
+  }
+  const auto left = *until == Clock::time_point{} ? Clock::duration::zero() : *until - Clock::now();
+  if (left <= Clock::duration::zero()) {
+    static_cast<void>(::io_uring_submit_and_get_events(&ring_));
+    return;
+  }
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(left);
+  __kernel_timespec timeout{};
+  timeout.tv_sec = seconds.count();
+  timeout.tv_nsec = std::chrono::nanoseconds(left - seconds).count();
+  io_uring_cqe* cqe = nullptr;
+  static_cast<void>(::io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr));
+}
+
+IoEngine::Rung UringEngine::wait(std::vector<IoOperation*>& done,
+                                 std::optional<Clock::time_point> until) noexcept {
+  if (lone_ != nullptr) {
+    IoOperation& operation = *std::exchange(lone_, nullptr);
+    if (read_at_once(operation)) {
+      done.push_back(&operation);
+      return {};
+    }
+    pass_on(operation);
+  }
+  enter(until);
+  Rung rung;
+  unsigned head = 0;
+  unsigned seen = 0;
+  io_uring_cqe* cqe = nullptr;
+  io_uring_for_each_cqe(&ring_, head, cqe) {
+    reap(*cqe, done, rung);
+    ++seen;
+  }
+  ::io_uring_cq_advance(&ring_, seen);
+  return rung;
+}
+
+void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
+                       Rung& rung) noexcept {
+  if (cqe.user_data > kHelper) {
+    auto& operation = *static_cast<IoOperation*>(::io_uring_cqe_get_data(&cqe));
+    operation.result = cqe.res;
+    done.push_back(&operation);
+    --in_ring_;
+    return;
+  }
+  const EventFd* event = &bells_.kick;
+  if (cqe.user_data == kKick) {
+    rung.kick = true;
+  } else if (cqe.user_data == kStop) {
+    rung.stop = true;
+    event = &bells_.stop;
+  } else {
+    static_cast<void>(helper_->bell().drain());
+    helper_->take(done);
+    event = &helper_->bell();
+  }
+  if ((cqe.flags & IORING_CQE_F_MORE) == 0) {
+    watch(*event, cqe.user_data);
+  }
+}
+
+}  // namespace bothy

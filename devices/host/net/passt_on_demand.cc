@@ -1,0 +1,87 @@
+#include "devices/host/net/passt_on_demand.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "base/log.h"
+#include "base/signals.h"
+#include "base/socket_pair.h"
+
+namespace bothy {
+namespace {
+
+// Of an Ethernet frame: behind two addresses, big-endian.
+constexpr std::size_t kEtherType = PacketPort::kHeader + 12;
+constexpr unsigned kIpv6 = 0x86dd;
+
+std::byte byte_at(std::span<const iovec> packet, std::size_t offset) noexcept {
+  for (const iovec& buffer : packet) {
+    if (offset < buffer.iov_len) {
+      return static_cast<const std::byte*>(buffer.iov_base)[offset];
+    }
+    offset -= buffer.iov_len;
+  }
+  return {};
+}
+
+bool is_ipv6(std::span<const iovec> packet) noexcept {
+  return (std::to_integer<unsigned>(byte_at(packet, kEtherType)) << 8U |
+          std::to_integer<unsigned>(byte_at(packet, kEtherType + 1))) == kIpv6;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<PasstOnDemand>> PasstOnDemand::create(PasstOptions options) {
+  BOTHY_TRY(SocketPair pair, SocketPair::create());
+  BOTHY_TRY(EventFd abandoned, EventFd::create());
+  BOTHY_TRY(auto socket, PacketSocket::adopt(std::move(pair.ours), "passt"));
+  return std::unique_ptr<PasstOnDemand>(new PasstOnDemand(
+      std::move(socket), std::move(pair.theirs), std::move(abandoned), std::move(options)));
+}
+
+PasstOnDemand::PasstOnDemand(std::unique_ptr<PacketSocket> socket, UniqueFd theirs,
+                             EventFd abandoned, PasstOptions options)
+    : options_(std::move(options)),
+      ipv4_only_(std::ranges::count(options_.arguments, "--ipv4-only") > 0),
+      socket_(std::move(socket)),
+      port_(socket_->port(0)),
+      theirs_(std::move(theirs)),
+      abandoned_(std::move(abandoned)) {}
+
+PasstOnDemand::~PasstOnDemand() {
+  if (starter_.joinable()) {
+    abandoned_.signal();
+    starter_.join();
+  }
+}
+
+PacketOutcome PasstOnDemand::send(std::span<const iovec> packet) noexcept {
+  if (!theirs_) {
+    return port_.send(packet);
+  }
+  // A guest speaks of its link-local address as soon as it has one. Nobody would listen.
+  if (ipv4_only_ && is_ipv6(packet)) {
+    return PacketOutcome::kDone;
+  }
+  const PacketOutcome outcome = port_.send(packet);
+  start();
+  return outcome;
+}
+
+// Not on the caller's thread, which has the guest's queues to serve.
+void PasstOnDemand::start() noexcept {
+  try {
+    starter_ = std::thread([this, theirs = std::exchange(theirs_, {})]() mutable {
+      block_signals_in_worker();
+      const auto served = serve_by_passt(std::move(theirs), options_, abandoned_.fd());
+      if (!served && abandoned_.drain() == 0) {
+        log_line(LogLevel::kError, served.error().context);
+      }
+    });
+  } catch (const std::system_error& error) {
+    log_line(LogLevel::kError, errno_error("can't start passt", error.code().value()).context);
+  }
+}
+
+}  // namespace bothy

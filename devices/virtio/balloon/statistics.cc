@@ -1,0 +1,84 @@
+#include "devices/virtio/balloon/statistics.h"
+
+#include <utility>
+
+namespace bothy::virtio {
+namespace {
+
+// A buffer has an entry for each tag; of a longer one the rest is not looked at.
+constexpr int kMostEntries = 64;
+
+}  // namespace
+
+BalloonStatistics read_balloon_statistics(Reader reader) noexcept {
+  BalloonStatistics statistics;
+  for (int i = 0; i < kMostEntries; ++i) {
+    const auto tag = reader.read<std::uint16_t>();
+    const auto value = reader.read<std::uint64_t>();
+    if (!tag || !value) {
+      break;
+    }
+    if (*tag < statistics.values.size()) {
+      statistics.values.at(*tag) = *value;
+    }
+  }
+  return statistics;
+}
+
+BalloonStatisticsQueue::BalloonStatisticsQueue(boost::asio::io_context& executor,
+                                               ActiveQueue active, DriverLink& link,
+                                               std::chrono::milliseconds interval,
+                                               OnStatistics on_statistics)
+    : queue_(std::move(active.queue)),
+      index_(active.index),
+      link_(link),
+      interval_(interval),
+      on_statistics_(std::move(on_statistics)),
+      timer_(executor) {
+  doorbell_.emplace(executor, *active.kick, [this] { take(); });
+  take();
+  wait_and_ask();
+}
+
+void BalloonStatisticsQueue::take() {
+  if (held_ || !*alive_) {
+    return;  // the driver needs one request; others wait their turn
+  }
+  do {
+    held_ = queue_->pop();
+  } while (!held_ && queue_->enable_kicks());
+  if (held_) {
+    on_statistics_(read_balloon_statistics(held_->reader()));
+  } else if (queue_->broken()) {
+    *alive_ = false;
+    link_.park(queue_->why_broken());
+  }
+}
+
+void BalloonStatisticsQueue::wait_and_ask() {
+  timer_.expires_after(interval_);
+  timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
+    if (!*alive || error) {
+      return;
+    }
+    if (held_) {
+      std::exchange(held_, std::nullopt)->complete(0);
+      if (queue_->needs_signal()) {
+        link_.signal_queue(index_);
+      }
+      take();
+    }
+    wait_and_ask();
+  });
+}
+
+QueueState BalloonStatisticsQueue::stop() noexcept {
+  *alive_ = false;
+  doorbell_.reset();
+  if (held_) {
+    queue_->unpop(*std::exchange(held_, std::nullopt));
+  }
+  return queue_->state();
+}
+
+}  // namespace bothy::virtio

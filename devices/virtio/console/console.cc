@@ -1,0 +1,199 @@
+#include "devices/virtio/console/console.h"
+
+#include <linux/virtio_console.h>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <boost/asio/post.hpp>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+
+namespace bothy::virtio {
+namespace {
+
+// Linux fills a port's receive queue with a page each.
+constexpr std::uint16_t kQueueSize = 64;
+constexpr std::size_t kControlQueue = 2;  // to the driver; the one from it follows
+
+// Port 0 has queues 0 and 1, the control queues come next, then the other ports (5.3.2).
+constexpr std::size_t first_queue(std::size_t port) noexcept {
+  return port == 0 ? 0 : 2 + 2 * port;
+}
+
+constexpr std::uint32_t packed(ConsoleSize size) noexcept {
+  return std::uint32_t{size.columns} | std::uint32_t{size.rows} << 16U;
+}
+
+ActiveQueue take(std::vector<ActiveQueue>& queues, std::size_t index) {
+  return index < queues.size() ? std::move(queues[index]) : ActiveQueue{};
+}
+
+}  // namespace
+
+Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec> ports,
+                 ConsoleSize size, std::chrono::milliseconds patience)
+    : executor_(executor), size_(packed(size)), patience_(patience), timer_(executor) {
+  const bool multiport =
+      ports.size() != 1 || !ports.front().is_console || !ports.front().name.empty();
+  if (multiport) {
+    std::vector<ConsoleControl::Port> controlled;
+    for (const ConsolePortSpec& spec : ports) {
+      controlled.push_back({spec.name, spec.is_console, spec.open});
+    }
+    control_.emplace(executor_, std::move(controlled),
+                     [this](std::uint32_t port, bool open) { ports_[port]->set_guest_open(open); });
+    control_->set_size(size);
+  }
+  for (ConsolePortSpec& spec : ports) {
+    ports_.push_back(std::make_unique<ConsolePort>(executor_, std::move(spec)));
+  }
+  queue_sizes_.assign(2 * ports_.size() + (multiport ? 2 : 0), kQueueSize);
+}
+
+Console::~Console() = default;
+
+std::uint64_t Console::features() const noexcept {
+  return feature(VIRTIO_CONSOLE_F_SIZE) | feature(VIRTIO_CONSOLE_F_EMERG_WRITE) |
+         (control_ ? feature(VIRTIO_CONSOLE_F_MULTIPORT) : 0);
+}
+
+std::span<const std::uint16_t> Console::queue_sizes() const noexcept {
+  return queue_sizes_;
+}
+
+void Console::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
+  const ConsoleSize size = this->size();
+  virtio_console_config config{};
+  config.cols = size.columns;
+  config.rows = size.rows;
+  config.max_nr_ports = static_cast<std::uint32_t>(control_ ? ports_.size() : 0);
+  const auto bytes = std::as_bytes(std::span(&config, 1));
+  if (offset < bytes.size()) {
+    const auto from = bytes.subspan(offset, std::min(data.size(), bytes.size() - offset));
+    std::copy(from.begin(), from.end(), data.begin());
+  }
+  if (offset < offsetof(virtio_console_config, max_nr_ports) && looked_for_.exchange(false)) {
+    boost::asio::post(executor_, [this] { open_input(); });
+  }
+}
+
+void Console::write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept {
+  CharacterSink* sink = ports_.front()->spec().sink;
+  if (offset == offsetof(virtio_console_config, emerg_wr) && !data.empty() && sink != nullptr) {
+    // As much as there is room for: no vCPU waits in here.
+    static_cast<void>(sink->try_write(data.first(1)));
+  }
+}
+
+void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
+                    DriverLink& link) noexcept {
+  link_ = &link;
+  sent_ = 0;
+  looked_for_ = false;
+  multiport_ = (features & feature(VIRTIO_CONSOLE_F_MULTIPORT)) != 0;
+  // Without F_SIZE its configuration is nothing that the driver would look at.
+  holding_ = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
+  ConsolePort::Run run;
+  run.guest_open = !multiport_ && !holding_;
+  if (holding_) {
+    run.on_sent = [this] { on_sent(); };
+    run.on_held = [this] { on_held(); };
+  }
+  const std::size_t served = multiport_ ? ports_.size() : 1;
+  for (std::size_t i = 0; i < served; ++i) {
+    const std::size_t queue = first_queue(i);
+    ports_[i]->start(take(queues, queue), take(queues, queue + 1), link, run);
+  }
+  if (multiport_) {
+    control_->start(take(queues, kControlQueue), take(queues, kControlQueue + 1), link);
+  }
+}
+
+std::vector<QueueState> Console::stop() noexcept {
+  timer_.cancel();
+  holding_ = false;
+  std::vector<QueueState> states(queue_sizes_.size());
+  if (multiport_) {
+    const auto [to_driver, from_driver] = control_->stop();
+    states[kControlQueue] = to_driver;
+    states[kControlQueue + 1] = from_driver;
+  }
+  const std::size_t served = multiport_ ? ports_.size() : 1;
+  for (std::size_t i = 0; i < served; ++i) {
+    const auto [to_guest, from_guest] = ports_[i]->stop();
+    states[first_queue(i)] = to_guest;
+    states[first_queue(i) + 1] = from_guest;
+  }
+  link_ = nullptr;
+  return states;
+}
+
+void Console::on_held() {
+  if (!looked_for_.exchange(true)) {
+    boost::asio::post(executor_, [this] { ask_driver(); });
+  }
+}
+
+void Console::ask_driver() {
+  if (!holding_) {
+    return;
+  }
+  link_->signal_config();
+  timer_.expires_after(patience_);
+  timer_.async_wait([this](const boost::system::error_code& error) {
+    if (!error) {
+      open_input();
+    }
+  });
+}
+
+void Console::open_input() {
+  if (std::exchange(holding_, false)) {
+    timer_.cancel();
+    ports_.front()->set_guest_open(true);
+  }
+}
+
+void Console::on_sent() {
+  // Linux looks for a size only when it is told that the configuration has changed, and forgets it
+  // when its terminal isn't there yet, which nothing tells. So it is told with its first output and
+  // a few times later.
+  ++sent_;
+  constexpr std::uint32_t kLast = 256;
+  const bool power_of_four = std::has_single_bit(sent_) && std::countr_zero(sent_) % 2 == 0;
+  if (sent_ <= kLast && power_of_four && size() != ConsoleSize{}) {
+    link_->signal_config();
+  }
+}
+
+ConsoleSize Console::size() const noexcept {
+  const std::uint32_t size = size_.load();
+  return {static_cast<std::uint16_t>(size), static_cast<std::uint16_t>(size >> 16U)};
+}
+
+void Console::resize(ConsoleSize size) {
+  if (size_.exchange(packed(size)) != packed(size)) {
+    boost::asio::post(executor_, [this] { announce_size(); });
+  }
+}
+
+void Console::announce_size() {
+  if (control_) {
+    control_->set_size(size());
+  }
+  if (link_ != nullptr && !multiport_) {
+    link_->signal_config();
+  }
+}
+
+void Console::set_open(std::size_t port, bool open) {
+  if (control_) {
+    boost::asio::post(executor_, [this, port, open] {
+      control_->set_open(static_cast<std::uint32_t>(port), open);
+    });
+  }
+}
+
+}  // namespace bothy::virtio

@@ -1,0 +1,51 @@
+// A raw disk, kept as it is.
+#include <algorithm>
+#include <utility>
+
+#include "image/import/importers.h"
+#include "image/store/media_type.h"
+
+namespace bothy::image {
+namespace {
+
+constexpr std::size_t kPart = 1U << 16U;
+
+bool is_zero(Bytes bytes) noexcept {
+  return std::all_of(bytes.begin(), bytes.end(),
+                     [](std::byte byte) { return byte == std::byte{}; });
+}
+
+}  // namespace
+
+Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk) {
+  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
+  std::vector<std::byte> buffer(kPart);
+  while (true) {
+    BOTHY_TRY(const std::size_t count, read_up_to(disk, buffer));
+    if (count == 0) {
+      break;
+    }
+    if (count >
+        job.options.limits.unpacked - std::min(writer.size(), job.options.limits.unpacked)) {
+      return make_error(ErrorCode::kBadImage, "it has more than {} bytes (--max-size allows more)",
+                        job.options.limits.unpacked);
+    }
+    const Bytes bytes = Bytes(buffer).first(count);
+    if (is_zero(bytes)) {
+      BOTHY_TRY(writer.write_zeros(count));
+    } else {
+      BOTHY_TRY(writer.write(bytes));
+    }
+  }
+  if (writer.size() % 512 != 0) {
+    return make_error(ErrorCode::kBadImage, "it is a disk of {} bytes, not of whole sectors",
+                      writer.size());
+  }
+  BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kDiskType));
+  BOTHY_TRY(NewImage image, job.single_layer(layer, layer.digest));
+  std::vector<NewImage> images;
+  images.push_back(std::move(image));
+  return images;
+}
+
+}  // namespace bothy::image

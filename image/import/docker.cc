@@ -1,0 +1,133 @@
+// What `docker save` writes, and Podman and skopeo as docker-archive: a manifest.json that names,
+// for each image, its config and its layers by their paths in the archive.
+#include <array>
+#include <boost/json/value.hpp>
+#include <utility>
+
+#include "base/files.h"
+#include "base/json_fields.h"
+#include "image/bytes/byte_source.h"
+#include "image/bytes/unpack_source.h"
+#include "image/import/importers.h"
+#include "image/store/media_type.h"
+#include "image/store/reference.h"
+
+namespace bothy::image {
+namespace {
+
+constexpr std::string_view kName = "manifest.json";
+
+// A file whose name is a digest says what its content must be.
+Result<void> check_name(const std::string& path, const Descriptor& file) {
+  const std::size_t slash = path.rfind('/');
+  std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
+  base = base.substr(0, base.find('.'));
+  const auto named = Digest::parse_hex(base);
+  if (named && named.value() != file.digest) {
+    return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", printable(path),
+                      file.digest.text());
+  }
+  return success();
+}
+
+Result<Descriptor> find_file(const ArchiveContents& contents, const std::string& path) {
+  const Descriptor* file = contents.find(path);
+  if (file == nullptr) {
+    return make_error(ErrorCode::kBadImage, "its {} names {}, which it lacks", kName,
+                      printable(path));
+  }
+  return *file;
+}
+
+Result<std::string_view> layer_type(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, open_regular(path));
+  FileSource file(std::move(fd), path);
+  std::array<std::byte, 8> head{};
+  BOTHY_TRY(const std::size_t count, read_up_to(file, head));
+  switch (detect_compression(Bytes(head).first(count))) {
+    case Compression::kNone:
+      return kLayerType;
+    case Compression::kGzip:
+      return "application/vnd.oci.image.layer.v1.tar+gzip";
+    case Compression::kZstd:
+      return "application/vnd.oci.image.layer.v1.tar+zstd";
+    default:
+      return make_error(ErrorCode::kBadImage, "a layer is packed in a way that no layer is");
+  }
+}
+
+Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& contents,
+                            const JsonFields& fields) {
+  BOTHY_TRY(const std::string config_path, fields.text("Config"));
+  BOTHY_TRY(const auto tags, fields.texts("RepoTags"));
+  BOTHY_TRY(const auto layer_paths, fields.texts("Layers"));
+  Manifest manifest;
+  BOTHY_TRY(manifest.config, find_file(contents, config_path));
+  BOTHY_TRY(check_name(config_path, manifest.config));
+  manifest.config.media_type = kConfigType;
+  BOTHY_TRY(const std::string text,
+            read_file(job.stage.blob_path(manifest.config.digest), kLongestDocument));
+  BOTHY_TRY(const ImageConfig config, ImageConfig::parse(text));
+  if (layer_paths.empty() || layer_paths.size() > kMostLayers ||
+      config.diff_ids.size() != layer_paths.size()) {
+    return make_error(ErrorCode::kBadImage, "its {} has {} layers and its config {}", kName,
+                      layer_paths.size(), config.diff_ids.size());
+  }
+  for (std::size_t i = 0; i < layer_paths.size(); ++i) {
+    BOTHY_TRY(Descriptor layer, find_file(contents, layer_paths[i]));
+    BOTHY_TRY(const std::string_view type, layer_type(job.stage.blob_path(layer.digest)));
+    layer.media_type = type;
+    // A packed one is checked when it is unpacked.
+    if (type == kLayerType && layer.digest != config.diff_ids[i]) {
+      return make_error(ErrorCode::kBadImage, "its layer {} has the digest {} and should have {}",
+                        printable(layer_paths[i]), layer.digest.text(), config.diff_ids[i].text());
+    }
+    manifest.layers.push_back(std::move(layer));
+  }
+  NewImage image;
+  BOTHY_TRY(image.manifest, job.stage.keep(manifest.json(), kManifestType));
+  image.manifest.platform = config.platform;
+  if (job.options.name.empty()) {
+    for (const std::string& tag : tags) {
+      BOTHY_TRY(const Reference reference, Reference::parse(tag));
+      image.names.push_back(reference.full());
+    }
+  }
+  if (image.names.empty()) {
+    BOTHY_TRY(const std::string name, job.name_for(""));
+    if (!name.empty()) {
+      image.names.push_back(name);
+    }
+  }
+  return image;
+}
+
+}  // namespace
+
+Result<std::vector<NewImage>> import_docker_archive(const ImportJob& job,
+                                                    const ArchiveContents& contents) {
+  BOTHY_TRY(const auto entries, parse_array(contents.documents.at(std::string(kName)), kName));
+  std::vector<NewImage> images;
+  for (const auto& entry : entries) {
+    BOTHY_TRY(const JsonFields fields, JsonFields::of(entry, kName));
+    BOTHY_TRY(const auto tags, fields.texts("RepoTags"));
+    if (!job.options.only.empty() &&
+        std::find(tags.begin(), tags.end(), job.options.only) == tags.end()) {
+      continue;
+    }
+    BOTHY_TRY(NewImage image, import_one(job, contents, fields));
+    images.push_back(std::move(image));
+  }
+  if (images.empty()) {
+    return make_error(ErrorCode::kBadImage, "it holds no image{}",
+                      job.options.only.empty() ? "" : " of that name");
+  }
+  if (images.size() > 1 && !job.options.name.empty()) {
+    return make_error(ErrorCode::kInvalid,
+                      "it holds {} images, which can't all have one name: choose with --only",
+                      images.size());
+  }
+  return images;
+}
+
+}  // namespace bothy::image

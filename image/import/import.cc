@@ -1,0 +1,319 @@
+#include "image/import/import.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/files.h"
+#include "image/bytes/byte_source.h"
+#include "image/bytes/unpack_source.h"
+#include "image/import/disk_magic.h"
+#include "image/import/importers.h"
+#include "image/store/media_type.h"
+#include "image/store/reference.h"
+#include "image/tar/reader.h"
+
+namespace bothy::image {
+namespace {
+
+constexpr std::size_t kMostArchiveEntries = 1U << 16U;
+
+// "./a/b/" -> "a/b".
+std::string clean(std::string_view path) {
+  while (path.starts_with("./")) {
+    path.remove_prefix(2);
+  }
+  while (path.ends_with('/')) {
+    path.remove_suffix(1);
+  }
+  return std::string(path == "." ? "" : path);
+}
+
+// Joins a link's target to the directory of the link's own path, ".." resolved.
+std::string resolve_link(const std::string& path, const std::string& target) {
+  std::vector<std::string> parts;
+  const std::size_t slash = path.rfind('/');
+  const std::string joined = (slash == std::string::npos ? "" : path.substr(0, slash + 1)) + target;
+  for (std::size_t start = 0; start <= joined.size();) {
+    const std::size_t end = std::min(joined.find('/', start), joined.size());
+    std::string part = joined.substr(start, end - start);
+    start = end + 1;
+    if (part == ".." && !parts.empty()) {
+      parts.pop_back();
+    } else if (!part.empty() && part != "." && part != "..") {
+      parts.push_back(std::move(part));
+    }
+  }
+  std::string result;
+  for (const std::string& part : parts) {
+    result += (result.empty() ? "" : "/") + part;
+  }
+  return result;
+}
+
+// Of an archive's first entry: does it hold images, and not a root file system?
+bool names_images(std::string_view path) {
+  const std::string_view first = path.substr(0, path.find('/'));
+  const std::string_view digits = first.substr(0, 64);
+  const bool has_digest =
+      digits.size() == 64 && digits.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return has_digest || first == "blobs" || first == "index.json" || first == "oci-layout" ||
+         first == "manifest.json" || first == "repositories";
+}
+
+bool holds_images(Bytes head) {
+  MemorySource source(head);
+  TarReader tar(source);
+  while (true) {
+    const auto entry = tar.next();
+    if (!entry || entry.value() == nullptr) {
+      return false;
+    }
+    if (const std::string path = clean(entry.value()->path); !path.empty()) {
+      return names_images(path);
+    }
+  }
+}
+
+bool is_tar(Bytes head) {
+  TarBlock block;
+  if (head.size() < block.size()) {
+    return false;
+  }
+  std::copy_n(reinterpret_cast<const char*>(head.data()), block.size(), block.begin());
+  return !is_zero(block) && parse_tar_header(block).has_value();
+}
+
+Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEntry& entry,
+                               std::string* text) {
+  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
+  while (true) {
+    BOTHY_TRY(const TarData part, tar.data());
+    if (part.offset > writer.size()) {
+      BOTHY_TRY(writer.write_zeros(part.offset - writer.size()));
+    }
+    if (part.bytes.empty()) {
+      break;
+    }
+    BOTHY_TRY(writer.write(part.bytes));
+    if (text != nullptr) {
+      text->append(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size());
+      if (text->size() > kLongestDocument) {
+        return make_error(ErrorCode::kBadImage, "its {} is longer than {} bytes",
+                          printable(entry.path), kLongestDocument);
+      }
+    }
+  }
+  return job.stage.keep(std::move(writer), "");
+}
+
+Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive) {
+  ArchiveContents contents;
+  HashingSource bounded(archive, job.options.limits.unpacked, "it", " (--max-size allows more)");
+  TarReader tar(bounded);
+  for (std::size_t count = 0;; ++count) {
+    BOTHY_TRY(const TarEntry* entry, tar.next());
+    if (entry == nullptr) {
+      return contents;
+    }
+    if (count == kMostArchiveEntries) {
+      return make_error(ErrorCode::kBadImage, "it has more than {} files", kMostArchiveEntries);
+    }
+    const std::string path = clean(entry->path);
+    if (entry->hard_link) {
+      contents.links[path] = clean(entry->link);
+    } else if (entry->type == FileType::kSymlink) {
+      contents.links[path] = resolve_link(path, entry->link);
+    } else if (entry->type == FileType::kRegular) {
+      if (entry->size > job.options.limits.unpacked) {
+        return make_error(ErrorCode::kBadImage,
+                          "it has more than {} bytes (--max-size allows more)",
+                          job.options.limits.unpacked);
+      }
+      const bool document = path == "index.json" || path == "manifest.json" || path == "oci-layout";
+      std::string text;
+      BOTHY_TRY(Descriptor file, stage_entry(job, tar, *entry, document ? &text : nullptr));
+      contents.files[path] = std::move(file);
+      if (document) {
+        contents.documents[path] = std::move(text);
+      }
+    }
+  }
+}
+
+Result<std::vector<NewImage>> import_archive(const ImportJob& job, ByteSource& archive) {
+  BOTHY_TRY(const ArchiveContents contents, stage_archive(job, archive));
+  // Docker's own archives of today are both; the OCI half says more.
+  if (contents.documents.contains("index.json")) {
+    return import_oci_archive(job, contents);
+  }
+  if (contents.documents.contains("manifest.json")) {
+    return import_docker_archive(job, contents);
+  }
+  if (contents.files.contains("repositories")) {
+    return make_error(ErrorCode::kUnsupported,
+                      "it was saved by a Docker before 1.10: load and save it with a newer one");
+  }
+  return make_error(ErrorCode::kBadImage,
+                    "it lacks index.json and manifest.json: it is cut short, "
+                    "or no image");
+}
+
+Error no_image(const ImportJob& job) {
+  return make_error(ErrorCode::kBadImage,
+                    "it is no image: neither an OCI layout, what docker save writes, a root file "
+                    "system (directory or tar), nor a raw disk with a file system{}",
+                    job.source == "-" ? "" : " or partitions");
+}
+
+Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& stream) {
+  PeekSource whole(stream);
+  BOTHY_TRY(const Bytes head, whole.peek(kDiskHead));
+  if (head.empty()) {
+    return make_error(ErrorCode::kBadImage, "it is empty");
+  }
+  BOTHY_TRY(const auto content, PlainSource::open(whole));
+  PeekSource plain(*content);
+  BOTHY_TRY(const Bytes start, plain.peek(kDiskHead));
+  if (is_tar(start)) {
+    return holds_images(start) ? import_archive(job, plain) : import_rootfs_archive(job, plain);
+  }
+  const auto disk = detect_disk(start);
+  if (!disk) {
+    return no_image(job);
+  }
+  if (!disk->raw) {
+    return make_error(ErrorCode::kUnsupported,
+                      "it is a {} disk: make it raw with qemu-img convert -f {} -O raw {} disk.raw",
+                      disk->name, disk->name, job.source == "-" ? "FILE" : job.source);
+  }
+  if (content->is_compressed()) {
+    return make_error(ErrorCode::kUnsupported, "it is a packed disk: unpack it first");
+  }
+  return import_disk(job, plain);
+}
+
+Result<std::vector<NewImage>> import_source(const ImportJob& job) {
+  UniqueFd fd;
+  if (job.source == "-") {
+    fd = UniqueFd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+    if (!fd) {
+      return errno_error("can't read stdin");
+    }
+  } else {
+    BOTHY_TRY(fd, open_file(job.source, O_RDONLY));
+  }
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return errno_error("can't look at it");
+  }
+  if (S_ISDIR(status.st_mode)) {
+    return exists(job.source + "/oci-layout") || exists(job.source + "/index.json")
+               ? import_oci_directory(job)
+               : import_rootfs_directory(job);
+  }
+  if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) {
+    return make_error(ErrorCode::kInvalid, "it is neither a file, a pipe, nor a directory");
+  }
+  FileSource file(std::move(fd), job.source);
+  ReportingSource reporting(file, job.options.progress, "reading " + job.source,
+                            static_cast<std::uint64_t>(status.st_size));
+  return import_stream(job, reporting);
+}
+
+}  // namespace
+
+Result<std::size_t> ReportingSource::read(std::span<std::byte> into) {
+  BOTHY_TRY(const std::size_t count, source_.read(into));
+  done_ += count;
+  if (progress_) {
+    progress_(what_, done_, all_);
+  }
+  return count;
+}
+
+const Descriptor* ArchiveContents::find(const std::string& path) const {
+  std::string at = clean(path);
+  for (int links_followed = 0; links_followed < 8; ++links_followed) {
+    if (const auto file = files.find(at); file != files.end()) {
+      return &file->second;
+    }
+    const auto link = links.find(at);
+    if (link == links.end()) {
+      return nullptr;
+    }
+    at = link->second;
+  }
+  return nullptr;
+}
+
+void ImportJob::report(std::string_view what, std::uint64_t done, std::uint64_t all) const {
+  if (options.progress) {
+    options.progress(what, done, all);
+  }
+}
+
+Result<std::string> ImportJob::name_for(const std::string& given) const {
+  if (!options.name.empty()) {
+    BOTHY_TRY(const Reference reference, Reference::parse(options.name));
+    return reference.full();
+  }
+  const bool is_name = given.find_first_of("/:") != std::string::npos;
+  const std::string base = source == "-" ? std::string() : name_from_path(source);
+  const std::string text = is_name || base.empty() ? given
+                           : given.empty()         ? base
+                                                   : base + ":" + given;
+  const auto reference = Reference::parse(text);
+  return reference ? reference.value().full() : std::string();
+}
+
+Result<NewImage> ImportJob::single_layer(const Descriptor& layer, const Digest& diff_id) const {
+  ImageConfig config;
+  config.platform = options.platform.value_or(Platform::host());
+  config.diff_ids = {diff_id};
+  Manifest manifest;
+  manifest.layers = {layer};
+  BOTHY_TRY(manifest.config, stage.keep(config.json(), kConfigType));
+  NewImage image;
+  BOTHY_TRY(image.manifest, stage.keep(manifest.json(), kManifestType));
+  image.manifest.platform = config.platform;
+  BOTHY_TRY(const std::string name, name_for(""));
+  if (!name.empty()) {
+    image.names.push_back(name);
+  }
+  return image;
+}
+
+Result<std::vector<Image>> import_image(const Store& store, const std::string& source,
+                                        const ImportOptions& options) {
+  if (!options.name.empty()) {
+    BOTHY_TRY(const Reference reference, Reference::parse(options.name));
+    if (reference.digest) {
+      return make_error(ErrorCode::kInvalid, "--name {}: a name can't say the digest",
+                        printable(options.name));
+    }
+  }
+  BOTHY_TRY(Addition addition, store.begin());
+  const ImportJob job{store, addition.stage, options, source};
+  const std::string shown = source == "-" ? "stdin" : printable(source);
+  const auto in_context = [&](const Error& error) {
+    return Error{error.code, "can't import " + shown + ": " + error.context};
+  };
+  auto images = import_source(job);
+  if (!images) {
+    return in_context(images.error());
+  }
+  if (auto published = store.publish(addition, images.value()); !published) {
+    return in_context(published.error());
+  }
+  std::vector<Image> result;
+  for (NewImage& image : images.value()) {
+    result.push_back({std::move(image.manifest), std::move(image.names)});
+  }
+  return result;
+}
+
+}  // namespace bothy::image

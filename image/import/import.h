@@ -1,0 +1,37 @@
+// import_image(): brings an image into a store, from whatever file or directory it is in. What it
+// is shows its content, not its name:
+//
+//   an OCI image layout       a directory, or a tar of one           image-layout.md
+//   what `docker save` writes a tar with a manifest.json
+//   a root file system        a directory, or a tar of one           becomes one layer
+//   a raw disk                ext4, erofs, ..., a partition table    is kept as it is
+//
+// tars may be packed by gzip, zstd, xz or bzip2.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "image/store/documents.h"
+#include "image/store/store.h"
+#include "image/tar/layer.h"
+
+namespace bothy::image {
+
+struct ImportOptions {
+  std::string name;                  // instead of the one that the source has
+  std::string only;                  // of several images in the source, the one so named there
+  std::optional<Platform> platform;  // instead of this host's
+  Limits limits;
+  Progress progress;
+};
+
+// `source` is a path, or "-" for stdin, which is read once and need not be a file. Memory doesn't
+// grow with the image. Errors: kNotFound; kBadImage for what is damaged, hostile or no image;
+// kUnsupported for a disk that isn't raw; in each case the store is as it was.
+[[nodiscard]] Result<std::vector<Image>> import_image(const Store& store, const std::string& source,
+                                                      const ImportOptions& options);
+
+}  // namespace bothy::image

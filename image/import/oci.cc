@@ -1,0 +1,200 @@
+// An OCI image layout, as a directory or in a tar.
+#include <algorithm>
+#include <functional>
+#include <utility>
+
+#include "base/files.h"
+#include "image/bytes/byte_source.h"
+#include "image/import/importers.h"
+#include "image/store/media_type.h"
+
+namespace bothy::image {
+namespace {
+
+constexpr std::string_view kBlobs = "blobs/sha256/";
+constexpr int kDeepestIndex = 4;
+constexpr std::uint64_t kLongestIndex = 64U << 20U;
+
+// Brings a blob to the stage, where neither it nor the store has it.
+using Fetch = std::function<Result<void>(const Descriptor&)>;
+
+// The images of one name: alternatives, one a platform.
+struct Group {
+  std::string name;
+  std::vector<Descriptor> manifests;
+};
+
+class LayoutImporter {
+ public:
+  LayoutImporter(const ImportJob& job, Fetch fetch) : job_(job), fetch_(std::move(fetch)) {}
+
+  Result<std::vector<NewImage>> import(std::string_view index_text) {
+    BOTHY_TRY(const Index index, Index::parse(index_text));
+    std::vector<Group> groups = group(index);
+    if (!job_.options.only.empty()) {
+      std::erase_if(groups, [&](const Group& each) { return each.name != job_.options.only; });
+    }
+    if (groups.empty()) {
+      return make_error(ErrorCode::kBadImage, "it holds no image{}",
+                        job_.options.only.empty() ? "" : " of that name (" + names(index) + ")");
+    }
+    if (groups.size() > 1 && !job_.options.name.empty()) {
+      return make_error(
+          ErrorCode::kInvalid,
+          "it holds {} images, which can't all have one name: choose with --only ({})",
+          groups.size(), names(index));
+    }
+    std::vector<NewImage> images;
+    for (const Group& each : groups) {
+      BOTHY_TRY(NewImage image, import_group(each));
+      images.push_back(std::move(image));
+    }
+    return images;
+  }
+
+ private:
+  static std::string name_of(const Descriptor& manifest) {
+    const std::string full = manifest.annotation(kContainerdNameAnnotation);
+    return full.empty() ? manifest.annotation(kNameAnnotation) : full;
+  }
+
+  static std::vector<Group> group(const Index& index) {
+    std::vector<Group> groups;
+    for (const Descriptor& manifest : index.manifests) {
+      const std::string name = name_of(manifest);
+      const auto at = std::find_if(groups.begin(), groups.end(),
+                                   [&](const Group& each) { return each.name == name; });
+      if (at == groups.end()) {
+        groups.push_back({name, {manifest}});
+      } else {
+        at->manifests.push_back(manifest);
+      }
+    }
+    return groups;
+  }
+
+  static std::string names(const Index& index) {
+    std::string text;
+    for (const Group& each : group(index)) {
+      text +=
+          (text.empty() ? "" : ", ") + (each.name.empty() ? "one has none" : printable(each.name));
+    }
+    return text;
+  }
+
+  Result<std::string> document(const Descriptor& descriptor) {
+    if (descriptor.size > kLongestDocument) {
+      return make_error(ErrorCode::kBadImage, "{} is a document of more than {} bytes",
+                        descriptor.digest.text(), kLongestDocument);
+    }
+    BOTHY_TRY(fetch_(descriptor));
+    return job_.stage.blobs().contains(descriptor.digest)
+               ? read_file(job_.stage.blob_path(descriptor.digest), kLongestDocument)
+               : job_.store.document(descriptor);
+  }
+
+  // Through indexes of indexes, to the one manifest for the platform.
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as kDeepestIndex
+  Result<Descriptor> choose(const std::vector<Descriptor>& manifests, int depth) {
+    const Platform platform = job_.options.platform.value_or(Platform::host());
+    BOTHY_TRY(Descriptor chosen, choose_manifest(manifests, platform));
+    switch (media_type(chosen.media_type)) {
+      case MediaType::kManifest:
+        chosen.platform = chosen.platform.value_or(platform);
+        return chosen;
+      case MediaType::kIndex: {
+        if (depth == kDeepestIndex) {
+          return make_error(ErrorCode::kBadImage, "it has indexes within indexes without end");
+        }
+        BOTHY_TRY(const std::string text, document(chosen));
+        BOTHY_TRY(const Index index, Index::parse(text));
+        return choose(index.manifests, depth + 1);
+      }
+      case MediaType::kOldManifest:
+        return make_error(ErrorCode::kUnsupported,
+                          "its manifest is of Docker's schema 1: push it anew with a newer Docker");
+      default:
+        return make_error(ErrorCode::kBadImage, "it has a manifest of the unknown media type '{}'",
+                          printable(chosen.media_type));
+    }
+  }
+
+  Result<NewImage> import_group(const Group& each) {
+    NewImage image;
+    BOTHY_TRY(image.manifest, choose(each.manifests, 0));
+    BOTHY_TRY(const std::string text, document(image.manifest));
+    BOTHY_TRY(const Manifest manifest, Manifest::parse(text));
+    BOTHY_TRY(const std::string config_text, document(manifest.config));
+    BOTHY_TRY(const ImageConfig config, ImageConfig::parse(config_text));
+    if (config.diff_ids.size() != manifest.layers.size()) {
+      return make_error(ErrorCode::kBadImage, "its manifest has {} layers and its config {}",
+                        manifest.layers.size(), config.diff_ids.size());
+    }
+    image.manifest.platform = config.platform;
+    for (const Descriptor& layer : manifest.layers) {
+      BOTHY_TRY(fetch_(layer));
+    }
+    BOTHY_TRY(const std::string name, job_.name_for(each.name));
+    if (!name.empty()) {
+      image.names.push_back(name);
+    }
+    return image;
+  }
+
+  const ImportJob& job_;
+  Fetch fetch_;
+};
+
+Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
+  if (job.stage.blobs().contains(blob.digest) || job.store.has_blob(blob.digest, blob.size)) {
+    return success();
+  }
+  const std::string path = job.source + "/blobs/sha256/" + blob.digest.hex();
+  auto fd = open_regular(path);
+  if (!fd && fd.error().code == ErrorCode::kNotFound) {
+    return make_error(ErrorCode::kBadImage, "it lacks the blob {}", blob.digest.text());
+  }
+  if (!fd) {
+    return std::move(fd).error();
+  }
+  FileSource file(std::move(fd).value(), path);
+  ReportingSource reporting(file, job.options.progress, "copying " + blob.digest.brief(),
+                            blob.size);
+  return job.stage.copy(reporting, blob.digest, blob.size);
+}
+
+}  // namespace
+
+Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job) {
+  BOTHY_TRY(const std::string index, read_file(job.source + "/index.json", kLongestIndex));
+  return LayoutImporter(job, [&](const Descriptor& blob) { return copy_blob(job, blob); })
+      .import(index);
+}
+
+Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
+                                                 const ArchiveContents& contents) {
+  // The names of blobs say what their content must be.
+  for (const auto& [path, file] : contents.files) {
+    if (path.starts_with(kBlobs) && path.substr(kBlobs.size()) != file.digest.hex()) {
+      return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", printable(path),
+                        file.digest.text());
+    }
+  }
+  const Fetch fetch = [&](const Descriptor& blob) -> Result<void> {
+    const Descriptor* file = contents.find(std::string(kBlobs) + blob.digest.hex());
+    if (file == nullptr && job.store.has_blob(blob.digest, blob.size)) {
+      return success();
+    }
+    if (file == nullptr || file->digest != blob.digest) {
+      return make_error(ErrorCode::kBadImage, "it lacks the blob {}", blob.digest.text());
+    }
+    if (file->size != blob.size) {
+      return make_error(ErrorCode::kBadImage, "{} has {} bytes and should have {}",
+                        blob.digest.text(), file->size, blob.size);
+    }
+    return success();
+  };
+  return LayoutImporter(job, fetch).import(contents.documents.at("index.json"));
+}
+
+}  // namespace bothy::image

@@ -1,0 +1,63 @@
+// A root file system, which becomes an image of one plain layer.
+#include <utility>
+
+#include "image/import/importers.h"
+#include "image/store/media_type.h"
+#include "image/tar/file_tree.h"
+#include "image/tar/tree_archive.h"
+
+namespace bothy::image {
+namespace {
+
+// Writes what passes into a blob.
+class KeepingSource final : public ByteSource {
+ public:
+  KeepingSource(ByteSource& source, BlobWriter& writer) : source_(source), writer_(writer) {}
+
+  Result<std::size_t> read(std::span<std::byte> into) override {
+    BOTHY_TRY(const std::size_t count, source_.read(into));
+    BOTHY_TRY(writer_.write(into.first(count)));
+    return count;
+  }
+
+ private:
+  ByteSource& source_;
+  BlobWriter& writer_;
+};
+
+// Content is looked at when a disk is made of it.
+class NoSink final : public ContentSink {
+ public:
+  Result<std::uint64_t> begin(std::uint64_t /*size*/) override { return 0; }
+  Result<void> write(std::uint64_t /*offset*/, Bytes /*bytes*/) override { return success(); }
+  Result<void> end() override { return success(); }
+};
+
+Result<std::vector<NewImage>> as_image(const ImportJob& job, BlobWriter writer) {
+  BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kLayerType));
+  BOTHY_TRY(NewImage image, job.single_layer(layer, layer.digest));
+  std::vector<NewImage> images;
+  images.push_back(std::move(image));
+  return images;
+}
+
+}  // namespace
+
+Result<std::vector<NewImage>> import_rootfs_directory(const ImportJob& job) {
+  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
+  BOTHY_TRY(archive_tree(job.source, job.options.progress,
+                         [&](Bytes bytes) { return writer.write(bytes); }));
+  return as_image(job, std::move(writer));
+}
+
+Result<std::vector<NewImage>> import_rootfs_archive(const ImportJob& job, ByteSource& archive) {
+  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
+  KeepingSource kept(archive, writer);
+  FileTree tree;
+  NoSink sink;
+  Usage usage;
+  BOTHY_TRY(apply_layer(kept, tree, sink, job.options.limits, usage));
+  return as_image(job, std::move(writer));
+}
+
+}  // namespace bothy::image

@@ -1,0 +1,257 @@
+#include "devices/virtio/balloon/balloon.h"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+
+#include "devices/virtio/balloon/pages.h"
+#include "tests/support/catch.h"
+#include "tests/support/link_recorder.h"
+#include "tests/support/virtio_driver.h"
+
+namespace bothy::virtio {
+namespace {
+
+using test::DriverQueue;
+
+constexpr std::uint64_t kSize = 8 * DriverQueue::kSpan;
+constexpr GuestAddress kPages = 6 * DriverQueue::kSpan;  // where the tests' own pages begin
+constexpr std::uint64_t kStatisticsFeature = 2;
+constexpr std::uint64_t kReportingFeature = 32;
+
+// A balloon with a driver, on the test's own thread.
+struct Rig {
+  explicit Rig(BalloonConfig config = {}, std::uint64_t features = 0,
+               std::vector<std::uint16_t> absent = {3, 4})
+      : layout{.packed = GENERATE(false, true)},
+        balloon(Balloon::create(config, memory, executor).value()) {
+    std::vector<ActiveQueue> active(5);
+    for (std::uint16_t i = 0; i < 5; ++i) {
+      queues.emplace_back(
+          std::make_unique<DriverQueue>(memory, i * DriverQueue::kSpan, std::uint16_t{16}, layout));
+      active[i].index = i;
+      if (std::ranges::find(absent, i) == absent.end()) {
+        active[i] = {queues[i]->queue(), &kicks[i], i};
+      }
+    }
+    balloon->start(features, std::move(active), link);
+    const auto bytes = *memory.slice(kPages, kSize - kPages);
+    std::fill(bytes.begin(), bytes.end(), std::byte{7});
+  }
+  ~Rig() { static_cast<void>(balloon->stop()); }
+
+  void kick(std::size_t queue) {
+    kicks[queue].signal();
+    executor.restart();
+    while (executor.poll() > 0) {
+    }
+  }
+  void name_pages(std::size_t queue, const std::vector<std::uint32_t>& pages) {
+    const auto length = static_cast<std::uint32_t>(pages.size() * sizeof(std::uint32_t));
+    const GuestAddress list = queues[queue]->allocate(length);
+    REQUIRE(memory.write_bytes(list, std::as_bytes(std::span(pages))));
+    queues[queue]->add({{length, false, list}});
+    kick(queue);
+    REQUIRE(queues[queue]->take().has_value());
+  }
+  [[nodiscard]] std::byte first_byte(GuestAddress address) const {
+    return memory.slice(address, 1)->front();
+  }
+
+  RingFeatures layout;
+  boost::asio::io_context executor{1};
+  GuestMemory memory = test::make_guest_memory(kSize);
+  std::vector<std::unique_ptr<DriverQueue>> queues;
+  std::array<EventFd, 5> kicks{EventFd::create().value(), EventFd::create().value(),
+                               EventFd::create().value(), EventFd::create().value(),
+                               EventFd::create().value()};
+  test::LinkRecorder link;
+  std::unique_ptr<Balloon> balloon;
+};
+
+constexpr std::uint32_t page_number(GuestAddress address) {
+  return static_cast<std::uint32_t>(address / kBalloonPage);
+}
+
+std::vector<MemoryRange> ranges_of(std::vector<std::uint32_t> pages) {
+  const iovec buffer{pages.data(), pages.size() * sizeof(std::uint32_t)};
+  return read_balloon_pages(Reader(std::span(&buffer, 1)));
+}
+
+// An entry of a statistics buffer lies unaligned.
+std::vector<std::byte> statistics(const std::vector<std::pair<std::uint16_t, std::uint64_t>>& all) {
+  std::vector<std::byte> bytes;
+  for (const auto& [tag, value] : all) {
+    const auto head = std::as_bytes(std::span(&tag, 1));
+    const auto tail = std::as_bytes(std::span(&value, 1));
+    bytes.insert(bytes.end(), head.begin(), head.end());
+    bytes.insert(bytes.end(), tail.begin(), tail.end());
+  }
+  return bytes;
+}
+
+}  // namespace
+
+TEST_CASE("Pages make up as few ranges as can be") {
+  CHECK(ranges_of({}).empty());
+  CHECK(ranges_of({5, 4, 3, 3, 9, 10, 5}) ==
+        std::vector<MemoryRange>{{3 * kBalloonPage, 3 * kBalloonPage},
+                                 {9 * kBalloonPage, 2 * kBalloonPage}});
+  CHECK(ranges_of({0xffffffff}) ==
+        std::vector<MemoryRange>{{0xffffffff * kBalloonPage, kBalloonPage}});
+  CHECK(ranges_of(std::vector<std::uint32_t>(2 * kMostBalloonPages, 1)).size() == 1);
+  std::vector<std::uint32_t> many(2 * kMostBalloonPages);
+  for (std::uint32_t i = 0; i < many.size(); ++i) {
+    many[i] = 2 * i;
+  }
+  CHECK(ranges_of(many).size() == kMostBalloonPages);
+}
+
+TEST_CASE("Wherever Linux has the reporting queue, it is long enough for Linux") {
+  Rig rig;
+  // PAGE_REPORTING_CAPACITY: without it the driver refuses the whole device.
+  for (const std::uint16_t size : rig.balloon->queue_sizes()) {
+    CHECK(size >= 32);
+  }
+}
+
+TEST_CASE("What the guest puts into the balloon goes back to the host") {
+  Rig rig;
+  rig.name_pages(0, {page_number(kPages) + 2, page_number(kPages) + 1});
+  CHECK(rig.first_byte(kPages) == std::byte{7});
+  CHECK(rig.first_byte(kPages + kBalloonPage) == std::byte{0});
+  CHECK(rig.first_byte(kPages + 2 * kBalloonPage) == std::byte{0});
+  CHECK(rig.first_byte(kPages + 3 * kBalloonPage) == std::byte{7});
+  CHECK(rig.balloon->status().inflated == 2 * kBalloonPage);
+  rig.name_pages(1, {page_number(kPages) + 1});  // and may be taken back
+  CHECK(rig.link.why_parked().empty());
+  CHECK(rig.link.take_signalled() == std::vector<std::uint16_t>{0, 1});
+}
+
+TEST_CASE("Pages outside RAM, and half a page number, are ignored") {
+  Rig rig;
+  rig.name_pages(0, {page_number(kSize), 0xffffffff, page_number(kPages)});
+  CHECK(rig.balloon->status().inflated == kBalloonPage);
+  rig.queues[0]->add({{3, false}});
+  rig.kick(0);
+  CHECK(rig.queues[0]->take().has_value());
+  CHECK(rig.balloon->status().inflated == kBalloonPage);
+  CHECK(rig.link.why_parked().empty());
+}
+
+TEST_CASE("Free pages that are reported go back to the host") {
+  struct Place {
+    std::size_t queue;
+    std::uint64_t features;
+    std::vector<std::uint16_t> absent;
+  };
+  // Where the specification has the queue, and where Linux does: it counts those that there are.
+  const std::vector<Place> places{{4, kReportingFeature, {2, 3}},
+                                  {2, kReportingFeature, {3, 4}},
+                                  {4, kReportingFeature | kStatisticsFeature, {3}},
+                                  {3, kReportingFeature | kStatisticsFeature, {4}}};
+  const auto [queue, features, absent] = places[GENERATE(0U, 1U, 2U, 3U)];
+  Rig rig({.free_page_reporting = true, .stats_seconds = 3600}, features, absent);
+  rig.queues[queue]->add({{8 * kBalloonPage, true, kPages}, {kBalloonPage, true, kPages + 65536}});
+  rig.kick(queue);
+  REQUIRE(rig.queues[queue]->take().has_value());
+  CHECK(rig.first_byte(kPages) == std::byte{0});
+  CHECK(rig.first_byte(kPages + 7 * kBalloonPage) == std::byte{0});
+  CHECK(rig.first_byte(kPages + 8 * kBalloonPage) == std::byte{7});
+  CHECK(rig.first_byte(kPages + 65536) == std::byte{0});
+  CHECK(rig.balloon->status().reported == 9 * kBalloonPage);
+}
+
+TEST_CASE("Buffers to read are no free pages") {
+  Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
+  rig.queues[4]->add({{kBalloonPage, false, kPages}});
+  rig.kick(4);
+  REQUIRE(rig.queues[4]->take().has_value());
+  CHECK(rig.first_byte(kPages) == std::byte{7});
+}
+
+TEST_CASE("The guest is told the size, and tells how far it came") {
+  Rig rig({.size = 1U << 20U});
+  const auto read = [&](std::uint64_t offset) {
+    std::uint32_t value = 0;
+    rig.balloon->read_config(offset, std::as_writable_bytes(std::span(&value, 1)));
+    return value;
+  };
+  CHECK(read(0) == 256);
+  CHECK(read(4) == 0);
+  CHECK(read(8) == 0);
+  const std::uint32_t actual = 200;
+  rig.balloon->write_config(4, std::as_bytes(std::span(&actual, 1)));
+  rig.balloon->write_config(0, std::as_bytes(std::span(&actual, 1)));
+  CHECK(read(0) == 256);
+  CHECK(read(4) == 200);
+  CHECK(rig.balloon->status().target == 1U << 20U);
+  CHECK(rig.balloon->status().actual == 200 * kBalloonPage);
+
+  REQUIRE(rig.balloon->set_size(2U << 20U));
+  rig.kick(0);
+  CHECK(rig.link.config_changes() == 1);
+  CHECK(read(0) == 512);
+  CHECK(!rig.balloon->set_size(kSize + kBalloonPage));
+  CHECK(!rig.balloon->set_size(100));
+  CHECK(read(0) == 512);
+}
+
+TEST_CASE("Features are those asked for") {
+  boost::asio::io_context executor;
+  const GuestMemory memory = test::make_guest_memory(kSize);
+  CHECK(Balloon::create({}, memory, executor).value()->features() == 1);
+  CHECK(Balloon::create({.deflate_on_oom = true, .free_page_reporting = true, .stats_seconds = 1},
+                        memory, executor)
+            .value()
+            ->features() == (1 | 2 | 4 | 32));
+  const auto too_large = Balloon::create({.size = 2 * kSize}, memory, executor);
+  REQUIRE(!too_large);
+  CHECK(too_large.error().code == ErrorCode::kInvalid);
+}
+
+TEST_CASE("The guest is asked for statistics again and again, by its own request coming back") {
+  boost::asio::io_context executor;
+  GuestMemory memory = test::make_guest_memory(kSize);
+  DriverQueue driver(memory, 0, 16, {.packed = GENERATE(false, true)});
+  const EventFd kick = EventFd::create().value();
+  test::LinkRecorder link;
+  std::vector<BalloonStatistics> told;
+  BalloonStatisticsQueue queue(
+      executor, {driver.queue(), &kick, 2}, link, std::chrono::milliseconds(1),
+      [&](const BalloonStatistics& statistics) { told.push_back(statistics); });
+  for (std::uint64_t round = 0; round < 3; ++round) {
+    const auto bytes = statistics({{4, round}, {5, 100}, {99, 1}});
+    const GuestAddress address = driver.allocate(bytes.size());
+    REQUIRE(memory.write_bytes(address, bytes));
+    driver.add({{static_cast<std::uint32_t>(bytes.size()), false, address}});
+    kick.signal();
+    while (told.size() <= round) {
+      executor.run_one();
+    }
+    CHECK(told.back().values[4] == round);
+    CHECK(told.back().values[5] == 100U);
+    CHECK(!told.back().values[0]);
+    while (!driver.take()) {
+      executor.run_one();
+    }
+  }
+  CHECK(link.take_signalled() == std::vector<std::uint16_t>{2, 2, 2});
+  // One that breaks off in the midst of an entry, and one too many.
+  driver.add({{11, false}});
+  driver.add({{11, false}});
+  kick.signal();
+  while (told.size() < 5) {
+    executor.run_one();
+  }
+  static_cast<void>(queue.stop());
+}
+
+TEST_CASE("A broken ring parks the balloon") {
+  Rig rig({.stats_seconds = 3600}, kStatisticsFeature, {3, 4});
+  const std::size_t queue = GENERATE(0U, 1U, 2U);
+  rig.queues[queue]->break_ring();
+  rig.kick(queue);
+  CHECK(!rig.link.why_parked().empty());
+}
+
+}  // namespace bothy::virtio

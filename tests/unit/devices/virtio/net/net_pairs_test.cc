@@ -1,0 +1,173 @@
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include <boost/asio/post.hpp>
+
+#include "base/executor.h"
+#include "devices/virtio/net/layout.h"
+#include "devices/virtio/net/net.h"
+#include "tests/support/catch.h"
+#include "tests/support/fake_port.h"
+#include "tests/support/link_recorder.h"
+#include "tests/support/virtio_driver.h"
+
+namespace bothy::virtio {
+namespace {
+
+using namespace std::chrono_literals;
+using test::DriverQueue;
+using test::make_packet;
+
+constexpr std::size_t kPairs = 3;
+
+// Always writable, never readable.
+class EventPort final : public PacketPort {
+ public:
+  [[nodiscard]] int fd() const noexcept override { return event_.fd(); }
+  [[nodiscard]] ReceivedPacket receive(std::span<const iovec>) noexcept override {
+    return {PacketOutcome::kAgain, 0};
+  }
+  [[nodiscard]] PacketOutcome send(std::span<const iovec>) noexcept override {
+    return PacketOutcome::kDone;
+  }
+
+ private:
+  EventFd event_{EventFd::create().value()};
+};
+
+// Moves one queue at a time, as a tap does, until it refuses.
+class StepBackend final : public NetBackend {
+ public:
+  [[nodiscard]] std::string describe() const override { return "steps"; }
+  [[nodiscard]] NetOffloads offloads() const noexcept override { return {}; }
+  [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
+  [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }
+  [[nodiscard]] PacketPort& port(std::size_t index) noexcept override { return ports_[index]; }
+  [[nodiscard]] Result<void> leave_to_us(const NetOffloads&, bool) override { return success(); }
+  [[nodiscard]] Result<void> use_queues(std::size_t count) override {
+    while (used != count) {
+      const std::size_t next = used < count ? used + 1 : used - 1;
+      if (next == refused) {
+        return make_error(ErrorCode::kSystem, "refused");
+      }
+      used = next;
+    }
+    return success();
+  }
+
+  std::size_t used = 1;
+  std::optional<std::size_t> refused;
+
+ private:
+  std::array<EventPort, kPairs> ports_;
+};
+
+// The device, and a driver of its transmit queues and its control queue.
+struct Rig {
+  GuestMemory memory = test::make_guest_memory((kPairs + 1) * DriverQueue::kSpan);
+  RingFeatures layout{.indirect = false, .event_index = false, .packed = false};
+  DriverQueue control{memory, kPairs* DriverQueue::kSpan, 16, layout};
+  std::vector<std::unique_ptr<DriverQueue>> transmit;
+  std::vector<EventFd> kicks;
+  test::LinkRecorder link;
+  StepBackend* backend = nullptr;
+  Executor executor{"test-device"};
+  std::unique_ptr<Net> net;
+
+  Rig() {
+    REQUIRE(executor.start().has_value());
+    auto made = std::make_unique<StepBackend>();
+    backend = made.get();
+    net = std::make_unique<Net>(NetConfig{}, std::move(made), executor.context());
+    std::vector<ActiveQueue> queues(2 * kPairs + 1);
+    for (std::size_t i = 0; i <= kPairs; ++i) {
+      kicks.push_back(EventFd::create().value());
+    }
+    for (std::size_t i = 0; i < kPairs; ++i) {
+      transmit.push_back(std::make_unique<DriverQueue>(memory, i * DriverQueue::kSpan, 16, layout));
+      const auto index = static_cast<std::uint16_t>(2 * i + 1);
+      queues[index] = {transmit[i]->queue(), &kicks[i], index};
+    }
+    queues.back() = {control.queue(), &kicks[kPairs], 2 * kPairs};
+    on_executor([&] { net->start(feature(kNetMultiQueue), std::move(queues), link); });
+  }
+  ~Rig() {
+    on_executor([&] { static_cast<void>(net->stop()); });
+  }
+
+  template <class Task>
+  void on_executor(Task task) {
+    std::promise<void> done;
+    boost::asio::post(executor.context(), [&] {
+      task();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  static bool wait_used(DriverQueue& queue, std::uint16_t count, std::chrono::milliseconds most) {
+    const auto deadline = std::chrono::steady_clock::now() + most;
+    while (queue.used_index() != count && std::chrono::steady_clock::now() < deadline) {
+      std::this_thread::sleep_for(1ms);
+    }
+    return queue.used_index() == count;
+  }
+
+  // The device's answer to a driver that asks for this many pairs.
+  std::uint8_t ask_for(std::uint8_t pairs) {
+    const GuestAddress at = control.allocate(8);
+    REQUIRE(memory.write(
+        at, std::array<std::uint8_t, 5>{kNetGroupMultiQueue, kNetPairsSet, pairs, 0, 0xff}));
+    control.add({{2, false, at}, {2, false, at + 2}, {1, true, at + 4}});
+    kicks[kPairs].signal();
+    REQUIRE(wait_used(control, ++asked, 20s));
+    return memory.read<std::uint8_t>(at + 4).value();
+  }
+
+  // Whether a packet of this pair is sent.
+  bool sends(std::size_t pair) {
+    const GuestAddress at = transmit[pair]->allocate(100);
+    REQUIRE(memory.write_bytes(at, make_packet(100)));
+    transmit[pair]->add({{100, false, at}});
+    kicks[pair].signal();
+    return wait_used(*transmit[pair], ++sent[pair], 20s);
+  }
+
+  std::uint16_t asked = 0;
+  std::array<std::uint16_t, kPairs> sent{};
+};
+
+}  // namespace
+
+TEST_CASE("Pairs come and go as the driver asks") {
+  Rig rig;
+  CHECK(rig.ask_for(3) == kNetOk);
+  CHECK(rig.backend->used == 3);
+  CHECK(rig.sends(2));
+  CHECK(rig.ask_for(1) == kNetOk);
+  CHECK(rig.backend->used == 1);
+  CHECK(rig.sends(0));
+  CHECK(rig.ask_for(0) == kNetError);
+  CHECK(rig.ask_for(4) == kNetError);
+}
+
+TEST_CASE("A backend that refuses to have more pairs goes back to as many as it had") {
+  Rig rig;
+  rig.backend->refused = 3;
+  CHECK(rig.ask_for(3) == kNetError);
+  CHECK(rig.backend->used == 1);
+  CHECK(rig.sends(0));
+}
+
+TEST_CASE("A backend that refuses to have fewer pairs keeps those that it had") {
+  Rig rig;
+  REQUIRE(rig.ask_for(3) == kNetOk);
+  rig.backend->refused = 1;
+  CHECK(rig.ask_for(1) == kNetError);
+  CHECK(rig.backend->used == 3);
+  CHECK(rig.sends(0));
+  CHECK(rig.sends(2));
+}
+
+}  // namespace bothy::virtio

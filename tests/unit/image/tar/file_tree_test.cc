@@ -1,0 +1,266 @@
+#include "image/tar/file_tree.h"
+
+#include "tests/support/catch.h"
+
+using namespace bothy::image;
+
+namespace {
+
+Inode regular(std::uint64_t size) {
+  Inode inode;
+  inode.size = size;
+  return inode;
+}
+
+Inode symlink(const std::string& target) {
+  Inode inode;
+  inode.type = FileType::kSymlink;
+  inode.target = target;
+  return inode;
+}
+
+struct Fixture {
+  std::uint64_t forgotten = 0;
+  FileTree tree{[this](const Inode& inode) { forgotten += inode.size; }};
+
+  Fixture() { tree.begin_layer(); }
+  void file(const std::string& path, std::uint64_t size) {
+    REQUIRE(tree.add_file(path, regular(size)).has_value());
+  }
+  void link_to(const std::string& path, const std::string& target) {
+    REQUIRE(tree.add_file(path, symlink(target)).has_value());
+  }
+  void directory(const std::string& path) {
+    REQUIRE(tree.add_directory(path, Attributes()).has_value());
+  }
+  bool has(const std::string& path) {
+    const auto found = tree.find(path);
+    REQUIRE(found.has_value());
+    return found.value() != nullptr;
+  }
+  const Inode& at(const std::string& path) {
+    const auto found = tree.find(path);
+    REQUIRE(found.has_value());
+    REQUIRE(found.value() != nullptr);
+    return *found.value();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("missing parents are made") {
+  Fixture f;
+  f.file("a/b/c", 1);
+  CHECK(f.at("a").type == FileType::kDirectory);
+  CHECK(f.at("a/b").attributes.permissions == 0755);
+  CHECK(f.at("a/b/c").size == 1);
+  CHECK(f.tree.count() == 4);
+}
+
+TEST_CASE("a directory over a directory keeps what is in it") {
+  Fixture f;
+  f.file("d/f", 1);
+  f.tree.begin_layer();
+  Attributes attributes;
+  attributes.uid = 7;
+  REQUIRE(f.tree.add_directory("d", attributes).has_value());
+  CHECK(f.at("d").attributes.uid == 7);
+  CHECK(f.has("d/f"));
+}
+
+TEST_CASE("what is replaced is forgotten") {
+  Fixture f;
+  f.file("x", 1);
+  f.file("x", 2);
+  CHECK(f.at("x").size == 2);
+  CHECK(f.forgotten == 1);
+  f.directory("x");
+  CHECK(f.forgotten == 3);
+  f.file("x/y/z", 4);
+  f.file("x", 8);
+  CHECK(f.forgotten == 7);
+  CHECK(f.at("x").type == FileType::kRegular);
+  CHECK(f.tree.count() == 2);
+}
+
+TEST_CASE("hard links share an inode") {
+  Fixture f;
+  f.file("a", 1);
+  REQUIRE(f.tree.add_link("d/b", "a").has_value());
+  CHECK(&f.at("a") == &f.at("d/b"));
+  CHECK(f.at("a").links == 2);
+  SECTION("until the last name goes") {
+    f.tree.begin_layer();
+    REQUIRE(f.tree.whiteout("a").has_value());
+    CHECK(f.forgotten == 0);
+    CHECK(f.at("d/b").links == 1);
+    REQUIRE(f.tree.whiteout("d").has_value());
+    CHECK(f.forgotten == 1);
+  }
+  SECTION("also from a layer above") {
+    f.tree.begin_layer();
+    REQUIRE(f.tree.add_link("c", "d/b").has_value());
+    CHECK(f.at("a").links == 3);
+  }
+  SECTION("to itself changes nothing") {
+    REQUIRE(f.tree.add_link("a", "a").has_value());
+    CHECK(f.at("a").links == 2);
+    CHECK(f.forgotten == 0);
+  }
+  SECTION("never to a directory, to nothing, or out of the tree") {
+    for (const char* target : {"d", "nothing", "d/nothing/x", "../a", "/a", "", "."}) {
+      CAPTURE(target);
+      CHECK_FALSE(f.tree.add_link("e", target).has_value());
+    }
+    CHECK(f.at("a").links == 2);
+  }
+  SECTION("whose way leads over its own target") {
+    f.tree.begin_layer();
+    REQUIRE(f.tree.add_link("a/x", "a").has_value());
+    CHECK(f.at("a").type == FileType::kDirectory);
+    CHECK(f.at("a/x").links == 2);
+  }
+}
+
+TEST_CASE("a whiteout removes what is below, and only that") {
+  Fixture f;
+  f.file("gone", 1);
+  f.file("d/low", 2);
+  f.file("d/sub/low", 4);
+  f.tree.begin_layer();
+  f.file("new", 8);
+  f.file("d/new", 16);
+  REQUIRE(f.tree.whiteout("gone").has_value());
+  REQUIRE(f.tree.whiteout("new").has_value());
+  REQUIRE(f.tree.whiteout("missing").has_value());
+  REQUIRE(f.tree.whiteout("missing/too").has_value());
+  REQUIRE(f.tree.whiteout("d").has_value());
+  CHECK_FALSE(f.has("gone"));
+  CHECK(f.has("new"));
+  CHECK(f.has("d/new"));
+  CHECK_FALSE(f.has("d/low"));
+  CHECK_FALSE(f.has("d/sub"));
+  CHECK_FALSE(f.has("missing"));
+  CHECK(f.forgotten == 7);
+}
+
+TEST_CASE("what a whiteout hid can come anew in the same layer") {
+  Fixture f;
+  f.file("d/low", 1);
+  f.tree.begin_layer();
+  REQUIRE(f.tree.whiteout("d").has_value());
+  f.directory("d");
+  f.file("d/new", 2);
+  CHECK_FALSE(f.has("d/low"));
+  CHECK(f.has("d/new"));
+}
+
+TEST_CASE("an opaque directory hides what is below, in whatever order") {
+  Fixture f;
+  f.file("d/low", 1);
+  f.file("d/both", 2);
+  f.file("d/sub/low", 4);
+  f.directory("d/empty");
+  f.tree.begin_layer();
+  const bool first = GENERATE(true, false);
+  if (first) {
+    f.directory("d");
+    REQUIRE(f.tree.make_opaque("d").has_value());
+  }
+  f.file("d/both", 8);
+  f.file("d/sub/new", 16);
+  if (!first) {
+    REQUIRE(f.tree.make_opaque("d").has_value());
+  }
+  CHECK_FALSE(f.has("d/low"));
+  CHECK_FALSE(f.has("d/sub/low"));
+  CHECK_FALSE(f.has("d/empty"));
+  CHECK(f.at("d/both").size == 8);
+  CHECK(f.has("d/sub/new"));
+  CHECK(f.forgotten == 7);
+}
+
+TEST_CASE("the root can be opaque too") {
+  Fixture f;
+  f.file("low", 1);
+  f.tree.begin_layer();
+  f.file("new", 2);
+  REQUIRE(f.tree.make_opaque(".").has_value());
+  CHECK_FALSE(f.has("low"));
+  CHECK(f.has("new"));
+}
+
+TEST_CASE("paths through symlinks stay in the tree") {
+  Fixture f;
+  f.directory("usr/bin");
+  f.link_to("bin", "usr/bin");
+  f.link_to("abs", "/usr");
+  f.link_to("out", "../../../../usr");
+  f.link_to("loop", "loop2");
+  f.link_to("loop2", "loop");
+  f.link_to("dangling", "new/place");
+  f.tree.begin_layer();
+  f.file("bin/a", 1);
+  f.file("abs/b", 2);
+  f.file("out/c", 4);
+  f.file("dangling/d", 8);
+  CHECK(f.at("bin").type == FileType::kSymlink);
+  CHECK(f.at("usr/bin/a").size == 1);
+  CHECK(f.at("usr/b").size == 2);
+  CHECK(f.at("usr/c").size == 4);
+  CHECK(f.at("new/place/d").size == 8);
+  CHECK_FALSE(f.tree.add_file("loop/x", regular(1)).has_value());
+  // The last part of a path is what it is.
+  f.file("bin", 16);
+  CHECK(f.at("bin").type == FileType::kRegular);
+  CHECK(f.has("usr/bin/a"));
+}
+
+TEST_CASE("a path through a file") {
+  Fixture f;
+  f.file("f", 1);
+  CHECK_FALSE(f.tree.add_file("f/x", regular(1)).has_value());
+  f.tree.begin_layer();
+  f.file("f/x", 2);
+  CHECK(f.forgotten == 1);
+}
+
+TEST_CASE("paths that lead out, or nowhere, are refused") {
+  Fixture f;
+  const std::string long_name(256, 'n');
+  for (const std::string& path :
+       {std::string("../x"), std::string("a/../../x"), std::string("a/.."), std::string(".."),
+        std::string("/etc/passwd"), long_name, "a/" + long_name, long_name + "/a"}) {
+    CAPTURE(path);
+    CHECK_FALSE(f.tree.add_file(path, regular(1)).has_value());
+    CHECK_FALSE(f.tree.add_directory(path, Attributes()).has_value());
+    CHECK_FALSE(f.tree.whiteout(path).has_value());
+    CHECK_FALSE(f.tree.make_opaque(path).has_value());
+  }
+  CHECK_FALSE(f.tree.add_file(".", regular(1)).has_value());
+  CHECK_FALSE(f.tree.whiteout(".").has_value());
+  CHECK(f.tree.count() == 1);
+  for (const char* path : {"a//b", "./a/./b", "a/b/"}) {
+    f.directory(path);
+  }
+  CHECK(f.tree.count() == 3);
+}
+
+TEST_CASE("depth is bounded, symlinks or not") {
+  Fixture f;
+  std::string path = "d";
+  bool refused = false;
+  for (int i = 0; i < 100 && !refused; ++i) {
+    std::string deep = path;
+    for (int j = 0; j < 100; ++j) {
+      deep += "/d";
+    }
+    refused = !f.tree.add_directory(deep, Attributes()).has_value();
+    if (!refused) {
+      REQUIRE(f.tree.add_file("l" + std::to_string(i), symlink(deep)).has_value());
+      path = "l" + std::to_string(i);
+    }
+  }
+  CHECK(refused);
+  CHECK(f.tree.count() < 1200);
+}

@@ -1,0 +1,20 @@
+// The multiprocessor table (Intel MultiProcessor Specification 1.4): what a guest that heeds no
+// ACPI finds its processors and interrupts by.
+#pragma once
+
+#include <cstdint>
+
+#include "base/result.h"
+#include "memory/guest_memory.h"
+
+namespace bothy {
+
+// Writes the table to layout::kMpTable, where a guest's search of the BIOS area finds it: `vcpus`
+// processors with APIC ids 0, 1, 2..., and an ISA bus on one I/O APIC, each line on the pin of its
+// number.
+//
+// kInvalid when the number of vCPUs can't be expressed (none, or more than 255), kExhausted when
+// there is no RAM for it.
+[[nodiscard]] Result<void> write_mp_table(std::uint32_t vcpus, GuestMemory& memory);
+
+}  // namespace bothy
