@@ -50,7 +50,6 @@ void VmOwner::on_machine_ended(const MachineEnd& end) {
     return;
   }
   run_.timeline.mark("the guest is off");
-  console_->release_writers();
   machine_->stop();
   run_.timeline.mark("its processors are joined");
   grace_.cancel();
@@ -82,7 +81,6 @@ void VmOwner::check_done() {
 // Everybody who asks finds it ended, or gone, by the time that clients see it end.
 void VmOwner::leave() {
   if (machine_) {
-    console_->release_writers();
     machine_->stop();
   }
   console_executor_.stop();

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <csignal>
 #include <ctime>
 #include <utility>
@@ -24,7 +23,7 @@ namespace {
 constexpr int kCantRun = 126;  // as Docker has them
 constexpr int kNotFound = 127;
 constexpr int kTimedOut = 124;
-constexpr std::chrono::seconds kPanicPatience{2};
+constexpr std::chrono::seconds kHangUpPatience{2};
 constexpr off_t kMostMessages = 1 << 20;  // of owner.log, which then starts anew
 constexpr std::chrono::seconds kMessagesPause{60};
 constexpr std::uint64_t kMostConsole = 4U << 20U;  // of the console's file, which then starts anew
@@ -121,8 +120,8 @@ Result<void> VmOwner::build() {
       guest::guest_init_program(), guest_config(run_.options, run_.process, names), modules);
   BOTHY_TRY(initramfs_, in_memory(initramfs));
   config.initrds.push_back(fmt::format("/proc/self/fd/{}", initramfs_.get()));
-  BOTHY_TRY(machine_, Machine::build(config, *this, *tail_));
-  return success();
+  machine_ = std::make_unique<MachineRun>(control_, machine_hooks());
+  return machine_->build(config, *tail_);
 }
 
 Result<void> VmOwner::open_console(const std::string& path) {
@@ -178,6 +177,14 @@ GuestLink::Hooks VmOwner::link_hooks() {
   hooks.statistics = [this](const agent::Statistics& statistics) { tell_statistics(statistics); };
   hooks.failed = [this](std::string words) { fail(kOwnFailure, std::move(words)); };
   hooks.gone = [this] { on_hung_up(); };
+  return hooks;
+}
+
+MachineRun::Hooks VmOwner::machine_hooks() {
+  MachineRun::Hooks hooks;
+  hooks.ended = [this](const MachineEnd& end) { on_machine_ended(end); };
+  hooks.boot_marker = [this] { run_.timeline.mark("its init begins"); };
+  hooks.release_writers = [this] { console_->release_writers(); };
   return hooks;
 }
 
@@ -266,7 +273,7 @@ void VmOwner::on_hung_up() {
   if (machine_ended_ || first_->has_ended()) {
     return;
   }
-  grace_.expires_after(kPanicPatience);
+  grace_.expires_after(kHangUpPatience);
   grace_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
       on_machine_ended({MachineEndReason::kFailed, 0, "its init hung up"});
@@ -285,25 +292,6 @@ void VmOwner::fail(int code, std::string words) {
   }
   state_.error = words;
   first_->fail(code, std::move(words));
-}
-
-void VmOwner::on_boot_marker() noexcept {
-  boost::asio::post(control_, [this] { run_.timeline.mark("its init begins"); });
-}
-
-void VmOwner::on_machine_end(MachineEnd end) noexcept {
-  boost::asio::post(control_, [this, end = std::move(end)] { on_machine_ended(end); });
-}
-
-void VmOwner::on_panic() noexcept {
-  boost::asio::post(control_, [this] {
-    grace_.expires_after(kPanicPatience);
-    grace_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        on_machine_ended({MachineEndReason::kPanicked, 0, {}});
-      }
-    });
-  });
 }
 
 int run_owner(OwnedRun run) {

@@ -21,19 +21,18 @@
 #include "run/log_file.h"
 #include "run/owner.h"
 #include "run/workload.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/machine_run.h"
 
 namespace bothy::run {
 
 inline constexpr int kOwnFailure = 125;  // as Docker has it
 
-// Its one thread is the control executor; everything below happens there, but for the listener's
-// functions, which post. Used once.
+// Its one thread is the control executor; everything below happens there. Used once.
 //
 //   the first process ends --> clients are told --> the guest is asked to power off
 //   the machine ends       --> it is stopped --> what is left of the process's output is read
 //   both                   --> the state is written, or the instance removed
-class VmOwner final : private MachineListener, private ClientRequests {
+class VmOwner final : private ClientRequests {
  public:
   explicit VmOwner(OwnedRun run);
   ~VmOwner() override;
@@ -47,6 +46,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   [[nodiscard]] Result<void> open_console(const std::string& path);
   [[nodiscard]] Result<void> open_api();
   [[nodiscard]] GuestLink::Hooks link_hooks();
+  [[nodiscard]] MachineRun::Hooks machine_hooks();
   void watch_signals();
   void watch_timeout();
   Session add_client(UniqueFd socket);
@@ -87,10 +87,6 @@ class VmOwner final : private MachineListener, private ClientRequests {
   void on_signal(std::uint32_t process, int signal) override;
   void on_gone(const Session& session) override;
 
-  void on_machine_end(MachineEnd end) noexcept override;
-  void on_panic() noexcept override;
-  void on_boot_marker() noexcept override;
-
   OwnedRun run_;
   State state_;
   UniqueFd initramfs_;
@@ -117,7 +113,7 @@ class VmOwner final : private MachineListener, private ClientRequests {
   std::map<std::uint32_t, Session> waiting_for_start_;
   std::map<std::uint32_t, Session> waiting_for_look_;
   std::map<std::uint32_t, Session> copies_;  // by their numbers in further_
-  std::unique_ptr<Machine> machine_;
+  std::unique_ptr<MachineRun> machine_;
   bool machine_ended_ = false;
   bool switched_off_ = false;  // its guest isn't asked to power off
 };

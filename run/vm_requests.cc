@@ -181,9 +181,9 @@ Result<void> VmOwner::pause(bool paused) {
     return make_error(ErrorCode::kInvalid, "it is {}", to_string(state_.status));
   }
   if (paused) {
-    machine_->pause();
+    machine_->machine().pause();
   } else {
-    machine_->resume();
+    machine_->machine().resume();
     link_->set_clock();
   }
   state_.status = paused ? Status::kPaused : Status::kRunning;

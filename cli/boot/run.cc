@@ -15,15 +15,12 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A kernel that has said it panicked prints its last lines and resets, unless it was told to hang
-// (panic=0).
-constexpr std::chrono::seconds kPanicGrace{2};
 constexpr std::size_t kReportedLines = 80;
 
 }  // namespace
 
 BootRun::BootRun(const BootOptions& options, std::optional<Clock::time_point> deadline)
-    : options_(options), deadline_(deadline) {}
+    : options_(options), deadline_(deadline), guest_(control_, machine_hooks()) {}
 
 BootRun::~BootRun() = default;
 
@@ -34,7 +31,7 @@ Result<BootOutcome> BootRun::run() {
     return std::move(built).error();
   }
   watch_deadline();
-  if (auto started = machine_->start(); !started) {
+  if (auto started = guest_.start(); !started) {
     tear_down();
     return std::move(started).error();
   }
@@ -62,16 +59,35 @@ Result<void> BootRun::build() {
     boost::asio::post(control_, [this, outcome] { finish(outcome); });
   };
   BOTHY_TRY(console_, BootConsole::create(options_, std::move(hooks)));
-  BOTHY_TRY(machine_, Machine::build(options_.machine, *this, console_->sink(), console_->ports()));
-  BOTHY_TRY(console_->attach(*machine_));
+  BOTHY_TRY(guest_.build(options_.machine, console_->sink(), console_->ports()));
+  BOTHY_TRY(console_->attach(guest_.machine()));
   watch_terminal();
   return open_control_socket();
 }
 
+MachineRun::Hooks BootRun::machine_hooks() {
+  MachineRun::Hooks hooks;
+  hooks.ended = [this](const MachineEnd& end) {
+    BootOutcome outcome;
+    outcome.end = end;
+    finish(std::move(outcome));
+  };
+  hooks.release_writers = [this] {
+    if (console_) {
+      console_->release();
+    }
+  };
+  if (options_.boot_timer) {
+    // At once: a guest that hangs later still has its boot time reported.
+    hooks.boot_marker = [this] { tell_boot_times(); };
+  }
+  return hooks;
+}
+
 Result<void> BootRun::open_control_socket() {
   if (!options_.control.empty()) {
-    BOTHY_TRY(control_server_,
-              ControlServer::create(control_, options_.control, machine_commands(*machine_)));
+    BOTHY_TRY(control_server_, ControlServer::create(control_, options_.control,
+                                                     machine_commands(guest_.machine())));
   }
   return success();
 }
@@ -99,7 +115,7 @@ void BootRun::watch_terminal() {
   terminal_signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (!error) {
       console_->reapply_terminal();
-      console_->follow_size(*machine_);
+      console_->follow_size(guest_.machine());
       watch_terminal();
     }
   });
@@ -129,27 +145,23 @@ void BootRun::finish(BootOutcome outcome) {
 void BootRun::tear_down() noexcept {
   control_server_.reset();
   terminal_signals_.cancel();
-  if (console_) {
-    console_->release();
-  }
-  if (machine_) {
-    machine_->stop();
-  }
+  guest_.stop();
   if (console_) {
     console_->stop();
   }
 }
 
 void BootRun::collect(BootOutcome& outcome) const {
-  outcome.kernel = machine_->kernel_description();
-  outcome.command_line = machine_->command_line();
-  outcome.console = machine_->console_kind();
-  outcome.exits = machine_->exit_counts();
-  outcome.facts.has_console = machine_->console_kind() != ConsoleKind::kOff;
+  const Machine& machine = guest_.machine();
+  outcome.kernel = machine.kernel_description();
+  outcome.command_line = machine.command_line();
+  outcome.console = machine.console_kind();
+  outcome.exits = machine.exit_counts();
+  outcome.facts.has_console = machine.console_kind() != ConsoleKind::kOff;
   outcome.facts.console_tail = console_->tail(kReportedLines);
   outcome.facts.vcpus = outcome.kind == BootOutcome::Kind::kGuestEnded
-                            ? machine_->describe_vcpu(outcome.end.vcpu)
-                            : machine_->describe_vcpus();
+                            ? machine.describe_vcpu(outcome.end.vcpu)
+                            : machine.describe_vcpus();
   outcome.times = boot_times();
   outcome.facts.marked = outcome.times.start_to_marker.has_value();
 }
@@ -162,44 +174,16 @@ void BootRun::tell_boot_times() {
 
 BootTimes BootRun::boot_times() const {
   BootTimes times;
-  const auto first_run = machine_->first_run();
+  const auto first_run = guest_.machine().first_run();
   if (!first_run) {
     return times;
   }
   times.start_to_first_run = *first_run - process_start();
-  const Clock::time_point marked{Clock::duration(marked_at_.load())};
-  if (marked != Clock::time_point{}) {
-    times.start_to_marker = marked - process_start();
-    times.first_run_to_marker = marked - *first_run;
+  if (const auto marked = guest_.boot_marker_time()) {
+    times.start_to_marker = *marked - process_start();
+    times.first_run_to_marker = *marked - *first_run;
   }
   return times;
-}
-
-void BootRun::on_machine_end(MachineEnd end) noexcept {
-  BootOutcome outcome;
-  outcome.end = std::move(end);
-  boost::asio::post(control_, [this, outcome = std::move(outcome)] { finish(outcome); });
-}
-
-void BootRun::on_panic() noexcept {
-  boost::asio::post(control_, [this] {
-    panic_grace_.expires_after(kPanicGrace);
-    panic_grace_.async_wait([this](const boost::system::error_code& error) {
-      if (!error) {
-        BootOutcome outcome;
-        outcome.end.reason = MachineEndReason::kPanicked;
-        finish(std::move(outcome));
-      }
-    });
-  });
-}
-
-void BootRun::on_boot_marker() noexcept {
-  marked_at_.store(Clock::now().time_since_epoch().count());
-  if (options_.boot_timer) {
-    // At once: a guest that hangs later has still told.
-    boost::asio::post(control_, [this] { tell_boot_times(); });
-  }
 }
 
 }  // namespace bothy

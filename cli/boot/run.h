@@ -1,7 +1,6 @@
 // BootRun: one guest, with its console and everything that can end it.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -13,23 +12,26 @@
 #include "cli/boot/options.h"
 #include "cli/boot/outcome.h"
 #include "vmm/control/control_server.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/machine_run.h"
 
 namespace bothy {
 
 // The main thread is the control executor. Used once, from the main thread.
-class BootRun final : private MachineListener {
+class BootRun final {
  public:
   // `deadline` is that of --timeout, which counts over all restarts.
   BootRun(const BootOptions& options,
           std::optional<std::chrono::steady_clock::time_point> deadline);
-  ~BootRun() override;
+  BootRun(const BootRun&) = delete;
+  BootRun& operator=(const BootRun&) = delete;
+  ~BootRun();
 
   // Builds the machine, runs it to its end and takes it down again. An error is one of building it.
   [[nodiscard]] Result<BootOutcome> run();
 
  private:
   [[nodiscard]] Result<void> build();
+  [[nodiscard]] MachineRun::Hooks machine_hooks();
   [[nodiscard]] Result<void> open_control_socket();
   void watch_signals();
   void watch_terminal();
@@ -41,24 +43,18 @@ class BootRun final : private MachineListener {
   void tell_boot_times();
   [[nodiscard]] BootTimes boot_times() const;
 
-  void on_machine_end(MachineEnd end) noexcept override;
-  void on_panic() noexcept override;
-  void on_boot_marker() noexcept override;
-
   const BootOptions& options_;
   const std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::optional<BootOutcome> outcome_;
   bool boot_times_told_ = false;
-  std::atomic<std::chrono::steady_clock::rep> marked_at_{0};  // 0: not yet
 
   // In the order of building.
   boost::asio::io_context control_{1};
   boost::asio::signal_set signals_{control_};
   boost::asio::signal_set terminal_signals_{control_};
   boost::asio::steady_timer timeout_{control_};
-  boost::asio::steady_timer panic_grace_{control_};
   std::unique_ptr<BootConsole> console_;
-  std::unique_ptr<Machine> machine_;
+  MachineRun guest_;
   std::unique_ptr<ControlServer> control_server_;
 };
 
