@@ -2,14 +2,14 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <memory>
+#include <optional>
+#include <utility>
 
 namespace bothy {
 namespace {
@@ -41,10 +41,61 @@ Result<std::vector<std::string>> names_in(UniqueFd fd, const std::string& path) 
   return names;
 }
 
-int remove_one(const char* path, const struct stat* /*status*/, int /*kind*/, FTW* /*place*/) {
-  ::remove(path);  // NOLINT(cert-err33-c): what can't go now is tried again by the next clean-up
-  return 0;
-}
+// remove_tree() for a name in an open directory. It keeps the first failure and goes on.
+class TreeRemoval {
+ public:
+  void remove(int directory, const std::string& name, const std::string& path, int depth) {
+    struct statx status {};
+    if (::statx(directory, name.c_str(), AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_TYPE,
+                &status) != 0) {
+      return fail(path, errno);
+    }
+    // Not by st_dev: on an overlay a file's device is not its directory's.
+    if ((status.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0) {
+      return fail(path, EBUSY);
+    }
+    const bool is_directory = S_ISDIR(status.stx_mode);
+    if (is_directory) {
+      remove_content(directory, name, path, depth);
+    }
+    if (::unlinkat(directory, name.c_str(), is_directory ? AT_REMOVEDIR : 0) != 0) {
+      fail(path, errno);
+    }
+  }
+  [[nodiscard]] Result<void> result() const {
+    return failure_ ? Result<void>(*failure_) : success();
+  }
+
+ private:
+  // One descriptor stays open at each level.
+  static constexpr int kMaxDepth = 256;
+
+  void remove_content(int parent, const std::string& name, const std::string& path, int depth) {
+    if (depth == kMaxDepth) {
+      return fail(path, ELOOP);
+    }
+    const UniqueFd fd(
+        ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) {
+      return fail(path, errno);
+    }
+    const auto names = list_directory(fd.get(), path);
+    if (!names) {
+      failure_ = failure_ ? failure_ : names.error();
+      return;
+    }
+    for (const std::string& each : names.value()) {
+      remove(fd.get(), each, path + "/" + each, depth + 1);
+    }
+  }
+  void fail(const std::string& path, int error_number) {
+    if (!failure_ && error_number != ENOENT) {
+      failure_ = errno_error(fmt::format("can't remove '{}'", printable(path)), error_number);
+    }
+  }
+
+  std::optional<Error> failure_;
+};
 
 // The size of the letter that a text in UTF-8 begins with; 0 when it begins with none, or with a
 // control character, of which C1's command terminals as those below 0x20 do.
@@ -195,8 +246,10 @@ Result<std::vector<std::string>> list_directory(int directory, const std::string
   return names_in(std::move(fd), path);
 }
 
-void remove_tree(const std::string& path) noexcept {
-  ::nftw(path.c_str(), &remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+Result<void> remove_tree(const std::string& path) {
+  TreeRemoval removal;
+  removal.remove(AT_FDCWD, path, path, 0);
+  return removal.result();
 }
 
 std::string printable(std::string_view name) {

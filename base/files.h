@@ -44,8 +44,10 @@ namespace bothy {
 [[nodiscard]] Result<std::vector<std::string>> list_directory(int directory,
                                                               const std::string& path);
 
-// Removes a file or a whole tree, as far as it can be; nothing outside of it, whatever it links to.
-void remove_tree(const std::string& path) noexcept;
+// Removes a file or a whole tree; a path that doesn't exist is no error. Never follows a link and
+// never crosses a mount point, which is an error (EBUSY). Whatever fails, the rest is removed, and
+// the first failure is returned.
+Result<void> remove_tree(const std::string& path);
 
 // A name or path that came from outside, fit for one line: without control characters, and short.
 [[nodiscard]] std::string printable(std::string_view name);

@@ -149,7 +149,7 @@ void Instances::sweep_data() const {
     const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
     // One that can't be seen from here may be there, and run: in another's /tmp, or container.
     if (!directory.empty() && !exists(directory) && !with_id(id).has_data_owner()) {
-      remove_tree(data);
+      static_cast<void>(remove_tree(data));
     }
   }
 }
@@ -171,8 +171,8 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   // The name comes last: it stands for something whole.
   auto named = claim ? take_name(settings) : Result<void>(claim.error());
   if (!named) {
-    remove_tree(instance.directory());
-    remove_tree(instance.data_directory());
+    static_cast<void>(remove_tree(instance.directory()));
+    static_cast<void>(remove_tree(instance.data_directory()));
     return std::move(named).error();
   }
   return Created{std::move(instance), std::move(claim).value()};
@@ -254,9 +254,9 @@ std::vector<Instance> Instances::list() const {
 // Works without settings, which may be damaged or never have been written.
 Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& path : {instance.data_directory(), instance.directory()}) {
-    remove_tree(path);
-    if (exists(path)) {
-      return make_error(ErrorCode::kSystem, "can't remove {}", path);
+    if (const auto removed = remove_tree(path); !removed) {
+      return make_error(removed.error().code, "can't remove instance '{}': {}",
+                        path.substr(path.rfind('/') + 1), removed.error().context);
     }
   }
   const UniqueFd lock = lock_names();

@@ -55,14 +55,14 @@ void Stage::remove_abandoned(const std::string& tmp) noexcept {
     const std::string path = fmt::format("{}/{}", tmp, name);
     const auto directory = open_file(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     if (directory && ::flock(directory.value().get(), LOCK_EX | LOCK_NB) == 0) {
-      remove_tree(path);
+      static_cast<void>(remove_tree(path));
     }
   }
 }
 
 Stage::~Stage() {
   if (lock_) {
-    remove_tree(path_);
+    static_cast<void>(remove_tree(path_));
   }
 }
 

@@ -1,6 +1,10 @@
 #include "base/files.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bothy::image {
 
@@ -14,6 +18,38 @@ TEST_CASE("What is shown of a name commands no terminal") {
   CHECK(printable("\xf0\x80\x82\x9b") == "\\xf0\\x80\\x82\\x9b");
   CHECK(printable("\xe2\x82") == "\\xe2\\x82");
   CHECK(printable("\xc2\xa0") == "\xc2\xa0");
+}
+
+TEST_CASE("remove_tree() removes files, links and directories, and follows no link") {
+  const test::TemporaryDirectory directory;
+  directory.write("outside/kept", "kept");
+  directory.write("tree/a/b/file", "text");
+  directory.write("tree/file", "text");
+  REQUIRE(::symlink((directory / "outside").c_str(), (directory / "tree/a/link").c_str()) == 0);
+  REQUIRE(::mkfifo((directory / "tree/fifo").c_str(), 0600) == 0);
+  CHECK(remove_tree(directory / "tree"));
+  CHECK_FALSE(exists(directory / "tree"));
+  CHECK(test::content_of(directory / "outside/kept") == "kept");
+  REQUIRE(::symlink((directory / "outside").c_str(), (directory / "link").c_str()) == 0);
+  CHECK(remove_tree(directory / "link"));
+  CHECK(exists(directory / "outside/kept"));
+  CHECK(remove_tree(directory / "outside/kept"));
+  CHECK(remove_tree(directory / "missing"));
+}
+
+TEST_CASE("remove_tree() says what it couldn't remove and why, and removes the rest") {
+  const test::TemporaryDirectory directory;
+  std::string deep = "tree/a";
+  for (int i = 0; i < 300; ++i) {
+    deep += "/d";
+  }
+  std::filesystem::create_directories(directory / deep);
+  directory.write("tree/z", "text");
+  const auto removed = remove_tree(directory / "tree");
+  REQUIRE_FALSE(removed);
+  CHECK(removed.error().context.find("can't remove '") != std::string::npos);
+  CHECK(removed.error().context.ends_with(": Too many levels of symbolic links"));
+  CHECK_FALSE(exists(directory / "tree/z"));
 }
 
 TEST_CASE("A long name is cut") {
