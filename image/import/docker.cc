@@ -87,7 +87,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   NewImage image;
   BOTHY_TRY(image.manifest, job.stage.keep(manifest.json(), kManifestType));
   image.manifest.platform = config.platform;
-  if (job.options.name.empty()) {
+  if (job.options.name.empty() && !job.options.anonymous) {
     for (const std::string& tag : tags) {
       BOTHY_TRY(const Reference reference, Reference::parse(tag));
       image.names.push_back(reference.full());

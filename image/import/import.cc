@@ -257,6 +257,9 @@ void ImportJob::report(std::string_view what, std::uint64_t done, std::uint64_t 
 }
 
 Result<std::string> ImportJob::name_for(const std::string& given) const {
+  if (options.anonymous) {
+    return std::string();
+  }
   if (!options.name.empty()) {
     BOTHY_TRY(const Reference reference, Reference::parse(options.name));
     return reference.full();

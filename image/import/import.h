@@ -22,6 +22,7 @@ namespace bothy::image {
 
 struct ImportOptions {
   std::string name;                  // instead of the one that the source has
+  bool anonymous = false;            // no name at all, whatever the source says
   std::string only;                  // of several images in the source, the one so named there
   std::optional<Platform> platform;  // instead of this host's
   Limits limits;

@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kLayout = R"({"imageLayoutVersion":"1.0.0"})";
 // Images, not bytes of one: a store of many is a long index.
 constexpr std::uint64_t kLongestIndex = 64U << 20U;
+constexpr std::uint64_t kMaxSourceRecord = 256;
 constexpr std::size_t kFewestDigits = 4;
 
 bool is_hex(std::string_view text) noexcept {
@@ -110,7 +111,7 @@ Result<void> Store::write_index(const Index& index) const {
 }
 
 Result<void> Store::make_layout() const {
-  for (const char* directory : {"/blobs/sha256", "/disks", "/tmp"}) {
+  for (const char* directory : {"/blobs/sha256", "/disks", "/sources", "/tmp"}) {
     BOTHY_TRY(make_directories(root_ + directory));
   }
   return success();
@@ -275,6 +276,32 @@ Result<void> Store::publish(Addition& addition, const std::vector<NewImage>& ima
   }
   index.manifests = std::move(kept);
   return write_index(index);
+}
+
+// Two digests, one a line.
+std::optional<ImportedSource> Store::imported_source(const Digest& place) const {
+  const auto text = read_file(root_ + "/sources/" + place.hex(), kMaxSourceRecord);
+  if (!text) {
+    return std::nullopt;
+  }
+  const std::string_view lines = text.value();
+  const std::size_t end = lines.find('\n');
+  const auto state = Digest::parse(lines.substr(0, end));
+  const auto manifest =
+      Digest::parse(end == std::string_view::npos ? std::string_view() : lines.substr(end + 1));
+  if (!state || !manifest) {
+    return std::nullopt;
+  }
+  return ImportedSource{state.value(), manifest.value()};
+}
+
+Result<void> Store::remember_source(const Digest& place, const ImportedSource& source) const {
+  BOTHY_TRY(const FileLock lock,
+            FileLock::wait(lock_path(), LockKind::kIndex, LockMode::kExclusive));
+  BOTHY_TRY(make_directories(root_ + "/sources"));
+  const std::string next = root_ + "/tmp/source";
+  BOTHY_TRY(write_new(next, source.state.text() + "\n" + source.manifest.text()));
+  return rename_file(next, root_ + "/sources/" + place.hex());
 }
 
 Result<FileLock> Store::use(const Digest& manifest) const {

@@ -3,6 +3,7 @@
 //
 //   oci-layout index.json blobs/sha256/   the images: other tools can read them there
 //   disks/                                what was made of them for machines, by manifest digest
+//   sources/                              which paths were imported, by the hash of each path
 //   tmp/                                  what is being made
 //   lock                                  whose ranges are the locks of locks.h
 //
@@ -12,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -64,6 +66,12 @@ struct Removed {
   std::uint64_t bytes = 0;         // of blobs and disks that are gone
 };
 
+// What is remembered of a path that was imported: its state then, and the image made of it.
+struct ImportedSource {
+  Digest state;
+  Digest manifest;
+};
+
 class Store {
  public:
   // `root`'s file system is untouched until something is added. `--store`, BOTHY_STORE,
@@ -93,6 +101,13 @@ class Store {
   // Makes the images part of the store, each with all of its blobs, be they staged or here
   // already; an image that had one of their names loses it. All or, when it fails, none.
   [[nodiscard]] Result<void> publish(Addition& addition, const std::vector<NewImage>& images) const;
+
+  // The import of the path whose hash is `place`; nothing where none is remembered. Its image may
+  // have been removed since.
+  [[nodiscard]] std::optional<ImportedSource> imported_source(const Digest& place) const;
+  // Remembers an import, in place of an earlier one of the same path, as long as its image is here.
+  [[nodiscard]] Result<void> remember_source(const Digest& place,
+                                             const ImportedSource& source) const;
 
   // What something running holds as long as it needs the image.
   [[nodiscard]] Result<FileLock> use(const Digest& manifest) const;

@@ -134,6 +134,15 @@ Result<void> Store::sweep(Removed& removed) const {
     removed.bytes +=
         manifests.contains(name.substr(0, 64)) ? 0 : remove_file(root_ + "/disks/" + name);
   }
+  // Stores of older versions have no such directory.
+  const auto sources = list_directory(root_ + "/sources");
+  for (const std::string& name : sources ? sources.value() : std::vector<std::string>()) {
+    const auto place = Digest::parse_hex(name);
+    const auto source = place ? imported_source(place.value()) : std::nullopt;
+    if (!source || !manifests.contains(source->manifest.hex())) {
+      remove_file(root_ + "/sources/" + name);
+    }
+  }
   return success();
 }
 
