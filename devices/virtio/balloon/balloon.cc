@@ -3,6 +3,7 @@
 #include <linux/virtio_balloon.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <utility>
@@ -13,25 +14,26 @@ namespace bothy::virtio {
 namespace {
 
 constexpr std::array<std::uint16_t, 5> kQueueSizes{128, 128, 128, 128, 128};
-// Queues (5.5.2). Those of features that aren't negotiated don't exist, and Linux then counts on
-// without a gap: free page reporting follows what is there.
+// Queue indices (5.5.2). Linux counts only the queues of negotiated features, so that its reporting
+// queue follows the last of them.
 constexpr std::size_t kInflate = 0;
 constexpr std::size_t kDeflate = 1;
 constexpr std::size_t kStatistics = 2;
 constexpr std::size_t kReporting = 4;
 
-constexpr std::uint64_t bit(unsigned number) noexcept {
-  return std::uint64_t{1} << number;
+constexpr bool has(std::uint64_t features, unsigned number) noexcept {
+  return (features & feature(number)) != 0;
 }
 
 Result<std::uint32_t> pages_of(std::uint64_t size, const GuestMemory& memory) {
   if (size % kBalloonPage != 0) {
-    return make_error(ErrorCode::kInvalid, "a balloon of {} bytes is no multiple of {} KiB", size,
+    return make_error(ErrorCode::kInvalid,
+                      "invalid balloon size of {} bytes: expected a multiple of {} KiB", size,
                       kBalloonPage >> 10U);
   }
   if (size > memory.size()) {
     return make_error(ErrorCode::kInvalid,
-                      "a balloon of {} MiB is more than the guest's memory of {} MiB", size >> 20U,
+                      "invalid balloon size of {} MiB: the guest has {} MiB of memory", size >> 20U,
                       memory.size() >> 20U);
   }
   return static_cast<std::uint32_t>(size / kBalloonPage);
@@ -41,7 +43,7 @@ std::size_t reporting_queue(std::uint64_t features, const std::vector<ActiveQueu
   if (queues.at(kReporting).queue) {
     return kReporting;
   }
-  return (features & bit(VIRTIO_BALLOON_F_STATS_VQ)) != 0 ? kStatistics + 1 : kStatistics;
+  return has(features, VIRTIO_BALLOON_F_STATS_VQ) ? kStatistics + 1 : kStatistics;
 }
 
 }  // namespace
@@ -64,12 +66,12 @@ Balloon::Balloon(const BalloonConfig& config, const GuestMemory& memory,
       target_pages_(static_cast<std::uint32_t>(config.size / kBalloonPage)) {}
 
 std::uint64_t Balloon::features() const noexcept {
-  // Without PAGE_POISON a guest that fills its free pages doesn't report them (5.5.6.7), so what is
-  // reported may come back as zeros.
-  return bit(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
-         (config_.stats_seconds > 0 ? bit(VIRTIO_BALLOON_F_STATS_VQ) : 0) |
-         (config_.deflate_on_oom ? bit(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) : 0) |
-         (config_.free_page_reporting ? bit(VIRTIO_BALLOON_F_REPORTING) : 0);
+  // PAGE_POISON is not offered: a guest that poisons its free pages then doesn't report them
+  // (5.5.6.7), so reported pages may come back as zeros.
+  return feature(VIRTIO_BALLOON_F_MUST_TELL_HOST) |
+         (config_.stats_seconds > 0 ? feature(VIRTIO_BALLOON_F_STATS_VQ) : 0) |
+         (config_.deflate_on_oom ? feature(VIRTIO_BALLOON_F_DEFLATE_ON_OOM) : 0) |
+         (config_.free_page_reporting ? feature(VIRTIO_BALLOON_F_REPORTING) : 0);
 }
 
 std::span<const std::uint16_t> Balloon::queue_sizes() const noexcept {
@@ -77,7 +79,7 @@ std::span<const std::uint16_t> Balloon::queue_sizes() const noexcept {
 }
 
 void Balloon::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
-  // num_pages and actual (5.5.4); the fields behind them belong to features that aren't offered.
+  // num_pages and actual (5.5.4); the other fields belong to features that aren't offered.
   const std::array<std::uint32_t, 2> fields{target_pages_.load(), actual_pages_.load()};
   if (offset < sizeof(fields)) {
     const auto bytes = std::as_bytes(std::span(fields)).subspan(static_cast<std::size_t>(offset));
@@ -96,14 +98,13 @@ void Balloon::write_config(std::uint64_t offset, std::span<const std::byte> data
 void Balloon::start(std::uint64_t features, std::vector<ActiveQueue> queues,
                     DriverLink& link) noexcept {
   link_ = &link;
-  const auto serve = [&](std::size_t queue, QueueWorker::Serve how) {
-    workers_.at(queue) =
-        std::make_unique<QueueWorker>(executor_, std::move(queues.at(queue)), link, std::move(how));
-  };
-  if ((features & bit(VIRTIO_BALLOON_F_REPORTING)) != 0) {
-    serve(reporting_queue(features, queues), [this](Chain chain) { report(std::move(chain)); });
+  if (has(features, VIRTIO_BALLOON_F_REPORTING)) {
+    reporting_index_ = reporting_queue(features, queues);
+    reporting_ = std::make_unique<BalloonPageQueue>(
+        executor_, std::move(queues.at(reporting_index_)), link, memory_,
+        [this](const Chain& chain) { return read_reported_pages(chain, memory_); }, reported_);
   }
-  if ((features & bit(VIRTIO_BALLOON_F_STATS_VQ)) != 0 && queues.at(kStatistics).queue) {
+  if (has(features, VIRTIO_BALLOON_F_STATS_VQ) && queues.at(kStatistics).queue) {
     statistics_ = std::make_unique<BalloonStatisticsQueue>(
         executor_, std::move(queues.at(kStatistics)), link,
         std::chrono::seconds(config_.stats_seconds), [this](const BalloonStatistics& statistics) {
@@ -111,48 +112,32 @@ void Balloon::start(std::uint64_t features, std::vector<ActiveQueue> queues,
           latest_ = statistics;
         });
   }
-  serve(kInflate, [this](Chain chain) { inflate(std::move(chain)); });
-  // Memory comes back as the guest touches it: being told is all that is needed.
-  serve(kDeflate, [](Chain chain) { chain.complete(0); });
+  inflate_ = std::make_unique<BalloonPageQueue>(
+      executor_, std::move(queues.at(kInflate)), link, memory_,
+      [](const Chain& chain) { return read_inflate_pages(chain.reader()); }, inflated_);
+  // The guest's next access to a page brings its memory back, so there is nothing to do.
+  deflate_ = std::make_unique<QueueWorker>(executor_, std::move(queues.at(kDeflate)), link,
+                                           [](Chain chain) { chain.complete(0); });
 }
 
 std::vector<QueueState> Balloon::stop() noexcept {
-  std::vector<QueueState> states(kQueues);
-  for (std::size_t i = 0; i < kQueues; ++i) {
-    if (workers_.at(i)) {
-      states[i] = workers_.at(i)->stop();
-      workers_.at(i).reset();
-    }
-  }
+  std::vector<QueueState> states(kQueueSizes.size());
+  states[kInflate] = inflate_->stop();
+  states[kDeflate] = deflate_->stop();
   if (statistics_) {
     states[kStatistics] = statistics_->stop();
-    statistics_.reset();
   }
+  if (reporting_) {
+    states[reporting_index_] = reporting_->stop();
+  }
+  inflate_.reset();
+  deflate_.reset();
+  statistics_.reset();
+  reporting_.reset();
   link_ = nullptr;
-  // A driver that starts over has an empty balloon.
+  // A driver that starts over begins with an empty balloon.
   actual_pages_ = 0;
   return states;
-}
-
-void Balloon::inflate(Chain chain) noexcept {
-  for (const MemoryRange& range : read_balloon_pages(chain.reader())) {
-    if (memory_.discard(range.start, range.size)) {
-      inflated_ += range.size;
-    }
-  }
-  chain.complete(0);
-}
-
-void Balloon::report(Chain chain) noexcept {
-  // 5.5.6.7: the buffers are the free pages themselves.
-  for (const iovec& buffer : chain.writable()) {
-    const std::span bytes(static_cast<const std::byte*>(buffer.iov_base), buffer.iov_len);
-    const auto address = memory_.address_of(bytes);
-    if (address && memory_.discard(*address, bytes.size())) {
-      reported_ += bytes.size();
-    }
-  }
-  chain.complete(0);
 }
 
 Result<void> Balloon::set_size(std::uint64_t size) {

@@ -1,7 +1,7 @@
-// Balloon: the memory balloon (virtio 1.2, 5.5): the guest's memory, given back to the host.
+// Balloon: the memory balloon device (virtio 1.2, 5.5), by which a guest returns memory to the
+// host.
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "base/result.h"
+#include "devices/virtio/balloon/page_queue.h"
 #include "devices/virtio/balloon/statistics.h"
 #include "devices/virtio/device.h"
 #include "devices/virtio/queue/queue_worker.h"
@@ -17,28 +18,27 @@
 
 namespace bothy::virtio {
 
-// What a user can choose.
 struct BalloonConfig {
-  std::uint64_t size = 0;            // bytes that the guest is to give up, a multiple of 4 KiB
-  bool deflate_on_oom = false;       // the guest takes them back rather than kill its programs
-  bool free_page_reporting = false;  // what the guest doesn't use comes back by itself
-  std::uint32_t stats_seconds = 0;   // how often the guest is asked for statistics; 0: never
+  std::uint64_t size = 0;            // target size: bytes, a multiple of 4 KiB
+  bool deflate_on_oom = false;       // the guest may deflate rather than kill processes
+  bool free_page_reporting = false;  // the guest reports free pages, which are returned
+  std::uint32_t stats_seconds = 0;   // interval between statistics; 0: none
 };
 
 struct BalloonStatus {
-  std::uint64_t target = 0;    // bytes that the guest is to give up
-  std::uint64_t actual = 0;    // bytes that it says it has given up
-  std::uint64_t inflated = 0;  // bytes returned to the host since the start: by the balloon,
-  std::uint64_t reported = 0;  // and as free pages
-  std::optional<BalloonStatistics> statistics;  // the latest, if the guest has told any
+  std::uint64_t target = 0;    // bytes
+  std::uint64_t actual = 0;    // bytes in the balloon, as the guest says
+  std::uint64_t inflated = 0;  // bytes returned to the host since the start, by the balloon
+  std::uint64_t reported = 0;  // likewise, by free page reporting
+  std::optional<BalloonStatistics> statistics;  // the latest
 };
 
-// The guest gives up pages by naming them, and their memory goes back to the host at once; it takes
-// them back by touching them. Pages outside RAM are ignored.
+// Pages that the guest gives up are returned to the host at once; the guest gets them back by
+// touching them. Pages outside RAM are ignored.
 class Balloon final : public Device {
  public:
-  // kInvalid for a size that isn't whole pages or more than there is. All but the config outlives
-  // it; the context is its executor.
+  // kInvalid for a size that isn't a multiple of 4 KiB or is larger than the memory. The memory and
+  // the executor outlive the device.
   [[nodiscard]] static Result<std::unique_ptr<Balloon>> create(const BalloonConfig& config,
                                                                const GuestMemory& memory,
                                                                boost::asio::io_context& executor);
@@ -52,18 +52,14 @@ class Balloon final : public Device {
              DriverLink& link) noexcept override;
   std::vector<QueueState> stop() noexcept override;
 
-  // Tells the guest to give up this much: bytes. kInvalid as create(). Any thread.
+  // Changes the target size: bytes. kInvalid as create(). Any thread.
   [[nodiscard]] Result<void> set_size(std::uint64_t size);
   // Any thread.
   [[nodiscard]] BalloonStatus status() const;
 
  private:
-  static constexpr std::size_t kQueues = 5;
-
   Balloon(const BalloonConfig& config, const GuestMemory& memory,
           boost::asio::io_context& executor) noexcept;
-  void inflate(Chain chain) noexcept;
-  void report(Chain chain) noexcept;
 
   const BalloonConfig config_;
   const GuestMemory& memory_;
@@ -78,8 +74,11 @@ class Balloon final : public Device {
 
   // While running.
   DriverLink* link_ = nullptr;
-  std::array<std::unique_ptr<QueueWorker>, kQueues> workers_;  // by queue; null for statistics
-  std::unique_ptr<BalloonStatisticsQueue> statistics_;
+  std::unique_ptr<BalloonPageQueue> inflate_;
+  std::unique_ptr<QueueWorker> deflate_;
+  std::unique_ptr<BalloonStatisticsQueue> statistics_;  // null: not negotiated
+  std::unique_ptr<BalloonPageQueue> reporting_;         // likewise
+  std::size_t reporting_index_ = 0;
 };
 
 }  // namespace bothy::virtio

@@ -1,24 +1,27 @@
-// BalloonPages: pages that a guest gives up, gathered into ranges.
+// The pages that a request of the balloon's driver names, as ranges of guest memory.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <vector>
 
-#include "devices/virtio/queue/buffers.h"
+#include "devices/virtio/queue/queue.h"
 #include "memory/guest_memory.h"
 
 namespace bothy::virtio {
 
-// What the balloon counts in, whatever the guest's own pages (virtio 1.2, 5.5.6).
+// The balloon's unit, whatever the guest's page size (virtio 1.2, 5.5.6).
 inline constexpr std::uint64_t kBalloonPage = 4096;
-// One request names no more pages than this; those behind them stay the guest's. It is what Linux
-// names: each may cost a system call, and other devices wait meanwhile.
-inline constexpr std::size_t kMostBalloonPages = 256;
+// What Linux puts into one request. Pages beyond that are not returned to the host.
+inline constexpr std::size_t kMaxInflatePages = 256;
 
-// Reads page numbers until there are no more, and gives the ranges that they make up: sorted,
-// merged, each page once. Pages outside RAM aren't looked for here.
-[[nodiscard]] std::vector<MemoryRange> read_balloon_pages(Reader reader);
+// Inflate queue (5.5.6): page numbers. Ranges are sorted and merged, and name each page once. They
+// may lie outside RAM.
+[[nodiscard]] std::vector<MemoryRange> read_inflate_pages(Reader reader);
+
+// Reporting queue (5.5.6.7): the buffers are the free pages themselves. Parts of pages are left
+// out.
+[[nodiscard]] std::vector<MemoryRange> read_reported_pages(const Chain& chain,
+                                                           const GuestMemory& memory);
 
 }  // namespace bothy::virtio

@@ -24,18 +24,23 @@ struct Rig {
                std::vector<std::uint16_t> absent = {3, 4})
       : layout{.packed = GENERATE(false, true)},
         balloon(Balloon::create(config, memory, executor).value()) {
-    std::vector<ActiveQueue> active(5);
     for (std::uint16_t i = 0; i < 5; ++i) {
       queues.emplace_back(
           std::make_unique<DriverQueue>(memory, i * DriverQueue::kSpan, std::uint16_t{16}, layout));
+    }
+    start(features, absent);
+    const auto bytes = *memory.slice(kPages, kSize - kPages);
+    std::fill(bytes.begin(), bytes.end(), std::byte{7});
+  }
+  void start(std::uint64_t features, const std::vector<std::uint16_t>& absent) {
+    std::vector<ActiveQueue> active(5);
+    for (std::uint16_t i = 0; i < 5; ++i) {
       active[i].index = i;
       if (std::ranges::find(absent, i) == absent.end()) {
         active[i] = {queues[i]->queue(), &kicks[i], i};
       }
     }
     balloon->start(features, std::move(active), link);
-    const auto bytes = *memory.slice(kPages, kSize - kPages);
-    std::fill(bytes.begin(), bytes.end(), std::byte{7});
   }
   ~Rig() { static_cast<void>(balloon->stop()); }
 
@@ -52,6 +57,20 @@ struct Rig {
     queues[queue]->add({{length, false, list}});
     kick(queue);
     REQUIRE(queues[queue]->take().has_value());
+  }
+  // The most that one handler of the executor adds to a count of bytes, from the kick on until
+  // nothing is left to do.
+  template <class Count>
+  std::uint64_t largest_turn(std::size_t queue, Count count) {
+    kicks[queue].signal();
+    std::uint64_t largest = 0;
+    std::uint64_t before = count();
+    executor.restart();
+    while (executor.poll_one() > 0) {
+      const std::uint64_t now = count();
+      largest = std::max(largest, now - std::exchange(before, now));
+    }
+    return largest;
   }
   [[nodiscard]] std::byte first_byte(GuestAddress address) const {
     return memory.slice(address, 1)->front();
@@ -74,7 +93,7 @@ constexpr std::uint32_t page_number(GuestAddress address) {
 
 std::vector<MemoryRange> ranges_of(std::vector<std::uint32_t> pages) {
   const iovec buffer{pages.data(), pages.size() * sizeof(std::uint32_t)};
-  return read_balloon_pages(Reader(std::span(&buffer, 1)));
+  return read_inflate_pages(Reader(std::span(&buffer, 1)));
 }
 
 // An entry of a statistics buffer lies unaligned.
@@ -98,12 +117,12 @@ TEST_CASE("Pages make up as few ranges as can be") {
                                  {9 * kBalloonPage, 2 * kBalloonPage}});
   CHECK(ranges_of({0xffffffff}) ==
         std::vector<MemoryRange>{{0xffffffff * kBalloonPage, kBalloonPage}});
-  CHECK(ranges_of(std::vector<std::uint32_t>(2 * kMostBalloonPages, 1)).size() == 1);
-  std::vector<std::uint32_t> many(2 * kMostBalloonPages);
+  CHECK(ranges_of(std::vector<std::uint32_t>(2 * kMaxInflatePages, 1)).size() == 1);
+  std::vector<std::uint32_t> many(2 * kMaxInflatePages);
   for (std::uint32_t i = 0; i < many.size(); ++i) {
     many[i] = 2 * i;
   }
-  CHECK(ranges_of(many).size() == kMostBalloonPages);
+  CHECK(ranges_of(many).size() == kMaxInflatePages);
 }
 
 TEST_CASE("Wherever Linux has the reporting queue, it is long enough for Linux") {
@@ -159,6 +178,56 @@ TEST_CASE("Free pages that are reported go back to the host") {
   CHECK(rig.first_byte(kPages + 8 * kBalloonPage) == std::byte{7});
   CHECK(rig.first_byte(kPages + 65536) == std::byte{0});
   CHECK(rig.balloon->status().reported == 9 * kBalloonPage);
+}
+
+TEST_CASE("Reported memory is returned in bounded slices, with other work in between") {
+  Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
+  // The same 2 MiB in every buffer: a guest can name as much as it likes.
+  constexpr auto kBuffer = static_cast<std::uint32_t>(kSize - kPages);
+  constexpr std::size_t kBuffers = 15;
+  const std::vector<DriverQueue::Buffer> buffers(kBuffers, {kBuffer, true, kPages});
+  rig.queues[4]->add(buffers);
+  const auto reported = [&] { return rig.balloon->status().reported; };
+  CHECK(rig.largest_turn(4, reported) <= BalloonPageQueue::kMaxBytesPerTurn);
+  CHECK(reported() == kBuffers * kBuffer);
+  CHECK(rig.queues[4]->take().has_value());
+  CHECK(rig.link.take_signalled() == std::vector<std::uint16_t>{4});
+}
+
+TEST_CASE("Pages of the balloon are returned in bounded slices, with other work in between") {
+  Rig rig;
+  std::vector<std::uint32_t> pages(256);
+  for (std::uint32_t i = 0; i < pages.size(); ++i) {
+    pages[i] = page_number(kPages) + 2 * i;  // each a range of its own
+  }
+  const auto length = static_cast<std::uint32_t>(pages.size() * sizeof(std::uint32_t));
+  const GuestAddress list = rig.queues[0]->allocate(length);
+  REQUIRE(rig.memory.write_bytes(list, std::as_bytes(std::span(pages))));
+  for (int i = 0; i < 8; ++i) {
+    rig.queues[0]->add({{length, false, list}});
+  }
+  const auto inflated = [&] { return rig.balloon->status().inflated; };
+  CHECK(rig.largest_turn(0, inflated) <= BalloonPageQueue::kMaxRangesPerTurn * kBalloonPage);
+  CHECK(inflated() == 8 * pages.size() * kBalloonPage);
+  CHECK(rig.queues[0]->used_index() == 8);
+}
+
+TEST_CASE("A request whose pages are returned in part stays in its queue when the balloon stops") {
+  Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
+  constexpr auto kBuffer = static_cast<std::uint32_t>(kSize - kPages);
+  rig.queues[4]->add(std::vector<DriverQueue::Buffer>(15, {kBuffer, true, kPages}));
+  rig.kicks[4].signal();
+  rig.executor.restart();
+  while (rig.balloon->status().reported == 0) {
+    rig.executor.run_one();
+  }
+  const auto states = rig.balloon->stop();
+  CHECK(states.at(4) == QueueState{});
+  CHECK(rig.queues[4]->used_index() == 0);
+  rig.start(kReportingFeature, {2, 3});
+  rig.executor.restart();
+  rig.executor.poll();
+  CHECK(rig.queues[4]->used_index() == 1);
 }
 
 TEST_CASE("Buffers to read are no free pages") {
