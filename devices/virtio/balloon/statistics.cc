@@ -5,14 +5,14 @@
 namespace bothy::virtio {
 namespace {
 
-// A buffer has an entry for each tag; of a longer one the rest is not looked at.
-constexpr int kMostEntries = 64;
+// A buffer has one entry per tag; entries beyond this number are ignored.
+constexpr int kMaxEntries = 64;
 
 }  // namespace
 
 BalloonStatistics read_balloon_statistics(Reader reader) noexcept {
   BalloonStatistics statistics;
-  for (int i = 0; i < kMostEntries; ++i) {
+  for (int i = 0; i < kMaxEntries; ++i) {
     const auto tag = reader.read<std::uint16_t>();
     const auto value = reader.read<std::uint64_t>();
     if (!tag || !value) {
@@ -35,14 +35,14 @@ BalloonStatisticsQueue::BalloonStatisticsQueue(boost::asio::io_context& executor
       interval_(interval),
       on_statistics_(std::move(on_statistics)),
       timer_(executor) {
-  doorbell_.emplace(executor, *active.kick, [this] { take(); });
-  take();
-  wait_and_ask();
+  doorbell_.emplace(executor, *active.kick, [this] { take_buffer(); });
+  take_buffer();
+  start_timer();
 }
 
-void BalloonStatisticsQueue::take() {
+void BalloonStatisticsQueue::take_buffer() {
   if (held_ || !*alive_) {
-    return;  // the driver needs one request; others wait their turn
+    return;  // one buffer at a time
   }
   do {
     held_ = queue_->pop();
@@ -55,7 +55,7 @@ void BalloonStatisticsQueue::take() {
   }
 }
 
-void BalloonStatisticsQueue::wait_and_ask() {
+void BalloonStatisticsQueue::start_timer() {
   timer_.expires_after(interval_);
   timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
     if (!*alive || error) {
@@ -66,9 +66,9 @@ void BalloonStatisticsQueue::wait_and_ask() {
       if (queue_->needs_signal()) {
         link_.signal_queue(index_);
       }
-      take();
+      take_buffer();
     }
-    wait_and_ask();
+    start_timer();
   });
 }
 

@@ -1,4 +1,5 @@
-// BalloonStatistics: what a guest says of its own memory.
+// BalloonStatistics: memory statistics that the guest reports (virtio 1.2, 5.5.6.4).
+// BalloonStatisticsQueue: the queue by which it does.
 #pragma once
 
 #include <array>
@@ -18,8 +19,9 @@
 
 namespace bothy::virtio {
 
-// By tag (virtio 1.2, 5.5.6.4), and those that Linux has added since: bytes for amounts of memory,
-// counts since the guest's start for the rest. A guest may lie.
+// By tag: those of virtio 1.2 (5.5.6.4) and those that Linux has added since. Amounts of memory are
+// in bytes, all others are counts since the guest's start. The values are the guest's and not
+// checked.
 inline constexpr std::array<std::string_view, 16> kBalloonStatisticNames{
     "swap-in",         "swap-out",         "major-faults",     "minor-faults",
     "free-memory",     "total-memory",     "available-memory", "disk-caches",
@@ -30,16 +32,17 @@ struct BalloonStatistics {
   std::array<std::optional<std::uint64_t>, kBalloonStatisticNames.size()> values;
 };
 
-// Tags that aren't known are skipped.
+// Skips unknown tags.
 [[nodiscard]] BalloonStatistics read_balloon_statistics(Reader reader) noexcept;
 
-// The queue that a guest tells them by: it offers one request, which it gets back when we want to
-// know more (5.5.6.3). All functions run on the executor.
+// The driver makes one buffer with statistics available; the device uses the buffer to request new
+// ones (5.5.6.3). All functions run on the executor.
 class BalloonStatisticsQueue {
  public:
   using OnStatistics = std::function<void(const BalloonStatistics&)>;
 
-  // `active` has a queue. `link` outlives this object.
+  // `active.queue` is not null. `link` outlives this object. `on_statistics` is called for each
+  // buffer.
   BalloonStatisticsQueue(boost::asio::io_context& executor, ActiveQueue active, DriverLink& link,
                          std::chrono::milliseconds interval, OnStatistics on_statistics);
 
@@ -47,22 +50,22 @@ class BalloonStatisticsQueue {
   BalloonStatisticsQueue(const BalloonStatisticsQueue&) = delete;
   BalloonStatisticsQueue& operator=(const BalloonStatisticsQueue&) = delete;
 
-  // Nothing is told after that.
+  // No callback comes after that.
   QueueState stop() noexcept;
 
  private:
-  void take();
-  void wait_and_ask();
+  void take_buffer();
+  void start_timer();
 
   std::unique_ptr<Queue> queue_;
   const std::uint16_t index_;
   DriverLink& link_;
   const std::chrono::milliseconds interval_;
   const OnStatistics on_statistics_;
-  std::optional<Chain> held_;
+  std::optional<Chain> held_;  // the driver's buffer, until new statistics are due
   boost::asio::steady_timer timer_;
   std::optional<Doorbell> doorbell_;
-  // Handlers that are under way when this goes find it gone by this.
+  // Handlers that are already posted find out by this that the object is destroyed.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

@@ -8,24 +8,24 @@ namespace bothy::virtio {
 namespace {
 
 constexpr std::array<std::uint16_t, 1> kQueueSizes{256};
-// One request is one call of the host's generator: Linux asks for 64 bytes, and a guest that asks
-// for gigabytes gets this much, which the specification allows.
-constexpr std::size_t kMostBytes = 4096;
+// A request gets no more than this, so that a large one doesn't hold up other devices. A device may
+// fill a part of the buffer (5.4.6); Linux requests 64 bytes.
+constexpr std::size_t kMaxBytes = 4096;
 
 void fill(Chain chain) noexcept {
   Writer writer = chain.writer();
   std::size_t written = 0;
-  while (written < kMostBytes) {
-    const auto to = writer.front(kMostBytes - written);
-    if (to.empty()) {
+  while (written < kMaxBytes) {
+    const auto buffer = writer.front(kMaxBytes - written);
+    if (buffer.empty()) {
       break;
     }
-    const ssize_t got = ::getrandom(to.data(), to.size(), 0);
-    if (got <= 0) {
+    const ssize_t count = ::getrandom(buffer.data(), buffer.size(), 0);
+    if (count <= 0) {
       break;
     }
-    writer.advance(static_cast<std::size_t>(got));
-    written += static_cast<std::size_t>(got);
+    writer.advance(static_cast<std::size_t>(count));
+    written += static_cast<std::size_t>(count);
   }
   chain.complete(static_cast<std::uint32_t>(written));
 }

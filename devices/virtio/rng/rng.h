@@ -1,8 +1,7 @@
-// Rng: the entropy device (virtio 1.2, 5.4): random bytes of the host's kernel.
+// Rng: the entropy device (virtio 1.2, 5.4). Random bytes come from the host's getrandom(2).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 
 #include "devices/virtio/device.h"
@@ -12,7 +11,7 @@ namespace bothy::virtio {
 
 class Rng final : public Device {
  public:
-  // The context is the device's executor.
+  // The executor outlives the device.
   explicit Rng(boost::asio::io_context& executor) : executor_(executor) {}
 
   [[nodiscard]] DeviceId id() const noexcept override { return DeviceId::kEntropy; }

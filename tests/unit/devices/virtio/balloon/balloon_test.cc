@@ -14,11 +14,11 @@ namespace {
 using test::DriverQueue;
 
 constexpr std::uint64_t kSize = 8 * DriverQueue::kSpan;
-constexpr GuestAddress kPages = 6 * DriverQueue::kSpan;  // where the tests' own pages begin
+constexpr GuestAddress kPages = 6 * DriverQueue::kSpan;  // the pages that tests give up
 constexpr std::uint64_t kStatisticsFeature = 2;
 constexpr std::uint64_t kReportingFeature = 32;
 
-// A balloon with a driver, on the test's own thread.
+// A balloon and its driver; the test's thread runs the executor.
 struct Rig {
   explicit Rig(BalloonConfig config = {}, std::uint64_t features = 0,
                std::vector<std::uint16_t> absent = {3, 4})
@@ -58,8 +58,8 @@ struct Rig {
     kick(queue);
     REQUIRE(queues[queue]->take().has_value());
   }
-  // The most that one handler of the executor adds to a count of bytes, from the kick on until
-  // nothing is left to do.
+  // Notifies the queue and runs the executor until nothing is left to do. Returns the most bytes
+  // that a single task added to `count()`.
   template <class Count>
   std::uint64_t largest_turn(std::size_t queue, Count count) {
     kicks[queue].signal();
@@ -110,7 +110,7 @@ std::vector<std::byte> statistics(const std::vector<std::pair<std::uint16_t, std
 
 }  // namespace
 
-TEST_CASE("Pages make up as few ranges as can be") {
+TEST_CASE("Page numbers are sorted and merged into ranges") {
   CHECK(ranges_of({}).empty());
   CHECK(ranges_of({5, 4, 3, 3, 9, 10, 5}) ==
         std::vector<MemoryRange>{{3 * kBalloonPage, 3 * kBalloonPage},
@@ -125,15 +125,15 @@ TEST_CASE("Pages make up as few ranges as can be") {
   CHECK(ranges_of(many).size() == kMaxInflatePages);
 }
 
-TEST_CASE("Wherever Linux has the reporting queue, it is long enough for Linux") {
+TEST_CASE("Every queue is large enough to be the reporting queue of Linux") {
   Rig rig;
-  // PAGE_REPORTING_CAPACITY: without it the driver refuses the whole device.
+  // PAGE_REPORTING_CAPACITY: the driver's probe fails with a smaller queue.
   for (const std::uint16_t size : rig.balloon->queue_sizes()) {
     CHECK(size >= 32);
   }
 }
 
-TEST_CASE("What the guest puts into the balloon goes back to the host") {
+TEST_CASE("Inflated pages are returned to the host") {
   Rig rig;
   rig.name_pages(0, {page_number(kPages) + 2, page_number(kPages) + 1});
   CHECK(rig.first_byte(kPages) == std::byte{7});
@@ -141,12 +141,12 @@ TEST_CASE("What the guest puts into the balloon goes back to the host") {
   CHECK(rig.first_byte(kPages + 2 * kBalloonPage) == std::byte{0});
   CHECK(rig.first_byte(kPages + 3 * kBalloonPage) == std::byte{7});
   CHECK(rig.balloon->status().inflated == 2 * kBalloonPage);
-  rig.name_pages(1, {page_number(kPages) + 1});  // and may be taken back
+  rig.name_pages(1, {page_number(kPages) + 1});  // deflate
   CHECK(rig.link.why_parked().empty());
   CHECK(rig.link.take_signalled() == std::vector<std::uint16_t>{0, 1});
 }
 
-TEST_CASE("Pages outside RAM, and half a page number, are ignored") {
+TEST_CASE("Pages outside RAM and an incomplete page number are ignored") {
   Rig rig;
   rig.name_pages(0, {page_number(kSize), 0xffffffff, page_number(kPages)});
   CHECK(rig.balloon->status().inflated == kBalloonPage);
@@ -157,13 +157,13 @@ TEST_CASE("Pages outside RAM, and half a page number, are ignored") {
   CHECK(rig.link.why_parked().empty());
 }
 
-TEST_CASE("Free pages that are reported go back to the host") {
+TEST_CASE("Reported free pages are returned to the host") {
   struct Place {
     std::size_t queue;
     std::uint64_t features;
     std::vector<std::uint16_t> absent;
   };
-  // Where the specification has the queue, and where Linux does: it counts those that there are.
+  // The reporting queue by the specification, and by Linux, which counts only existing queues.
   const std::vector<Place> places{{4, kReportingFeature, {2, 3}},
                                   {2, kReportingFeature, {3, 4}},
                                   {4, kReportingFeature | kStatisticsFeature, {3}},
@@ -180,9 +180,9 @@ TEST_CASE("Free pages that are reported go back to the host") {
   CHECK(rig.balloon->status().reported == 9 * kBalloonPage);
 }
 
-TEST_CASE("Reported memory is returned in bounded slices, with other work in between") {
+TEST_CASE("Reported pages are returned in bounded turns of the executor") {
   Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
-  // The same 2 MiB in every buffer: a guest can name as much as it likes.
+  // The same 2 MiB in every buffer.
   constexpr auto kBuffer = static_cast<std::uint32_t>(kSize - kPages);
   constexpr std::size_t kBuffers = 15;
   const std::vector<DriverQueue::Buffer> buffers(kBuffers, {kBuffer, true, kPages});
@@ -194,11 +194,11 @@ TEST_CASE("Reported memory is returned in bounded slices, with other work in bet
   CHECK(rig.link.take_signalled() == std::vector<std::uint16_t>{4});
 }
 
-TEST_CASE("Pages of the balloon are returned in bounded slices, with other work in between") {
+TEST_CASE("Inflated pages are returned in bounded turns of the executor") {
   Rig rig;
   std::vector<std::uint32_t> pages(256);
   for (std::uint32_t i = 0; i < pages.size(); ++i) {
-    pages[i] = page_number(kPages) + 2 * i;  // each a range of its own
+    pages[i] = page_number(kPages) + 2 * i;  // not adjacent
   }
   const auto length = static_cast<std::uint32_t>(pages.size() * sizeof(std::uint32_t));
   const GuestAddress list = rig.queues[0]->allocate(length);
@@ -212,7 +212,7 @@ TEST_CASE("Pages of the balloon are returned in bounded slices, with other work 
   CHECK(rig.queues[0]->used_index() == 8);
 }
 
-TEST_CASE("A request whose pages are returned in part stays in its queue when the balloon stops") {
+TEST_CASE("A request that is served in part when the device stops stays in its queue") {
   Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
   constexpr auto kBuffer = static_cast<std::uint32_t>(kSize - kPages);
   rig.queues[4]->add(std::vector<DriverQueue::Buffer>(15, {kBuffer, true, kPages}));
@@ -230,7 +230,7 @@ TEST_CASE("A request whose pages are returned in part stays in its queue when th
   CHECK(rig.queues[4]->used_index() == 1);
 }
 
-TEST_CASE("Buffers to read are no free pages") {
+TEST_CASE("Readable buffers of a report are ignored") {
   Rig rig({.free_page_reporting = true}, kReportingFeature, {2, 3});
   rig.queues[4]->add({{kBalloonPage, false, kPages}});
   rig.kick(4);
@@ -238,7 +238,7 @@ TEST_CASE("Buffers to read are no free pages") {
   CHECK(rig.first_byte(kPages) == std::byte{7});
 }
 
-TEST_CASE("The guest is told the size, and tells how far it came") {
+TEST_CASE("The config space has the target size, and takes the actual size") {
   Rig rig({.size = 1U << 20U});
   const auto read = [&](std::uint64_t offset) {
     std::uint32_t value = 0;
@@ -265,7 +265,7 @@ TEST_CASE("The guest is told the size, and tells how far it came") {
   CHECK(read(0) == 512);
 }
 
-TEST_CASE("Features are those asked for") {
+TEST_CASE("Features follow the configuration") {
   boost::asio::io_context executor;
   const GuestMemory memory = test::make_guest_memory(kSize);
   CHECK(Balloon::create({}, memory, executor).value()->features() == 1);
@@ -278,7 +278,7 @@ TEST_CASE("Features are those asked for") {
   CHECK(too_large.error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("The guest is asked for statistics again and again, by its own request coming back") {
+TEST_CASE("The statistics buffer is used at each interval, and the driver offers new values") {
   boost::asio::io_context executor;
   GuestMemory memory = test::make_guest_memory(kSize);
   DriverQueue driver(memory, 0, 16, {.packed = GENERATE(false, true)});
@@ -305,7 +305,7 @@ TEST_CASE("The guest is asked for statistics again and again, by its own request
     }
   }
   CHECK(link.take_signalled() == std::vector<std::uint16_t>{2, 2, 2});
-  // One that breaks off in the midst of an entry, and one too many.
+  // A buffer that ends within an entry, and a second one that has to wait.
   driver.add({{11, false}});
   driver.add({{11, false}});
   kick.signal();
@@ -315,7 +315,7 @@ TEST_CASE("The guest is asked for statistics again and again, by its own request
   static_cast<void>(queue.stop());
 }
 
-TEST_CASE("A broken ring parks the balloon") {
+TEST_CASE("A broken ring makes the device need a reset") {
   Rig rig({.stats_seconds = 3600}, kStatisticsFeature, {3, 4});
   const std::size_t queue = GENERATE(0U, 1U, 2U);
   rig.queues[queue]->break_ring();

@@ -14,7 +14,7 @@ namespace {
 
 using test::DriverQueue;
 
-constexpr std::size_t kMostBytes = 4096;  // that one request gets
+constexpr std::size_t kMaxBytes = 4096;  // of one request
 
 // A device, and a driver of its queue in either layout.
 struct Rig {
@@ -32,7 +32,7 @@ struct Rig {
   }
   ~Rig() { static_cast<void>(rng.stop()); }
 
-  // How much the device says that it has written, once it has.
+  // The used length of the next completion, if there is one.
   std::optional<std::uint32_t> serve() {
     kick.signal();
     executor.restart();
@@ -40,7 +40,7 @@ struct Rig {
     const auto used = queue.take();
     return used ? std::optional(used->length) : std::nullopt;
   }
-  // Bytes at `at` that are no longer zero.
+  // How many bytes of a range are not zero.
   [[nodiscard]] std::ptrdiff_t touched(GuestAddress at, std::size_t size) const {
     const auto bytes = memory.slice(at, size);
     REQUIRE(bytes.has_value());
@@ -50,34 +50,34 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("A buffer is filled with random bytes, and nothing beside it") {
+TEST_CASE("A buffer is filled with random bytes, and memory behind it is not touched") {
   Rig rig;
   rig.queue.add({{512, true}});
   const GuestAddress at = rig.queue.addresses().front();
   CHECK(rig.serve() == 512U);
-  // Of 512 random bytes two are zero: that over 100 are happens to nobody.
+  // Two of 512 random bytes are zero on average: over 100 is as good as impossible.
   CHECK(rig.touched(at, 512) > 412);
   CHECK(rig.touched(at + 512, 512) == 0);
   CHECK(rig.link.take_signalled() == std::vector<std::uint16_t>{0});
 }
 
-TEST_CASE("A request in pieces is filled to a limit") {
+TEST_CASE("A request of several buffers is filled up to the limit") {
   Rig rig;
   rig.queue.add({{1000, true}, {3000, true}, {5000, true}});
   const auto addresses = rig.queue.addresses();
-  CHECK(rig.serve() == kMostBytes);
+  CHECK(rig.serve() == kMaxBytes);
   CHECK(rig.touched(addresses[1], 3000) > 2000);
   CHECK(rig.touched(addresses[2] + 96, 4904) == 0);
 }
 
-TEST_CASE("A request without room for an answer gets none") {
+TEST_CASE("A request without a writable buffer is completed with length 0") {
   Rig rig;
   rig.queue.add({{64, false}});
   CHECK(rig.serve() == 0U);
   CHECK(rig.link.why_parked().empty());
 }
 
-TEST_CASE("A buffer outside memory parks the entropy device") {
+TEST_CASE("A buffer outside RAM makes the device need a reset") {
   Rig rig;
   rig.queue.add({{64, true, DriverQueue::kSpan}});
   CHECK_FALSE(rig.serve().has_value());
