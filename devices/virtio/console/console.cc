@@ -13,11 +13,12 @@
 namespace bothy::virtio {
 namespace {
 
-// Linux fills a port's receive queue with a page each.
+// Linux makes one page per buffer of a receive queue available.
 constexpr std::uint16_t kQueueSize = 64;
-constexpr std::size_t kControlQueue = 2;  // to the driver; the one from it follows
+constexpr std::size_t kControlReceiveQueue = 2;  // to the driver
+constexpr std::size_t kControlTransmitQueue = 3;
 
-// Port 0 has queues 0 and 1, the control queues come next, then the other ports (5.3.2).
+// Port 0 has queues 0 and 1, the control queues are 2 and 3, the other ports follow (5.3.2).
 constexpr std::size_t first_queue(std::size_t port) noexcept {
   return port == 0 ? 0 : 2 + 2 * port;
 }
@@ -33,8 +34,11 @@ ActiveQueue take(std::vector<ActiveQueue>& queues, std::size_t index) {
 }  // namespace
 
 Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec> ports,
-                 ConsoleSize size, std::chrono::milliseconds patience)
-    : executor_(executor), size_(packed(size)), patience_(patience), timer_(executor) {
+                 ConsoleSize size, std::chrono::milliseconds early_input_timeout)
+    : executor_(executor),
+      size_(packed(size)),
+      early_input_timeout_(early_input_timeout),
+      timer_(executor) {
   const bool multiport =
       ports.size() != 1 || !ports.front().is_console || !ports.front().name.empty();
   if (multiport) {
@@ -74,15 +78,16 @@ void Console::read_config(std::uint64_t offset, std::span<std::byte> data) noexc
     const auto from = bytes.subspan(offset, std::min(data.size(), bytes.size() - offset));
     std::copy(from.begin(), from.end(), data.begin());
   }
-  if (offset < offsetof(virtio_console_config, max_nr_ports) && looked_for_.exchange(false)) {
-    boost::asio::post(executor_, [this] { open_input(); });
+  if (offset < offsetof(virtio_console_config, max_nr_ports) &&
+      config_read_awaited_.exchange(false)) {
+    boost::asio::post(executor_, [this] { deliver_input(); });
   }
 }
 
 void Console::write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept {
   CharacterSink* sink = ports_.front()->spec().sink;
   if (offset == offsetof(virtio_console_config, emerg_wr) && !data.empty() && sink != nullptr) {
-    // As much as there is room for: no vCPU waits in here.
+    // Never blocks: this runs on a vCPU thread.
     static_cast<void>(sink->try_write(data.first(1)));
   }
 }
@@ -90,16 +95,16 @@ void Console::write_config(std::uint64_t offset, std::span<const std::byte> data
 void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
                     DriverLink& link) noexcept {
   link_ = &link;
-  sent_ = 0;
-  looked_for_ = false;
+  requests_sent_ = 0;
+  config_read_awaited_ = false;
   multiport_ = (features & feature(VIRTIO_CONSOLE_F_MULTIPORT)) != 0;
-  // Without F_SIZE its configuration is nothing that the driver would look at.
-  holding_ = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
+  // A driver without F_SIZE has no reason to read the config space.
+  holding_input_ = !multiport_ && (features & feature(VIRTIO_CONSOLE_F_SIZE)) != 0;
   ConsolePort::Run run;
-  run.guest_open = !multiport_ && !holding_;
-  if (holding_) {
-    run.on_sent = [this] { on_sent(); };
-    run.on_held = [this] { on_held(); };
+  run.guest_open = !multiport_ && !holding_input_;
+  if (holding_input_) {
+    run.on_request_sent = [this] { on_request_sent(); };
+    run.on_input_held_back = [this] { on_input_held_back(); };
   }
   const std::size_t served = multiport_ ? ports_.size() : 1;
   for (std::size_t i = 0; i < served; ++i) {
@@ -107,18 +112,18 @@ void Console::start(std::uint64_t features, std::vector<ActiveQueue> queues,
     ports_[i]->start(take(queues, queue), take(queues, queue + 1), link, run);
   }
   if (multiport_) {
-    control_->start(take(queues, kControlQueue), take(queues, kControlQueue + 1), link);
+    control_->start(take(queues, kControlReceiveQueue), take(queues, kControlTransmitQueue), link);
   }
 }
 
 std::vector<QueueState> Console::stop() noexcept {
   timer_.cancel();
-  holding_ = false;
+  holding_input_ = false;
   std::vector<QueueState> states(queue_sizes_.size());
   if (multiport_) {
     const auto [to_driver, from_driver] = control_->stop();
-    states[kControlQueue] = to_driver;
-    states[kControlQueue + 1] = from_driver;
+    states[kControlReceiveQueue] = to_driver;
+    states[kControlTransmitQueue] = from_driver;
   }
   const std::size_t served = multiport_ ? ports_.size() : 1;
   for (std::size_t i = 0; i < served; ++i) {
@@ -130,40 +135,41 @@ std::vector<QueueState> Console::stop() noexcept {
   return states;
 }
 
-void Console::on_held() {
-  if (!looked_for_.exchange(true)) {
-    boost::asio::post(executor_, [this] { ask_driver(); });
+void Console::on_input_held_back() {
+  if (!config_read_awaited_.exchange(true)) {
+    boost::asio::post(executor_, [this] { notify_of_input(); });
   }
 }
 
-void Console::ask_driver() {
-  if (!holding_) {
+void Console::notify_of_input() {
+  if (!holding_input_) {
     return;
   }
   link_->signal_config();
-  timer_.expires_after(patience_);
+  timer_.expires_after(early_input_timeout_);
   timer_.async_wait([this](const boost::system::error_code& error) {
     if (!error) {
-      open_input();
+      deliver_input();
     }
   });
 }
 
-void Console::open_input() {
-  if (std::exchange(holding_, false)) {
+void Console::deliver_input() {
+  if (std::exchange(holding_input_, false)) {
     timer_.cancel();
     ports_.front()->set_guest_open(true);
   }
 }
 
-void Console::on_sent() {
-  // Linux looks for a size only when it is told that the configuration has changed, and forgets it
-  // when its terminal isn't there yet, which nothing tells. So it is told with its first output and
-  // a few times later.
-  ++sent_;
+void Console::on_request_sent() {
+  // Linux reads the size only after a config change notification, and drops the size if its
+  // terminal doesn't exist yet, which the device can't see. So notify the driver at its first
+  // output and a few times later: at requests 1, 4, 16, 64 and 256.
+  ++requests_sent_;
   constexpr std::uint32_t kLast = 256;
-  const bool power_of_four = std::has_single_bit(sent_) && std::countr_zero(sent_) % 2 == 0;
-  if (sent_ <= kLast && power_of_four && size() != ConsoleSize{}) {
+  const bool power_of_four =
+      std::has_single_bit(requests_sent_) && std::countr_zero(requests_sent_) % 2 == 0;
+  if (requests_sent_ <= kLast && power_of_four && size() != ConsoleSize{}) {
     link_->signal_config();
   }
 }

@@ -31,7 +31,7 @@ void ConsoleControl::start(ActiveQueue to_driver, ActiveQueue from_driver, Drive
   to_driver_ = std::move(to_driver.queue);
   to_driver_index_ = to_driver.index;
   if (to_driver_) {
-    to_driver_bell_.emplace(executor_, *to_driver.kick, [this] { settle(); });
+    to_driver_doorbell_.emplace(executor_, *to_driver.kick, [this] { send_all_pending(); });
   }
   from_driver_ = std::make_unique<QueueWorker>(executor_, std::move(from_driver), link,
                                                [this](Chain chain) { serve(std::move(chain)); });
@@ -43,15 +43,15 @@ ConsoleControl::States ConsoleControl::stop() noexcept {
     states.from_driver = from_driver_->stop();
     from_driver_.reset();
   }
-  to_driver_bell_.reset();
+  to_driver_doorbell_.reset();
   if (to_driver_) {
     states.to_driver = to_driver_->state();
     to_driver_.reset();
   }
   for (PortState& state : ports_) {
     state.ready = false;
-    state.told_open = false;
-    state.owed = 0;
+    state.reported_open = false;
+    state.pending = 0;
   }
   return states;
 }
@@ -62,41 +62,41 @@ void ConsoleControl::set_open(std::uint32_t port, bool open) {
   if (!state.ready) {
     return;
   }
-  // One that closed and opened again since the driver was told last has changed hands: both are
-  // said.
+  // A close and an open that the driver doesn't know of mean another client: send both.
   if (open) {
-    state.owed |= kOpen;
+    state.pending |= kOpen;
   } else {
-    state.owed = (state.owed | kClose) & ~kOpen;
+    state.pending = (state.pending | kClose) & ~kOpen;
   }
-  settle();
+  send_all_pending();
 }
 
 void ConsoleControl::set_size(ConsoleSize size) {
   size_ = size;
   for (PortState& state : ports_) {
     if (state.ready && state.port.is_console) {
-      state.owed |= kResize;
+      state.pending |= kResize;
     }
   }
-  settle();
+  send_all_pending();
 }
 
 void ConsoleControl::serve(Chain chain) {
   const auto message = chain.reader().read<virtio_console_control>();
   chain.complete(0);
   if (!message) {
-    return log_guest(limiter_, "virtio-console: a control message that is too short");
+    return log_guest(limiter_,
+                     "virtio-console: dropped a control message that is shorter than its header");
   }
   if (message->event == VIRTIO_CONSOLE_DEVICE_READY) {
     // The port number has no meaning (5.3.6.2).
     for (PortState& state : ports_) {
-      state.owed |= message->value == 1 ? kAdd : 0U;
+      state.pending |= message->value == 1 ? kAdd : 0U;
     }
-    return settle();
+    return send_all_pending();
   }
   if (message->id >= ports_.size()) {
-    return log_guest(limiter_, "virtio-console: control message {} for port {}, of {}",
+    return log_guest(limiter_, "virtio-console: dropped control message {} for port {} of {}",
                      message->event + 0, message->id + 0, ports_.size());
   }
   PortState& state = ports_[message->id];
@@ -106,26 +106,28 @@ void ConsoleControl::serve(Chain chain) {
     case VIRTIO_CONSOLE_PORT_OPEN:
       return on_guest_open_(message->id, message->value == 1);
     default:
-      return log_guest(limiter_, "virtio-console: control message {}, which no driver sends",
+      return log_guest(limiter_,
+                       "virtio-console: dropped control message {}: unexpected from a driver",
                        message->event + 0);
   }
 }
 
 void ConsoleControl::on_port_ready(PortState& state, bool ready) {
   state.ready = ready;
-  state.told_open = false;
-  state.owed = 0;
+  state.reported_open = false;
+  state.pending = 0;
   if (!ready) {
-    return log_guest(limiter_, "virtio-console: the guest can't use port '{}'", state.port.name);
+    return log_guest(limiter_, "virtio-console: the driver failed to set up port '{}'",
+                     state.port.name);
   }
-  state.owed |= state.port.is_console ? kConsole : 0U;
-  state.owed |= state.port.is_console && size_ != ConsoleSize{} ? kResize : 0U;
-  state.owed |= state.port.name.empty() ? 0U : kName;
-  state.owed |= state.port.open ? kOpen : 0U;
-  settle();
+  state.pending |= state.port.is_console ? kConsole : 0U;
+  state.pending |= state.port.is_console && size_ != ConsoleSize{} ? kResize : 0U;
+  state.pending |= state.port.name.empty() ? 0U : kName;
+  state.pending |= state.port.open ? kOpen : 0U;
+  send_all_pending();
 }
 
-void ConsoleControl::settle() {
+void ConsoleControl::send_all_pending() {
   if (!to_driver_) {
     return;
   }
@@ -134,9 +136,9 @@ void ConsoleControl::settle() {
     to_driver_->disable_kicks();
     all_sent = true;
     for (std::uint32_t id = 0; id < ports_.size() && all_sent; ++id) {
-      all_sent = send_owed(id, ports_[id]);
+      all_sent = send_pending(id, ports_[id]);
     }
-    // Waits for a buffer only while it has something to say.
+    // Notifications of new buffers are needed only while messages are pending.
   } while (!all_sent && to_driver_->enable_kicks());
   if (to_driver_->needs_signal()) {
     link_->signal_queue(to_driver_index_);
@@ -146,28 +148,29 @@ void ConsoleControl::settle() {
   }
 }
 
-bool ConsoleControl::send_owed(std::uint32_t id, PortState& state) {
+bool ConsoleControl::send_pending(std::uint32_t id, PortState& state) {
   constexpr std::array kOrder{kAdd, kConsole, kName, kResize, kClose, kOpen};
   for (const Message message : kOrder) {
-    if ((state.owed & message) == 0) {
+    if ((state.pending & message) == 0) {
       continue;
     }
-    if ((message == kClose && !state.told_open) || (message == kOpen && state.told_open)) {
-      state.owed &= ~message;
+    if ((message == kClose && !state.reported_open) || (message == kOpen && state.reported_open)) {
+      state.pending &= ~message;
       continue;
     }
     auto chain = to_driver_->pop();
     if (!chain) {
       return false;
     }
-    state.owed &= ~message;
-    state.told_open = message == kOpen || (state.told_open && message != kClose);
+    state.pending &= ~message;
+    state.reported_open = message == kOpen || (state.reported_open && message != kClose);
     const std::vector<std::byte> bytes = compose(id, state, message);
     if (chain->writer().write_bytes(bytes)) {
       chain->complete(static_cast<std::uint32_t>(bytes.size()));
     } else {
       chain->complete(0);
-      log_guest(limiter_, "virtio-console: a buffer that is too small for a control message");
+      log_guest(limiter_,
+                "virtio-console: dropped a control message: the driver's buffer is too small");
     }
   }
   return true;
@@ -198,7 +201,7 @@ std::vector<std::byte> ConsoleControl::compose(std::uint32_t id, const PortState
     case kResize:
       head.event = VIRTIO_CONSOLE_RESIZE;
       append(bytes, head);
-      // In the specification's order; Linux took rows first until 6.15.
+      // The order of 5.3.6.2; Linux before 6.15 reads rows first.
       append(bytes, size_.columns);
       append(bytes, size_.rows);
       break;

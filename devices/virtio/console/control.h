@@ -1,4 +1,4 @@
-// ConsoleControl: the control queues of a virtio console with several ports (virtio 1.2, 5.3.6.2).
+// ConsoleControl: the control queues of a console device with ports (virtio 1.2, 5.3.6.2).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -18,19 +18,19 @@
 
 namespace bothy::virtio {
 
-// What the device owes the driver is kept as a set for each port and not as a list, so no guest can
-// make it grow: a message that waits for a buffer is the latest of its kind. All functions run on
-// the device's executor.
+// Messages that wait for a buffer of the driver are a set per port and not a list, so that a guest
+// can't make their number grow: only the latest message of a kind is kept. All functions run on the
+// device's executor.
 class ConsoleControl {
  public:
   struct Port {
     std::string name;
     bool is_console = true;
-    bool open = true;  // somebody is at the host's end
+    bool open = true;  // a client is connected on the host
   };
   using GuestOpen = std::function<void(std::uint32_t port, bool open)>;
 
-  // `on_guest_open` is called when the guest opens or closes a port that there is.
+  // `on_guest_open` is called when the guest opens or closes an existing port.
   ConsoleControl(boost::asio::io_context& executor, std::vector<Port> ports,
                  GuestOpen on_guest_open);
 
@@ -39,15 +39,15 @@ class ConsoleControl {
     QueueState to_driver;
     QueueState from_driver;
   };
-  // Every port is as before the first start.
+  // Every port is reset to its state before the first start().
   States stop() noexcept;
 
-  // Whether it runs or not; the driver is told where it knows the port.
+  // Running or not. The driver is notified if it has the port.
   void set_open(std::uint32_t port, bool open);
   void set_size(ConsoleSize size);
 
  private:
-  // In the order in which a port's are sent.
+  // In the order in which the messages of a port are sent.
   enum Message : unsigned {
     kAdd = 1,
     kConsole = 2,
@@ -59,15 +59,16 @@ class ConsoleControl {
 
   struct PortState {
     Port port;
-    bool ready = false;      // the driver has it
-    bool told_open = false;  // what the driver believes
-    unsigned owed = 0;       // Messages
+    bool ready = false;          // the driver has sent PORT_READY
+    bool reported_open = false;  // by the last PORT_OPEN sent
+    unsigned pending = 0;        // a set of Message
   };
 
   void serve(Chain chain);
   void on_port_ready(PortState& state, bool ready);
-  void settle();
-  [[nodiscard]] bool send_owed(std::uint32_t id, PortState& state);
+  void send_all_pending();
+  // False when the driver has no buffer for the next message.
+  [[nodiscard]] bool send_pending(std::uint32_t id, PortState& state);
   [[nodiscard]] std::vector<std::byte> compose(std::uint32_t id, const PortState& state,
                                                Message message) const;
 
@@ -79,7 +80,7 @@ class ConsoleControl {
 
   std::unique_ptr<Queue> to_driver_;
   std::uint16_t to_driver_index_ = 0;
-  std::optional<Doorbell> to_driver_bell_;
+  std::optional<Doorbell> to_driver_doorbell_;
   std::unique_ptr<QueueWorker> from_driver_;
   DriverLink* link_ = nullptr;
 };

@@ -7,12 +7,12 @@
 namespace bothy::virtio {
 namespace {
 
-// How much a port sends before the executor's other devices get their turn. Requests count too, for
-// a guest that sends nothing but empty ones.
-constexpr std::size_t kBurst = 256 * 1024;
-constexpr std::size_t kCostOfRequest = 512;
-// So many of the guest's buffers are filled by one receive(), for the same reason.
-constexpr int kMostBuffers = 256;
+// How much a port sends before other devices on the executor get their turn. A request counts as
+// some bytes, for a guest that sends empty ones only.
+constexpr std::size_t kMaxBytesPerTurn = 256 * 1024;
+constexpr std::size_t kRequestCost = 512;
+// How many buffers of the guest one receive() fills, for the same reason.
+constexpr int kMaxBuffers = 256;
 
 }  // namespace
 
@@ -29,27 +29,27 @@ void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink
   link_ = &link;
   alive_ = std::make_shared<bool>(true);
   turn_posted_ = false;
-  on_sent_ = std::move(run.on_sent);
+  on_request_sent_ = std::move(run.on_request_sent);
   {
     const std::lock_guard lock(mutex_);
     to_guest_ = std::move(to_guest.queue);
     to_guest_index_ = to_guest.index;
     guest_open_ = run.guest_open;
-    on_held_ = std::move(run.on_held);
-    offer_room();
+    on_input_held_back_ = std::move(run.on_input_held_back);
+    call_room_hook();
   }
   if (to_guest_) {
-    to_guest_bell_.emplace(executor_, *to_guest.kick, [this] {
+    to_guest_doorbell_.emplace(executor_, *to_guest.kick, [this] {
       const std::lock_guard lock(mutex_);
-      offer_room();
+      call_room_hook();
     });
   }
   from_guest_ = std::move(from_guest.queue);
   from_guest_index_ = from_guest.index;
   if (from_guest_) {
-    from_guest_bell_.emplace(executor_, *from_guest.kick, [this] { transmit(); });
+    from_guest_doorbell_.emplace(executor_, *from_guest.kick, [this] { transmit(); });
     if (spec_.sink != nullptr) {
-      spec_.sink->set_room_hook([this] { later(); });
+      spec_.sink->set_room_hook([this] { post_turn(); });
     }
     transmit();
   }
@@ -57,8 +57,8 @@ void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink
 
 ConsolePort::States ConsolePort::stop() noexcept {
   States states;
-  from_guest_bell_.reset();
-  to_guest_bell_.reset();
+  from_guest_doorbell_.reset();
+  to_guest_doorbell_.reset();
   if (from_guest_) {
     send_burst();
     if (spec_.sink != nullptr) {
@@ -72,9 +72,9 @@ ConsolePort::States ConsolePort::stop() noexcept {
     from_guest_.reset();
   }
   *alive_ = false;
-  on_sent_ = nullptr;
+  on_request_sent_ = nullptr;
   const std::lock_guard lock(mutex_);
-  on_held_ = nullptr;
+  on_input_held_back_ = nullptr;
   if (to_guest_) {
     states.to_guest = to_guest_->state();
     to_guest_.reset();
@@ -87,11 +87,11 @@ void ConsolePort::set_guest_open(bool open) noexcept {
   const std::lock_guard lock(mutex_);
   guest_open_ = open;
   if (open) {
-    offer_room();
+    call_room_hook();
   }
 }
 
-void ConsolePort::later() {
+void ConsolePort::post_turn() {
   if (turn_posted_.exchange(true)) {
     return;
   }
@@ -109,15 +109,15 @@ void ConsolePort::transmit() {
   if (from_guest_->broken()) {
     return link_->park(from_guest_->why_broken());
   }
-  // Stalled, the sink's room hook goes on.
+  // When stalled, the sink's room hook posts the next turn.
   if (progress == Progress::kBusy || (progress == Progress::kIdle && from_guest_->enable_kicks())) {
-    later();
+    post_turn();
   }
 }
 
 ConsolePort::Progress ConsolePort::send_burst() {
   Progress progress = Progress::kBusy;
-  for (std::size_t left = kBurst; left > 0 && progress == Progress::kBusy;) {
+  for (std::size_t left = kMaxBytesPerTurn; left > 0 && progress == Progress::kBusy;) {
     if (!chain_) {
       chain_ = from_guest_->pop();
       if (!chain_) {
@@ -125,7 +125,7 @@ ConsolePort::Progress ConsolePort::send_burst() {
         break;
       }
       unsent_ = chain_->reader();
-      left -= std::min(left, kCostOfRequest);
+      left -= std::min(left, kRequestCost);
     }
     const auto piece = unsent_.front(left);
     const std::size_t taken = spec_.sink != nullptr ? spec_.sink->try_write(piece) : piece.size();
@@ -134,8 +134,8 @@ ConsolePort::Progress ConsolePort::send_burst() {
     if (unsent_.remaining() == 0) {
       chain_->complete(0);
       chain_.reset();
-      if (on_sent_) {
-        on_sent_();
+      if (on_request_sent_) {
+        on_request_sent_();
       }
     } else if (taken < piece.size()) {
       progress = Progress::kStalled;
@@ -161,11 +161,11 @@ std::size_t ConsolePort::receive(std::span<const std::byte> bytes) noexcept {
   }
   if (taken < bytes.size()) {
     room_wanted_ = true;
-    if (to_guest_ && !guest_open_ && on_held_) {
-      on_held_();
+    if (to_guest_ && !guest_open_ && on_input_held_back_) {
+      on_input_held_back_();
     }
     if (to_guest_ && guest_open_ && to_guest_->enable_kicks()) {
-      offer_room();  // buffers that came meanwhile, or are more than one receive() fills
+      call_room_hook();  // buffers that came meanwhile, or that exceed kMaxBuffers
     }
   }
   return taken;
@@ -173,7 +173,7 @@ std::size_t ConsolePort::receive(std::span<const std::byte> bytes) noexcept {
 
 std::size_t ConsolePort::fill_buffers(std::span<const std::byte> bytes) {
   std::size_t taken = 0;
-  for (int i = 0; i < kMostBuffers && taken < bytes.size(); ++i) {
+  for (int i = 0; i < kMaxBuffers && taken < bytes.size(); ++i) {
     auto chain = to_guest_->pop();
     if (!chain) {
       break;
@@ -187,9 +187,9 @@ std::size_t ConsolePort::fill_buffers(std::span<const std::byte> bytes) {
   return taken;
 }
 
-void ConsolePort::offer_room() {
+void ConsolePort::call_room_hook() {
   if (to_guest_) {
-    to_guest_->disable_kicks();  // until somebody waits for buffers again
+    to_guest_->disable_kicks();  // until a receive() leaves bytes over
   }
   if (room_hook_ && std::exchange(room_wanted_, false)) {
     room_hook_();

@@ -1,4 +1,5 @@
-// ConsolePort: one port of a virtio console: a queue each way, and the host's end of it.
+// ConsolePort: one port of a console device: its receive queue, its transmit queue, and the sink
+// and the source of bytes on the host.
 #pragma once
 
 #include <atomic>
@@ -16,19 +17,18 @@
 
 namespace bothy::virtio {
 
-// What a port is for.
 struct ConsolePortSpec {
-  std::string name;               // as the guest finds it; empty: it has none
+  std::string name;               // shown to the guest; empty: none
   bool is_console = true;         // a terminal of the guest (hvcN), or a plain port
-  bool open = true;               // somebody is at the host's end from the start
+  bool open = true;               // a client is connected on the host from the start
   CharacterSink* sink = nullptr;  // outlives the port
 };
 
-// What the guest sends goes from its buffers to the sink; what the sink has no room for stays where
-// it is, so the guest waits and nobody else does. What the host sends goes into the guest's
-// buffers; without any the sender keeps it. Nothing is held in between.
+// Bytes from the guest go from its buffers to the sink; bytes that the sink has no room for stay in
+// the queue, so that only the guest waits. Bytes from the host go into the guest's buffers; without
+// buffers the sender keeps them. The port itself buffers nothing.
 //
-// receive() and set_room_hook() come from any thread, all else from the device's executor.
+// receive() and set_room_hook() may be called on any thread, the others on the device's executor.
 class ConsolePort final : public CharacterReceiver {
  public:
   ConsolePort(boost::asio::io_context& executor, ConsolePortSpec spec);
@@ -37,11 +37,11 @@ class ConsolePort final : public CharacterReceiver {
   [[nodiscard]] const ConsolePortSpec& spec() const noexcept { return spec_; }
 
   struct Run {
-    bool guest_open = true;         // it takes input before set_guest_open()
-    std::function<void()> on_sent;  // called after each of the guest's requests
-    // Called by receive(), on its thread, when there is input for a guest that hasn't opened its
-    // end. Must not call back.
-    std::function<void()> on_held = {};
+    bool guest_open = true;                 // until set_guest_open()
+    std::function<void()> on_request_sent;  // called after each request of the guest
+    // Called by receive(), on its thread and under the port's lock, when there is input for a guest
+    // that hasn't opened the port. Must not call the port.
+    std::function<void()> on_input_held_back = {};
   };
   // A queue that the driver left out is never served.
   void start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, Run run);
@@ -49,11 +49,11 @@ class ConsolePort final : public CharacterReceiver {
     QueueState to_guest;
     QueueState from_guest;
   };
-  // Sends on what the guest has sent as far as the sink takes it. A request that is sent in part
-  // is given up, any other stays in its queue.
+  // Sends what the sink has room for. A request that is sent in part is completed, others stay in
+  // their queue.
   States stop() noexcept;
-  // The guest has opened or closed its end (virtio 1.2, 5.3.6.2, VIRTIO_CONSOLE_PORT_OPEN): input
-  // that comes meanwhile is left to its sender.
+  // The guest has opened or closed the port (virtio 1.2, 5.3.6.2, VIRTIO_CONSOLE_PORT_OPEN). A
+  // closed port takes no input.
   void set_guest_open(bool open) noexcept;
 
   [[nodiscard]] std::size_t receive(std::span<const std::byte> bytes) noexcept override;
@@ -65,31 +65,32 @@ class ConsolePort final : public CharacterReceiver {
   void transmit();
   Progress send_burst();
   [[nodiscard]] std::size_t fill_buffers(std::span<const std::byte> bytes);
-  void offer_room();
-  void later();
+  // Calls the room hook if a receive() has left bytes over. Under the lock.
+  void call_room_hook();
+  void post_turn();
 
   boost::asio::io_context& executor_;
   const ConsolePortSpec spec_;
 
-  // From the guest: the executor's alone.
+  // From the guest; used on the executor only.
   std::unique_ptr<Queue> from_guest_;
   std::uint16_t from_guest_index_ = 0;
-  std::optional<Doorbell> from_guest_bell_;
-  std::optional<Chain> chain_;  // popped, and not sent as a whole
-  Reader unsent_;               // what of it isn't
-  std::function<void()> on_sent_;
-  std::shared_ptr<bool> alive_;            // false for tasks of a run that is over
-  std::atomic<bool> turn_posted_ = false;  // any thread's: a sink's room hook posts too
+  std::optional<Doorbell> from_guest_doorbell_;
+  std::optional<Chain> chain_;  // the request being sent
+  Reader unsent_;               // the part of it that isn't sent yet
+  std::function<void()> on_request_sent_;
+  std::shared_ptr<bool> alive_;            // false for posted tasks of an earlier run
+  std::atomic<bool> turn_posted_ = false;  // any thread: set by the sink's room hook too
   DriverLink* link_ = nullptr;
 
   // To the guest.
-  std::optional<Doorbell> to_guest_bell_;  // the executor's
-  std::mutex mutex_;                       // guards what follows
+  std::optional<Doorbell> to_guest_doorbell_;  // used on the executor only
+  std::mutex mutex_;                           // guards the members below
   std::unique_ptr<Queue> to_guest_;
   std::uint16_t to_guest_index_ = 0;
   bool guest_open_ = false;
   bool room_wanted_ = false;
-  std::function<void()> on_held_;
+  std::function<void()> on_input_held_back_;
   std::function<void()> room_hook_;
 };
 

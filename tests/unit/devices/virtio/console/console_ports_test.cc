@@ -1,11 +1,11 @@
-// A console device with several ports, and its control protocol.
+// Console devices with VIRTIO_CONSOLE_F_MULTIPORT: ports and control messages.
 #include "devices/virtio/console/console.h"
 #include "tests/unit/devices/virtio/console/console_rig.h"
 
 namespace bothy::virtio {
 namespace {
 
-// A device with a console and a plain port, and its driver up.
+// A device with a console and a plain port, whose driver is ready.
 struct TwoPorts : ConsoleRig {
   TwoPorts() : ConsoleRig({{"", true, true}, {"agent", false, false}}, {80, 25}) {
     start(kMultiport | kSize);
@@ -16,7 +16,7 @@ struct TwoPorts : ConsoleRig {
 
 }  // namespace
 
-TEST_CASE("A driver gets to know its ports by the control protocol") {
+TEST_CASE("Control messages describe the ports to the driver") {
   TwoPorts rig;
   CHECK(rig.console().queue_sizes().size() == 6);
   CHECK(config<std::uint32_t>(rig.console(), 4) == 2);
@@ -36,7 +36,7 @@ TEST_CASE("A driver gets to know its ports by the control protocol") {
   CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{2, 3, 2, 3, 2, 3});
 }
 
-TEST_CASE("The driver hears of sizes, and of who comes and goes") {
+TEST_CASE("The driver is sent new sizes, and clients that connect and disconnect") {
   TwoPorts rig;
   rig.send_control(0, VIRTIO_CONSOLE_PORT_READY, 1);
   rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
@@ -51,7 +51,7 @@ TEST_CASE("The driver hears of sizes, and of who comes and goes") {
   CHECK(rig.control() == "-");
   CHECK(rig.link().config_changes() == 0);
 
-  // Left and come again before the driver has a buffer: it hears of both.
+  // Disconnected and connected again while the driver has no buffer: both are sent.
   while (rig.queue(2).available_index() != rig.queue(2).used_index()) {
     rig.console().set_open(1, false);
     rig.console().set_open(1, true);
@@ -69,7 +69,7 @@ TEST_CASE("The driver hears of sizes, and of who comes and goes") {
   CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_OPEN, 1));
 }
 
-TEST_CASE("A port, console or not, takes input while the guest has it open") {
+TEST_CASE("A port takes input only while the guest has it open") {
   TwoPorts rig;
   const std::uint32_t port = GENERATE(0U, 1U);
   const std::size_t queue = port == 0 ? 0 : 4;
@@ -89,7 +89,7 @@ TEST_CASE("A port, console or not, takes input while the guest has it open") {
   CHECK(rig.sink(0).take().empty());
 }
 
-TEST_CASE("A driver that doesn't know ports gets the first one") {
+TEST_CASE("A driver without MULTIPORT gets port 0") {
   ConsoleRig rig({{"main"}, {"agent", false}});
   rig.start(0);
   rig.offer(0, 8);
@@ -100,7 +100,7 @@ TEST_CASE("A driver that doesn't know ports gets the first one") {
   CHECK(rig.sink(1).take().empty());
 }
 
-TEST_CASE("Control messages that lie change nothing") {
+TEST_CASE("Invalid control messages are ignored") {
   TwoPorts rig;
   while (rig.control() != "-") {
   }
@@ -117,7 +117,7 @@ TEST_CASE("Control messages that lie change nothing") {
   CHECK(rig.control() == rig.message(1, VIRTIO_CONSOLE_PORT_NAME, 1) + "agent");
 }
 
-TEST_CASE("A flood of control messages is answered as far as there are buffers, and not later") {
+TEST_CASE("A flood of control messages doesn't accumulate answers") {
   TwoPorts rig;
   for (int i = 0; i < 100; ++i) {
     rig.send_control(VIRTIO_CONSOLE_BAD_ID, VIRTIO_CONSOLE_DEVICE_READY, 1);
@@ -138,7 +138,7 @@ TEST_CASE("A flood of control messages is answered as far as there are buffers, 
   CHECK(answers == 2);
 }
 
-TEST_CASE("A buffer too small for its message comes back empty") {
+TEST_CASE("A buffer that is too small for its control message is used with length 0") {
   ConsoleRig rig({{"a", false}});
   rig.start(kMultiport);
   rig.offer(2, 4);
@@ -149,7 +149,7 @@ TEST_CASE("A buffer too small for its message comes back empty") {
   CHECK(rig.taken(2) == rig.message(0, VIRTIO_CONSOLE_PORT_ADD, 1));
 }
 
-TEST_CASE("A second run of a device with ports begins as the first") {
+TEST_CASE("stop() resets the state of the ports") {
   TwoPorts rig;
   rig.send_control(1, VIRTIO_CONSOLE_PORT_READY, 1);
   rig.stop();

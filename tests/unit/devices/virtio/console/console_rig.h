@@ -1,4 +1,4 @@
-// ConsoleRig: a console device, its ports' sinks, and a driver that speaks to it.
+// ConsoleRig: a console device, the sinks of its ports, and its driver.
 #pragma once
 
 #include <linux/virtio_console.h>
@@ -21,22 +21,23 @@
 namespace bothy::virtio {
 
 inline constexpr std::uint64_t kMultiport = 1ULL << VIRTIO_CONSOLE_F_MULTIPORT;
-inline constexpr std::chrono::milliseconds kRigPatience{2};
+// An early input timeout that no test outlasts.
+inline constexpr std::chrono::hours kNoTimeout{24};
 inline constexpr std::uint64_t kSize = 1ULL << VIRTIO_CONSOLE_F_SIZE;
 
-// What the device's end of a port is.
+// A port on the device's side.
 struct RigPort {
   std::string name;
   bool is_console = true;
   bool open = true;
 };
 
-// A console and nothing else.
+// A single console.
 inline std::vector<RigPort> alone() {
   return {RigPort{}};
 }
 
-// Either ring layout: whoever asks runs once with each.
+// Each ring layout: the test case runs once with each.
 inline RingFeatures either_layout() {
   return GENERATE(RingFeatures{}, RingFeatures{.packed = true});
 }
@@ -45,7 +46,7 @@ inline std::span<const std::byte> bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
 }
 
-// What the configuration space holds at `offset`.
+// Reads the config space at `offset`.
 template <class T>
 T config(Console& console, std::uint64_t offset) {
   std::array<std::byte, sizeof(T)> data{};
@@ -55,14 +56,15 @@ T config(Console& console, std::uint64_t offset) {
   return value;
 }
 
-// The executor runs when run() is called, so each test says what happens when.
+// The executor runs only within run() and the functions that call it.
 class ConsoleRig {
  public:
   explicit ConsoleRig(const std::vector<RigPort>& ports, ConsoleSize size = {},
-                      RingFeatures rings = either_layout())
+                      RingFeatures rings = either_layout(),
+                      std::chrono::milliseconds early_input_timeout = kNoTimeout)
       : memory_(test::make_guest_memory((2 * ports.size() + 2) * test::DriverQueue::kSpan)),
         sinks_(ports.size()),
-        console_(executor_, specs(ports), size, kRigPatience) {
+        console_(executor_, specs(ports), size, early_input_timeout) {
     for (std::size_t i = 0; i < console_.queue_sizes().size(); ++i) {
       drivers_.emplace_back(memory_, i * test::DriverQueue::kSpan, kQueueSize, rings);
       kicks_.push_back(EventFd::create().value());
@@ -76,7 +78,7 @@ class ConsoleRig {
     }
   }
 
-  // `states`: of the run before, if it goes on.
+  // `states`: those of the run before, to continue it.
   void start(std::uint64_t features, std::vector<QueueState> states = {}) {
     states.resize(drivers_.size());
     std::vector<ActiveQueue> active;
@@ -91,17 +93,17 @@ class ConsoleRig {
     running_ = false;
     return console_.stop();
   }
-  // Does whatever is ready to be done.
+  // Runs the tasks that are ready.
   void run() {
     executor_.restart();
     executor_.poll();
   }
 
-  // Does what becomes ready, until something is so.
+  // Runs tasks, waiting for them, until the condition holds or there are none left.
   template <class Condition>
   void run_until(Condition condition) {
     executor_.restart();
-    while (!condition() && executor_.run_one_for(100 * kRigPatience) > 0) {
+    while (!condition() && executor_.run_one() > 0) {
     }
   }
 
@@ -115,7 +117,7 @@ class ConsoleRig {
     kicks_.at(queue).signal();
     run();
   }
-  // Queues a request with these bytes, without a kick.
+  // Makes a request with these bytes available, without a notification.
   void put(std::size_t queue, std::string_view bytes) {
     test::DriverQueue& driver = drivers_.at(queue);
     driver.add({{static_cast<std::uint32_t>(bytes.size()), false}});
@@ -125,12 +127,12 @@ class ConsoleRig {
     put(queue, bytes);
     kick(queue);
   }
-  // Offers a buffer to be filled, without a kick.
+  // Makes a writable buffer available, without a notification.
   void offer(std::size_t queue, std::uint32_t size) {
     drivers_.at(queue).add({{size, true}});
     offered_.push_back({queue, drivers_.at(queue).addresses()[0]});
   }
-  // What the device has put into the oldest buffer of that queue; "-" when it hasn't.
+  // The content of the next used buffer of a queue; "-" if there is none.
   [[nodiscard]] std::string taken(std::size_t queue) {
     const auto used = drivers_.at(queue).take();
     const auto first = std::find_if(offered_.begin(), offered_.end(),
@@ -155,7 +157,7 @@ class ConsoleRig {
     control.value = value;
     return {reinterpret_cast<const char*>(&control), sizeof(control)};
   }
-  // The driver of a device with several ports comes up, and knows them all.
+  // The driver of a multiport device gets ready for control messages.
   void greet() {
     for (int i = 0; i < kQueueSize; ++i) {
       offer(2, 128);

@@ -10,7 +10,7 @@
 
 namespace bothy::virtio {
 
-TEST_CASE("A console alone has two queues and no control protocol") {
+TEST_CASE("A single console has two queues and no control queues") {
   ConsoleRig rig(alone(), {132, 43});
   CHECK(rig.console().queue_sizes().size() == 2);
   CHECK(rig.console().features() == (kSize | 1U << VIRTIO_CONSOLE_F_EMERG_WRITE));
@@ -21,7 +21,7 @@ TEST_CASE("A console alone has two queues and no control protocol") {
   CHECK(config<std::uint64_t>(rig.console(), 1ULL << 40U) == 0);
 }
 
-TEST_CASE("What the guest sends reaches the sink, and the guest gets its buffers back") {
+TEST_CASE("Output of the guest reaches the sink, and its buffers are used") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.put(1, "one ");
@@ -33,7 +33,8 @@ TEST_CASE("What the guest sends reaches the sink, and the guest gets its buffers
   CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{1});
 }
 
-TEST_CASE("A request of several buffers is one text, and what it could be answered with is left") {
+TEST_CASE(
+    "A request of several buffers is sent in order, and its writable buffers are not written") {
   RingFeatures rings = either_layout();
   rings.indirect = true;
   ConsoleRig rig(alone(), {}, rings);
@@ -45,7 +46,7 @@ TEST_CASE("A request of several buffers is one text, and what it could be answer
   CHECK(queue.take()->length == 0);
 }
 
-TEST_CASE("Without room the guest waits, and goes on when there is some") {
+TEST_CASE("Output waits while the sink has no room") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.sink().limit(5);
@@ -64,7 +65,7 @@ TEST_CASE("Without room the guest waits, and goes on when there is some") {
   CHECK(rig.queue(1).used_index() == 3);
 }
 
-TEST_CASE("A reset with output in flight gives it up, and the next run begins anew") {
+TEST_CASE("A request that is sent in part when the device stops is completed") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.sink().limit(1);
@@ -76,7 +77,7 @@ TEST_CASE("A reset with output in flight gives it up, and the next run begins an
   CHECK(rig.sink().take() == "a");
 }
 
-TEST_CASE("A request that nothing is sent of yet stays in the queue when the device stops") {
+TEST_CASE("A request that is not sent at all when the device stops stays in its queue") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.sink().limit(0);
@@ -90,7 +91,7 @@ TEST_CASE("A request that nothing is sent of yet stays in the queue when the dev
   CHECK(rig.queue(1).used_index() == 1);
 }
 
-TEST_CASE("Stopping sends what the guest sent last") {
+TEST_CASE("stop() sends output that is available") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.put(1, "bye");
@@ -99,11 +100,11 @@ TEST_CASE("Stopping sends what the guest sent last") {
   CHECK(states.at(1).next_used == 1);
 }
 
-TEST_CASE("A request of many megabytes goes in pieces") {
+TEST_CASE("A request of megabytes is sent in pieces") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.sink().limit(std::size_t{1} << 20U);
-  // Eight times nearly the whole of the guest's memory.
+  // The same memory in each of eight buffers.
   const std::uint32_t size = 1U << 20U;
   const test::DriverQueue::Buffer buffer{size, false, 0};
   rig.queue(1).add(std::vector(8, buffer));
@@ -116,7 +117,7 @@ TEST_CASE("A request of many megabytes goes in pieces") {
   CHECK(rig.queue(1).used_index() == 1);
 }
 
-TEST_CASE("Input fills the guest's buffers in their order, with one signal") {
+TEST_CASE("Input fills buffers in order, with one used buffer notification") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.offer(0, 4);
@@ -127,7 +128,7 @@ TEST_CASE("Input fills the guest's buffers in their order, with one signal") {
   CHECK(rig.link().take_signalled() == std::vector<std::uint16_t>{0});
 }
 
-TEST_CASE("Input waits for the driver, for its buffers, and holds nothing itself") {
+TEST_CASE("Input stays with the sender until there is a driver with buffers") {
   ConsoleRig rig(alone());
   int rooms = 0;
   rig.port().set_room_hook([&] { ++rooms; });
@@ -145,14 +146,14 @@ TEST_CASE("Input waits for the driver, for its buffers, and holds nothing itself
   CHECK(rig.port().receive(bytes("c")) == 1);
   rig.offer(0, 2);
   rig.kick(0);
-  CHECK(rooms == 3);  // nobody waits
+  CHECK(rooms == 3);  // no bytes were left over
   CHECK(rig.taken(0) == "ab");
   CHECK(rig.taken(0) == "c");
   rig.stop();
   CHECK(rig.port().receive(bytes("abc")) == 0);
 }
 
-TEST_CASE("Buffers to read from, or of no size, swallow no input") {
+TEST_CASE("Readable and empty buffers on the receive queue take no input") {
   ConsoleRig rig(alone());
   rig.start(0);
   rig.queue(0).add({{8, false}});
@@ -161,7 +162,7 @@ TEST_CASE("Buffers to read from, or of no size, swallow no input") {
   CHECK(rig.queue(0).used_index() == 2);
 }
 
-TEST_CASE("A broken ring parks the device, either way, and a reset mends it") {
+TEST_CASE("A broken ring of either queue makes the device need a reset") {
   ConsoleRig rig(alone());
   rig.start(0);
   const bool input = GENERATE(true, false);
@@ -174,7 +175,7 @@ TEST_CASE("A broken ring parks the device, either way, and a reset mends it") {
   CHECK_FALSE(rig.link().why_parked().empty());
 }
 
-TEST_CASE("The emergency character needs no driver") {
+TEST_CASE("An emergency write needs no driver") {
   ConsoleRig rig(alone());
   const std::array data{std::byte{'!'}, std::byte{0}, std::byte{0}, std::byte{0}};
   rig.console().write_config(8, data);
@@ -183,14 +184,14 @@ TEST_CASE("The emergency character needs no driver") {
   CHECK(rig.sink().take() == "!");
 }
 
-TEST_CASE("A new size is in the configuration space, and the driver is told") {
+TEST_CASE("A new size is in the config space, and the driver is notified") {
   ConsoleRig rig(alone(), {80, 25});
   rig.console().resize({81, 26});
   rig.run();
   CHECK(rig.link().config_changes() == 0);
   rig.start(kSize);
   rig.send(1, "x");
-  CHECK(rig.link().config_changes() == 1);  // a driver looks when it is told, and not before
+  CHECK(rig.link().config_changes() == 1);  // with the first output
   rig.console().resize({100, 40});
   rig.run();
   CHECK(rig.link().config_changes() == 2);
@@ -201,19 +202,20 @@ TEST_CASE("A new size is in the configuration space, and the driver is told") {
   CHECK(rig.link().config_changes() == 2);
 }
 
-TEST_CASE("Early input is kept until the driver has looked at the configuration when told") {
+TEST_CASE(
+    "Early input is held back until the driver has read the config space after a notification") {
   ConsoleRig rig(alone());
   int rooms = 0;
   rig.port().set_room_hook([&] { ++rooms; });
   rig.start(kSize);
   rig.offer(0, 8);
-  config<std::uint16_t>(rig.console(), 0);  // before it is told
+  config<std::uint16_t>(rig.console(), 0);  // before the notification
   rig.run();
   CHECK(rig.port().receive(bytes("abc")) == 0);
   CHECK(rig.port().receive(bytes("abc")) == 0);
   rig.run();
   CHECK(rig.link().config_changes() == 1);
-  config<std::uint32_t>(rig.console(), 4);  // not what the driver would look for
+  config<std::uint32_t>(rig.console(), 4);  // not the size
   rig.run();
   CHECK(rooms == 0);
   config<std::uint16_t>(rig.console(), 0);
@@ -228,8 +230,8 @@ TEST_CASE("Early input is kept until the driver has looked at the configuration 
   CHECK(rig.port().receive(bytes("abc")) == 0);
 }
 
-TEST_CASE("A driver that never looks gets early input after a while") {
-  ConsoleRig rig(alone());
+TEST_CASE("A driver that doesn't read the config space gets early input after the timeout") {
+  ConsoleRig rig(alone(), {}, either_layout(), std::chrono::milliseconds(1));
   rig.start(kSize);
   rig.offer(0, 8);
   CHECK(rig.port().receive(bytes("abc")) == 0);
@@ -237,14 +239,14 @@ TEST_CASE("A driver that never looks gets early input after a while") {
   CHECK(rig.taken(0) == "abc");
 }
 
-TEST_CASE("Without a size nobody is told of one") {
+TEST_CASE("Without a size there are no config change notifications") {
   ConsoleRig rig(alone());
   rig.start(kSize);
   rig.send(1, "x");
   CHECK(rig.link().config_changes() == 0);
 }
 
-TEST_CASE("Input comes from another thread while the device serves its guest") {
+TEST_CASE("Input may come from another thread while the device runs") {
   constexpr std::size_t kTotal = 20000;
   GuestMemory memory = test::make_guest_memory(2 * test::DriverQueue::kSpan);
   const RingFeatures rings = either_layout();
