@@ -34,8 +34,8 @@ std::string path_of(const UniqueFd& fd) {
 void check_entry(const BootEntry& entry, const GuestMemory& memory) {
   const MemoryRange& kernel = entry.kernel;
   check(kernel.start >= kMiB && memory.contains(kernel.start, kernel.size));
-  check(entry.entry >= kernel.start && entry.entry < kernel.end());
-  check(memory.contains(entry.boot_info, 1));
+  check(entry.cpu.address >= kernel.start && entry.cpu.address < kernel.end());
+  check(memory.contains(entry.cpu.boot_info, 1));
   check(memory.contains(entry.initrd.start, entry.initrd.size));
   check(entry.initrd.start >= kernel.end());
 }

@@ -1,5 +1,7 @@
 #include "tests/kvm/guest.h"
 
+#include <sys/ioctl.h>
+
 #include <array>
 #include <cstring>
 
@@ -30,16 +32,26 @@ std::uint64_t to_value(std::span<const std::byte> data) {
   return value;
 }
 
-kvm_sregs protected_mode(kvm_sregs sregs) {
-  return arch::boot_system_registers(sregs, arch::EntryMode::kProtected32);
-}
-
-kvm_sregs real_mode(kvm_sregs sregs) {
+// Flat real mode with data segments of 4 GiB, from what the registers are after reset.
+void enter_real_mode(int vcpu, GuestAddress address) {
+  kvm_sregs sregs{};
+  REQUIRE(::ioctl(vcpu, KVM_GET_SREGS, &sregs) == 0);
   sregs.cs.base = 0;
   sregs.cs.selector = 0;
   sregs.ds.limit = 0xffffffff;
   sregs.ds.g = 1;
-  return sregs;
+  REQUIRE(::ioctl(vcpu, KVM_SET_SREGS, &sregs) == 0);
+  kvm_regs regs{};
+  regs.rip = address;
+  regs.rflags = 2;
+  REQUIRE(::ioctl(vcpu, KVM_SET_REGS, &regs) == 0);
+}
+
+void set_stack(int vcpu, GuestAddress address) {
+  kvm_regs regs{};
+  REQUIRE(::ioctl(vcpu, KVM_GET_REGS, &regs) == 0);
+  regs.rsp = address;
+  REQUIRE(::ioctl(vcpu, KVM_SET_REGS, &regs) == 0);
 }
 
 }  // namespace
@@ -50,23 +62,21 @@ Guest::Guest(std::span<const std::byte> payload, std::uint32_t vcpus, Mode mode)
   kvm_.emplace(must(Kvm::open()));
   vm_.emplace(must(Vm::create(*kvm_)));
   must(vm_->set_up(*kvm_, *memory_));
-  must(arch::write_boot_tables(*memory_, arch::EntryMode::kProtected32));
+  must(arch::write_boot_tables(*memory_, arch::EntryProtocol::kPvh));
   REQUIRE(memory_->write_bytes(kPayloadAddress, payload));
 
-  const auto supported = must(kvm_->supported_cpuid());
+  const auto model = must(arch::CpuModel::create(kvm_->fd(), vcpus, {}));
   for (std::uint32_t i = 0; i < vcpus; ++i) {
     auto vcpu = must(Vcpu::create(*kvm_, *vm_, i, *this));
-    VcpuSetup setup;
-    setup.cpuid = arch::guest_cpuid(supported, {i, vcpus, false});
-    setup.msrs = arch::initial_msrs();
-    must(vcpu->set_up(setup));
+    must(vcpu->set_up(model));
     vcpus_.push_back(std::move(vcpu));
   }
-  VcpuEntry entry;
-  entry.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
-  entry.regs.rsp = kPayloadAddress - 16;
-  entry.make_sregs = mode == Mode::kReal ? real_mode : protected_mode;
-  must(vcpus_.front()->set_entry(entry));
+  if (mode == Mode::kReal) {
+    enter_real_mode(vcpus_.front()->fd(), kPayloadAddress);
+  } else {
+    must(vcpus_.front()->set_entry({arch::EntryProtocol::kPvh, kPayloadAddress, 0}));
+  }
+  set_stack(vcpus_.front()->fd(), kPayloadAddress - 16);
 }
 
 Guest::~Guest() {

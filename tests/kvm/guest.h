@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "arch/cpu_state.h"
+#include "arch/vcpu_state.h"
 #include "memory/guest_memory.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/vcpu.h"

@@ -1,4 +1,6 @@
 // Interrupts into a guest, doorbells out of it, and more than one vCPU.
+#include <algorithm>
+
 #include "tests/kvm/guest.h"
 #include "tests/support/catch.h"
 
@@ -94,16 +96,48 @@ TEST_CASE("A signal on an irqfd wakes a halted vCPU with its interrupt") {
   }
 }
 
+TEST_CASE("The route table is KVM's default, and can be saved and restored") {
+  Guest guest(BOTHY_PAYLOAD_BYTES(take_interrupts), 1, Guest::Mode::kReal);
+  const auto table = guest.vm().interrupt_routes();
+  const std::vector<InterruptRoute> saved(table.begin(), table.end());
+  CHECK(saved.size() == 40);  // 24 pins of the I/O APIC, 16 of the 8259s
+  REQUIRE(guest.vm().set_interrupt_routes(saved).has_value());
+  const EventFd line = EventFd::create().value();
+  REQUIRE(guest.vm().bind_irq(line, 20).has_value());
+  guest.start();
+  guest.wait_for_accesses(1);
+  line.signal();
+  guest.wait_for_accesses(2);
+  CHECK(guest.accesses().back().value == 'I');
+}
+
+TEST_CASE("A signal on an irqfd can be a message-signalled interrupt") {
+  constexpr std::uint32_t kGsi = 24;  // behind the pins
+  Guest guest(BOTHY_PAYLOAD_BYTES(take_interrupts), 1, Guest::Mode::kReal);
+  const auto table = guest.vm().interrupt_routes();
+  std::vector<InterruptRoute> routes(table.begin(), table.end());
+  routes.push_back({kGsi, MsiMessage{0xfee00000, 0x30}});
+  REQUIRE(guest.vm().set_interrupt_routes(routes).has_value());
+  CHECK(std::ranges::equal(guest.vm().interrupt_routes(), routes));
+  const EventFd event = EventFd::create().value();
+  REQUIRE(guest.vm().bind_irq(event, kGsi).has_value());
+  guest.start();
+  guest.wait_for_accesses(1);
+  event.signal();
+  guest.wait_for_accesses(2);
+  CHECK(guest.accesses().back().value == 'I');
+}
+
 TEST_CASE("A doorbell signals its eventfd and never reaches the handler") {
   Guest guest(BOTHY_PAYLOAD_BYTES(ring_doorbells));
-  const EventFd port_bell = EventFd::create().value();
-  const EventFd mmio_bell = EventFd::create().value();
-  REQUIRE(guest.vm().bind_pio_doorbell(port_bell, 0x600, 1).has_value());
-  REQUIRE(guest.vm().bind_mmio_doorbell(mmio_bell, 0xd0000050, 4).has_value());
+  const EventFd port_doorbell = EventFd::create().value();
+  const EventFd mmio_doorbell = EventFd::create().value();
+  REQUIRE(guest.vm().bind_pio_doorbell(port_doorbell, 0x600, 1).has_value());
+  REQUIRE(guest.vm().bind_mmio_doorbell(mmio_doorbell, 0xd0000050, 4).has_value());
   guest.start();
   guest.wait_for_accesses(2);
-  CHECK(port_bell.drain() == 2);
-  CHECK(mmio_bell.drain() == 1);
+  CHECK(port_doorbell.drain() == 2);
+  CHECK(mmio_doorbell.drain() == 1);
   const std::vector<Access> expected{{Access::Kind::kMmioWrite, 0xd0000054, 7, 4},
                                      {Access::Kind::kPortWrite, 0x80, 1, 1}};
   CHECK(guest.accesses() == expected);

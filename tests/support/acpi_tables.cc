@@ -34,12 +34,13 @@ GuestMemory acpi_memory() {
   return std::move(memory).value();
 }
 
-AcpiConfig acpi_config(std::uint32_t vcpus, std::uint32_t virtio) {
-  AcpiConfig config;
+arch::AcpiConfig acpi_config(std::uint32_t vcpus, std::uint32_t virtio) {
+  arch::AcpiConfig config;
   config.vcpus = vcpus;
   for (std::uint32_t i = 0; i < virtio; ++i) {
-    config.virtio_mmio.push_back({layout::kVirtioMmio + i * layout::kVirtioMmioStride,
-                                  layout::kVirtioMmioStride, layout::kGsiVirtioFirst + i});
+    config.devices.push_back({layout::kVirtioMmio + i * layout::kVirtioMmioStride,
+                              layout::kVirtioMmioStride, layout::kGsiVirtioFirst + i,
+                              arch::kVirtioMmioHid});
   }
   return config;
 }

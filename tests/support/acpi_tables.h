@@ -25,7 +25,7 @@ struct AcpiTable {
 // 2 MiB of RAM from address 0.
 [[nodiscard]] GuestMemory acpi_memory();
 // A machine with `virtio` devices where a real one has them.
-[[nodiscard]] AcpiConfig acpi_config(std::uint32_t vcpus, std::uint32_t virtio);
+[[nodiscard]] arch::AcpiConfig acpi_config(std::uint32_t vcpus, std::uint32_t virtio);
 
 // `size` bytes; fails the test when they aren't RAM.
 [[nodiscard]] AcpiTable read_bytes(const GuestMemory& memory, GuestAddress address,

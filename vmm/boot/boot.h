@@ -1,61 +1,60 @@
-// Booting: everything that must lie in guest memory before the first instruction, but for the ACPI
-// tables and what the processor itself wants (GDT, page tables).
+// Booting: everything that must be in guest memory before the first instruction, except for the
+// firmware tables.
 //
 //   load(request, memory):
-//     kernel        -> at its own addresses, 1 MiB and above        kernel.h, elf_kernel.h,
-//     bzimage.h command line  -> layout::kCommandLine                         command_line.h initrd
-//     files  -> at the top of low RAM                        initrd.h boot info     ->
-//     layout::kStartInfo or layout::kZeroPage      boot_info.h
+//     kernel       -> its own addresses              arch/boot/boot_protocol.h
+//     command line -> layout::kCommandLine           command_line.h
+//     initrd files -> the top of low RAM             initrd.h
+//     boot info    -> where the boot protocol wants  arch/boot/boot_protocol.h
 #pragma once
 
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "arch/boot/boot_protocol.h"
+#include "arch/vcpu_state.h"
 #include "base/result.h"
 #include "memory/guest_memory.h"
 #include "vmm/boot/command_line.h"
-#include "vmm/boot/kernel.h"
 
 namespace bothy::boot {
 
-// More of the command line's defaults, by whether the kernel holds a text (KernelOptions::text).
-struct KernelDependentWords {
-  struct Words {
+// Further defaults of the command line, by whether the kernel contains all of the texts
+// (KernelOptions::texts).
+struct KernelDependentParameters {
+  struct Parameters {
     std::string first;  // CommandLine::add_default()
     std::string last;   // CommandLine::add_last_default()
-    friend bool operator==(const Words&, const Words&) = default;
+    friend bool operator==(const Parameters&, const Parameters&) = default;
   };
-  std::string_view text;
-  Words with;
-  Words without;
+  std::vector<std::string_view> texts;
+  Parameters with;
+  Parameters without;
 };
 
 struct BootRequest {
   std::string kernel;                // a file's path
   std::vector<std::string> initrds;  // likewise; loaded as one, in this order
   CommandLine command_line;
-  KernelDependentWords words;
-  GuestAddress rsdp = 0;  // where the ACPI tables' root is, 0 without
+  KernelDependentParameters parameters;
+  GuestAddress firmware = 0;  // of arch::write_firmware_tables(), 0 without tables
   KernelOptions options;
 };
 
-// What the boot processor must be given.
 struct BootEntry {
-  EntryProtocol protocol = EntryProtocol::kPvh;
-  GuestAddress entry = 0;      // the instruction pointer
-  GuestAddress boot_info = 0;  // PVH: ebx, the start_info; Linux: rsi, the zero page
-  MemoryRange kernel;          // with its .bss, or room to unpack itself
-  MemoryRange initrd;          // of size 0 when there is none
-  std::string command_line;    // as the kernel gets it
-  bool has_text = false;       // the kernel holds the text asked for
-  std::string description;     // for people: what was loaded, and how it is entered
+  arch::CpuEntry cpu;
+  MemoryRange kernel;        // with its .bss, or room to unpack itself
+  MemoryRange initrd;        // of size 0 without one
+  std::string command_line;  // as the kernel gets it
+  bool has_texts = false;    // the kernel contains all texts of the request
+  std::string description;   // for people: what was loaded, and how it is entered
 };
 
-// Loads everything into fresh memory: all zeros but for what the caller put below 1 MiB. Every file
-// is hostile until checked. Codes: kNotFound and kPermission for a file that can't be opened,
-// kBadImage for its content, kInvalid for the command line, kExhausted when guest memory is too
-// small. When it fails the memory's content is undefined.
+// Loads everything into fresh memory: all zeros except for what the caller has put below 1 MiB.
+// Every file is hostile until checked. Codes: kNotFound and kPermission for a file that can't be
+// opened, kBadImage for its content, kInvalid for the command line, kExhausted when guest memory is
+// too small. After a failure the memory's content is undefined.
 [[nodiscard]] Result<BootEntry> load(const BootRequest& request, GuestMemory& memory);
 
 }  // namespace bothy::boot

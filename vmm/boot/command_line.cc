@@ -94,7 +94,7 @@ void CommandLine::append_defaults(std::string& line, const std::vector<std::stri
 }
 
 Result<std::string> CommandLine::assemble(std::size_t limit) const {
-  // Where what is init's begins.
+  // The parameters behind "--" are init's.
   std::string_view users = user_;
   std::string_view inits;
   for (const std::string_view word : split_words(user_)) {
@@ -118,16 +118,18 @@ Result<std::string> CommandLine::assemble(std::size_t limit) const {
   }
   const auto bad = std::find_if(line.begin(), line.end(), is_forbidden);
   if (bad != line.end()) {
-    return make_error(ErrorCode::kInvalid,
-                      "the kernel command line holds a control byte (0x{:02x}, at {}); it must be "
-                      "one line of plain text",
-                      static_cast<std::uint8_t>(*bad), bad - line.begin());
+    return make_error(
+        ErrorCode::kInvalid,
+        "the kernel command line contains a control byte (0x{:02x}, at {}): it must be "
+        "one line of plain text",
+        static_cast<std::uint8_t>(*bad), bad - line.begin());
   }
   if (line.size() > limit) {
-    return make_error(ErrorCode::kInvalid,
-                      "the kernel command line is {} bytes too long: it has {}, of which bothy's "
-                      "defaults are {}, and this kernel takes {}; shorten it",
-                      line.size() - limit, line.size(), line.size() - user_.size(), limit);
+    return make_error(
+        ErrorCode::kInvalid,
+        "the kernel command line is {} bytes too long: it has {} bytes, {} of them bothy's "
+        "defaults, and the kernel's limit is {}",
+        line.size() - limit, line.size(), line.size() - user_.size(), limit);
   }
   return line;
 }

@@ -1,4 +1,4 @@
-// CommandLine: the kernel's command line, from the monitor's defaults and the user's own words.
+// CommandLine: the kernel's command line, from the monitor's defaults and the user's parameters.
 #pragma once
 
 #include <cstddef>
@@ -10,15 +10,11 @@
 
 namespace bothy::boot {
 
-// x86's COMMAND_LINE_SIZE is 2048 bytes with the NUL; a bzImage says its own limit (boot.rst,
-// "cmdline_size").
-inline constexpr std::size_t kDefaultCommandLineLimit = 2047;
-
 // The words of a command line as the kernel separates them (lib/cmdline.c, next_arg): by white
 // space, but not within double quotes. Quotes stay part of their word.
 [[nodiscard]] std::vector<std::string_view> split_words(std::string_view text);
 
-// The parameter that a word sets: up to its first '=', without a quote at its start.
+// The name of the parameter that a word sets: up to its first '=', without a quote at its start.
 [[nodiscard]] std::string_view parameter_name(std::string_view word) noexcept;
 
 // The rule: first the defaults, in the order they were added, without each whose parameter the user
@@ -29,14 +25,14 @@ class CommandLine {
  public:
   // One or several words. Must not contain "--".
   void add_default(std::string_view words);
-  // For words that look at what the user's have set: the kernel takes a line from its front.
+  // For parameters whose effect depends on the user's: the kernel parses a line from its front.
   void add_last_default(std::string_view words);
   // Joined with a space when there are several.
   void add_user(std::string_view text);
 
-  // The whole line, without its NUL. `limit` is the most that the kernel takes, without the NUL.
+  // The whole line, without its NUL. `limit` is the kernel's own, without the NUL.
   // Fails with kInvalid when it is too long, or holds bytes that no command line can.
-  [[nodiscard]] Result<std::string> assemble(std::size_t limit = kDefaultCommandLineLimit) const;
+  [[nodiscard]] Result<std::string> assemble(std::size_t limit) const;
 
   // Whether the user's text has a word for that parameter.
   [[nodiscard]] bool user_sets(std::string_view parameter) const;

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "arch/layout.h"
-#include "vmm/boot/content.h"
-#include "vmm/boot/huge_pages.h"
-#include "vmm/boot/image_file.h"
-#include "vmm/boot/memory_map.h"
+#include "arch/memory_map.h"
+#include "vmm/boot/image/content.h"
+#include "vmm/boot/image/huge_pages.h"
+#include "vmm/boot/image/image_file.h"
 
 namespace bothy::boot {
 namespace {
@@ -24,7 +24,7 @@ double mebibytes(std::uint64_t bytes) noexcept {
   return static_cast<double>(bytes) / static_cast<double>(layout::kMiB);
 }
 
-// What can't be an initrd, but is easily given as one. Other data may be a file system's image.
+// Rejects what is easily mistaken for an initrd. Other data may be a file system's image.
 Result<void> check_content(const ImageFile& file) {
   BOTHY_TRY(const std::vector<std::byte> head, file.head(kContentHead));
   const Content content = detect_content(head);
@@ -37,34 +37,35 @@ Result<void> check_content(const ImageFile& file) {
                         "{} is {}, not an initrd; give a cpio archive, compressed or not",
                         file.name(), describe(content));
     case Content::kCpioOld:
-      return make_error(ErrorCode::kBadImage,
-                        "{} is {}, which the kernel doesn't unpack; make it with cpio -H newc",
-                        file.name(), describe(content));
+      return make_error(
+          ErrorCode::kBadImage,
+          "{} is {}, which kernels can't unpack; create the archive with cpio -H newc", file.name(),
+          describe(content));
     default:
       return success();
   }
 }
 
-Error does_not_fit(std::uint64_t size, const LoadedKernel& kernel, std::uint64_t room,
+Error does_not_fit(std::uint64_t size, const InitrdRoom& room, std::uint64_t available,
                    const GuestMemory& memory) {
-  const std::uint64_t needed = align_up(kernel.end, kPageSize) + align_up(size, kPageSize);
-  if (needed > std::min(kernel.initrd_end, layout::kMmioHoleStart)) {
+  const std::uint64_t needed = align_up(room.kernel_end, kPageSize) + align_up(size, kPageSize);
+  if (needed > std::min(room.end, layout::kMmioHoleStart)) {
     return make_error(ErrorCode::kExhausted,
                       "the initrd doesn't fit: it has {:.1f} MiB, and there is room for {:.1f} MiB "
                       "where this kernel can reach it; make it smaller",
-                      mebibytes(size), mebibytes(room));
+                      mebibytes(size), mebibytes(available));
   }
   return make_error(ErrorCode::kExhausted,
                     "the initrd doesn't fit into the guest's {} MiB of memory: it has {:.1f} MiB, "
-                    "and there is room for {:.1f} MiB above the kernel; give it --memory of at "
+                    "and there is room for {:.1f} MiB above the kernel; use --memory with at "
                     "least {} MiB",
-                    memory.size() / layout::kMiB, mebibytes(size), mebibytes(room),
+                    memory.size() / layout::kMiB, mebibytes(size), mebibytes(available),
                     align_up(needed, layout::kMiB) / layout::kMiB);
 }
 
 }  // namespace
 
-Result<MemoryRange> load_initrd(std::span<const std::string> paths, const LoadedKernel& kernel,
+Result<MemoryRange> load_initrd(std::span<const std::string> paths, const InitrdRoom& room,
                                 GuestMemory& memory) {
   if (paths.empty()) {
     return MemoryRange{};
@@ -75,15 +76,15 @@ Result<MemoryRange> load_initrd(std::span<const std::string> paths, const Loaded
     BOTHY_TRY(ImageFile file, ImageFile::open(path, "initrd"));
     BOTHY_TRY(check_content(file));
     // A sparse file may claim exabytes: no sum may wrap before it is found too big.
-    const std::uint64_t most = layout::kMmioHoleStart;
-    size = std::min(most, align_up(size, kCpioAlignment)) + std::min(most, file.size());
+    const std::uint64_t limit = layout::kMmioHoleStart;
+    size = std::min(limit, align_up(size, kCpioAlignment)) + std::min(limit, file.size());
     files.push_back(std::move(file));
   }
-  const GuestAddress bottom = align_up(kernel.end, kPageSize);
-  const GuestAddress top = std::min(low_ram_end(memory), kernel.initrd_end) & ~(kPageSize - 1);
-  const std::uint64_t room = top > bottom ? top - bottom : 0;
-  if (align_up(size, kPageSize) > room) {
-    return does_not_fit(size, kernel, room, memory);
+  const GuestAddress bottom = align_up(room.kernel_end, kPageSize);
+  const GuestAddress top = std::min(arch::low_ram_end(memory), room.end) & ~(kPageSize - 1);
+  const std::uint64_t available = top > bottom ? top - bottom : 0;
+  if (align_up(size, kPageSize) > available) {
+    return does_not_fit(size, room, available, memory);
   }
   const GuestAddress start = top - align_up(size, kPageSize);
   advise_huge_pages(memory, {start, size});

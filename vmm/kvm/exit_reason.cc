@@ -11,7 +11,7 @@ namespace {
 std::string describe_internal_error(const kvm_run& run) {
   switch (run.internal.suberror) {
     case KVM_INTERNAL_ERROR_EMULATION: {
-      std::string text = "KVM can't emulate an instruction of the guest's";
+      std::string text = "KVM can't emulate an instruction of the guest";
       const auto& failure = run.emulation_failure;
       if (failure.ndata >= 3 &&
           (failure.flags & KVM_INTERNAL_ERROR_EMULATION_FLAG_INSTRUCTION_BYTES) != 0) {
@@ -24,9 +24,9 @@ std::string describe_internal_error(const kvm_run& run) {
       return text;
     }
     case KVM_INTERNAL_ERROR_SIMUL_EX:
-      return "KVM met an exception while it delivered another";
+      return "an exception occurred while KVM delivered another";
     case KVM_INTERNAL_ERROR_DELIVERY_EV:
-      return "KVM met an exit while it delivered an event";
+      return "an exit occurred while KVM delivered an event";
     default:
       return fmt::format("KVM reports internal error {}", run.internal.suberror);
   }
@@ -45,8 +45,7 @@ std::string describe_exit(const kvm_run& run) {
       return fmt::format("the processor left the guest for an unknown reason ({:#x})",
                          run.hw.hardware_exit_reason);
     default:
-      return fmt::format("KVM left the guest for reason {}, which bothy didn't ask for",
-                         run.exit_reason);
+      return fmt::format("KVM left the guest for the unexpected reason {}", run.exit_reason);
   }
 }
 

@@ -1,4 +1,4 @@
-// An exit that a run loop can't go on from, in words.
+// Describes an exit after which a vCPU can't continue.
 #pragma once
 
 #include <linux/kvm.h>

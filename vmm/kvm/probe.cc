@@ -15,7 +15,8 @@
 #include <string>
 #include <thread>
 
-#include "arch/cpu_state.h"
+#include "arch/kvm/capabilities.h"
+#include "arch/kvm/vcpu_setup.h"
 #include "arch/probe_payload.h"
 #include "base/unique_fd.h"
 #include "vmm/kvm/vcpu.h"
@@ -30,17 +31,17 @@ constexpr GuestAddress kPayloadAddress = 0x8000;
 constexpr std::uint64_t kGuestMemory = 1ULL << 20U;
 constexpr std::chrono::milliseconds kWindow{50};
 constexpr int kMaxWindows = 3;
-constexpr std::chrono::milliseconds kStartPatience{3000};
+constexpr std::chrono::milliseconds kStartTimeout{3000};
 
-// A machine of one vCPU that runs the payload, and what became of it.
+// A machine of one vCPU that runs the payload.
 class ProbeGuest final : public VcpuHandler {
  public:
   static Result<std::unique_ptr<ProbeGuest>> create(const Kvm& kvm,
                                                     std::span<const std::uint8_t> payload);
 
-  // True when the payload runs; false when KVM gave up on it.
+  // True when the payload runs; false when KVM can't execute it.
   Result<bool> start();
-  // How fast it counts, over one window.
+  // Instructions per second, over one window.
   Result<std::uint64_t> measure();
 
   void on_port_read(std::uint16_t, std::span<std::byte>) noexcept override {}
@@ -64,7 +65,7 @@ class ProbeGuest final : public VcpuHandler {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::optional<bool> runs_;  // guarded by mutex_
-  // Last: its thread calls the handler above until it is gone.
+  // Last: its thread calls the handler above until it is destroyed.
   std::unique_ptr<Vcpu> vcpu_;
 };
 
@@ -80,30 +81,24 @@ Result<std::unique_ptr<ProbeGuest>> ProbeGuest::create(const Kvm& kvm,
 }
 
 Result<void> ProbeGuest::set_up(const Kvm& kvm, std::span<const std::uint8_t> payload) {
-  BOTHY_TRY(arch::write_boot_tables(memory_, arch::EntryMode::kProtected32));
+  const arch::CpuEntry entry = arch::payload_entry(kPayloadAddress);
+  BOTHY_TRY(arch::write_boot_tables(memory_, entry.protocol));
   if (!memory_.write_bytes(kPayloadAddress, std::as_bytes(payload))) {
-    return make_error(ErrorCode::kExhausted, "the probe's guest has too little memory");
+    return make_error(ErrorCode::kExhausted, "too little memory for the probe's guest");
   }
-  BOTHY_TRY(const auto cpuid, kvm.supported_cpuid());
+  BOTHY_TRY(const auto model, arch::CpuModel::create(kvm.fd(), 1, {}));
   BOTHY_TRY(vcpu_, Vcpu::create(kvm, vm_, 0, *this));
-  VcpuSetup setup;
-  setup.cpuid = arch::guest_cpuid(cpuid, {0, 1, false});
-  setup.msrs = arch::initial_msrs();
-  BOTHY_TRY(vcpu_->set_up(setup));
-  VcpuEntry entry;
-  entry.regs = arch::boot_registers({arch::EntryMode::kProtected32, kPayloadAddress, 0, 0});
-  entry.make_sregs = [](kvm_sregs sregs) {
-    return arch::boot_system_registers(sregs, arch::EntryMode::kProtected32);
-  };
+  BOTHY_TRY(vcpu_->set_up(model));
   return vcpu_->set_entry(entry);
 }
 
 Result<bool> ProbeGuest::start() {
   BOTHY_TRY(vcpu_->start());
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, kStartPatience, [this] { return runs_.has_value(); })) {
-    return make_error(ErrorCode::kUnsupported, "a guest of six instructions did nothing for {} ms",
-                      kStartPatience.count());
+  if (!changed_.wait_for(lock, kStartTimeout, [this] { return runs_.has_value(); })) {
+    return make_error(ErrorCode::kUnsupported,
+                      "a guest of six instructions made no progress for {} ms",
+                      kStartTimeout.count());
   }
   return *runs_;
 }
@@ -137,7 +132,7 @@ Result<KvmInterface> probe_kvm_interface(const char* path) {
   if (interface.api_version < 0) {
     return make_error(ErrorCode::kUnsupported, "{} is not the KVM device", path);
   }
-  for (const RequiredCapability& required : required_capabilities()) {
+  for (const arch::RequiredCapability& required : arch::required_capabilities()) {
     if (::ioctl(fd.get(), KVM_CHECK_EXTENSION, required.capability) <= 0) {
       interface.missing.push_back(required.name);
     }

@@ -1,4 +1,4 @@
-// What this host's KVM is worth: for `bothy doctor`, and for saying why a boot failed.
+// What guests can expect of this host's KVM: for `bothy doctor`, and to explain a failed boot.
 #pragma once
 
 #include <cstdint>
@@ -11,20 +11,20 @@
 
 namespace bothy {
 
-// What /dev/kvm says about itself.
+// The interface that /dev/kvm reports.
 struct KvmInterface {
   int api_version = 0;
-  std::vector<std::string_view> missing;  // of required_capabilities()
+  std::vector<std::string_view> missing;  // of arch::required_capabilities()
   int max_vcpus = 0;
 };
 
-// Fails as opening the file fails, or when it isn't KVM's.
+// Fails when the file can't be opened or is not the KVM device.
 [[nodiscard]] Result<KvmInterface> probe_kvm_interface(const char* path = "/dev/kvm");
 
-// What happened to a small guest.
+// The result of running a small guest.
 struct GuestExecution {
   std::uint64_t instructions_per_second = 0;
-  bool vector_instructions = false;  // false: KVM gave up on one
+  bool vector_instructions = false;  // false: KVM can't execute them
 };
 
 // Slower guests than this are emulated, one instruction after the other: an emulator inside KVM
@@ -37,8 +37,8 @@ inline constexpr std::uint64_t kEmulatedBelow = 10'000'000;
 }
 
 // Runs a guest for some 50 ms, three times that on a slow host. Starts threads and waits for them:
-// a KVM that doesn't let go of a vCPU keeps this from returning, so a caller that can't have that
-// runs it in a process of its own.
+// a KVM_RUN that never returns blocks this call, so a caller that must not block runs the probe in
+// a process of its own.
 [[nodiscard]] Result<GuestExecution> probe_guest_execution(const Kvm& kvm);
 
 }  // namespace bothy

@@ -10,12 +10,21 @@
 #include <cstring>
 #include <system_error>
 
-#include "arch/cpu_state.h"
 #include "base/signals.h"
 #include "vmm/kvm/exit_reason.h"
-#include "vmm/kvm/list_ioctl.h"
 
 namespace bothy {
+namespace {
+
+Result<void> with_index(Result<void> result, std::uint32_t index) {
+  if (!result) {
+    return Error{result.error().code, fmt::format("vCPU {}: {}", index, result.error().context)};
+  }
+  return success();
+}
+
+}  // namespace
+
 ExitCounts& ExitCounts::operator+=(const ExitCounts& other_counts) noexcept {
   port_reads += other_counts.port_reads;
   port_writes += other_counts.port_writes;
@@ -44,55 +53,12 @@ Result<std::unique_ptr<Vcpu>> Vcpu::create(const Kvm& kvm, const Vm& vm, std::ui
   return std::unique_ptr<Vcpu>(new Vcpu(index, std::move(fd), std::move(mapping), handler));
 }
 
-Error Vcpu::refused(const char* what) const {
-  return errno_error(fmt::format("KVM refuses the {} of vCPU {}", what, index_));
+Result<void> Vcpu::set_up(const arch::CpuModel& model) {
+  return with_index(model.set_up(fd_.get(), index_), index_);
 }
 
-Result<void> Vcpu::set_up(const VcpuSetup& setup) {
-  KvmList<kvm_cpuid_entry2> cpuid{std::span<const kvm_cpuid_entry2>(setup.cpuid)};
-  if (::ioctl(fd_.get(), kSetCpuid2, cpuid.data()) < 0) {
-    return refused("CPUID");
-  }
-
-  for (const kvm_msr_entry& entry : setup.msrs) {
-    // One at a time: an MSR that this host's KVM doesn't know is one the guest can't read either,
-    // and must not keep the others from being set.
-    KvmList<kvm_msr_entry> one{std::span<const kvm_msr_entry>(&entry, 1)};
-    if (::ioctl(fd_.get(), kSetMsrs, one.data()) < 0) {
-      return refused("MSRs");
-    }
-  }
-
-  const kvm_fpu fpu = arch::initial_fpu();
-  if (::ioctl(fd_.get(), KVM_SET_FPU, &fpu) < 0) {
-    return refused("FPU state");
-  }
-  kvm_lapic_state lapic{};
-  if (::ioctl(fd_.get(), KVM_GET_LAPIC, &lapic) < 0) {
-    return refused("local APIC");
-  }
-  arch::set_initial_lapic(lapic);
-  if (::ioctl(fd_.get(), KVM_SET_LAPIC, &lapic) < 0) {
-    return refused("local APIC");
-  }
-  return success();
-}
-
-Result<void> Vcpu::set_entry(const VcpuEntry& entry) {
-  kvm_sregs sregs{};
-  if (::ioctl(fd_.get(), KVM_GET_SREGS, &sregs) < 0) {
-    return refused("system registers");
-  }
-  if (entry.make_sregs != nullptr) {
-    sregs = entry.make_sregs(sregs);
-  }
-  if (::ioctl(fd_.get(), KVM_SET_SREGS, &sregs) < 0) {
-    return refused("system registers");
-  }
-  if (::ioctl(fd_.get(), KVM_SET_REGS, &entry.regs) < 0) {
-    return refused("registers");
-  }
-  return success();
+Result<void> Vcpu::set_entry(const arch::CpuEntry& entry) {
+  return with_index(arch::set_entry(fd_.get(), entry), index_);
 }
 
 Result<void> Vcpu::start() {
@@ -114,7 +80,7 @@ Result<void> Vcpu::start() {
 
 void Vcpu::request(Request what) noexcept {
   request_.store(what, std::memory_order_seq_cst);
-  // The kernel looks at it on entry, so a kick just before KVM_RUN is not lost. Pairs with the
+  // The kernel reads it on entry, so a request just before KVM_RUN is not lost. Pairs with the
   // clearing in run_until_request(), which comes before request_ is read again.
   __atomic_store_n(&run().immediate_exit, std::uint8_t{1}, __ATOMIC_SEQ_CST);
 }
@@ -165,7 +131,7 @@ Vcpu::State Vcpu::state() const {
 Result<kvm_regs> Vcpu::registers() const {
   kvm_regs regs{};
   if (::ioctl(fd_.get(), KVM_GET_REGS, &regs) < 0) {
-    return errno_error(fmt::format("KVM doesn't give the registers of vCPU {}", index_));
+    return errno_error(fmt::format("can't read the registers of vCPU {}", index_));
   }
   return regs;
 }
@@ -173,7 +139,7 @@ Result<kvm_regs> Vcpu::registers() const {
 Result<kvm_sregs> Vcpu::system_registers() const {
   kvm_sregs sregs{};
   if (::ioctl(fd_.get(), KVM_GET_SREGS, &sregs) < 0) {
-    return errno_error(fmt::format("KVM doesn't give the system registers of vCPU {}", index_));
+    return errno_error(fmt::format("can't read the system registers of vCPU {}", index_));
   }
   return sregs;
 }

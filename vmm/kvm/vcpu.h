@@ -14,8 +14,8 @@
 #include <span>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "arch/kvm/vcpu_setup.h"
 #include "base/mapping.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -28,14 +28,13 @@ namespace bothy {
 enum class VcpuEnd {
   kStopped,      // stop() was called
   kTripleFault,  // KVM_EXIT_SHUTDOWN
-  kPowerOff,     // KVM_EXIT_SYSTEM_EVENT: the guest asked KVM itself
+  kPowerOff,     // KVM_EXIT_SYSTEM_EVENT
   kReset,        // likewise
   kCrash,        // likewise
-  kFailed,  // KVM couldn't go on: an entry failure, an instruction that it can't emulate, a host
-            // error
+  kFailed,       // KVM_RUN failed: an entry failure, an instruction that KVM can't emulate
 };
 
-// What a run loop asks of the machine around it. Called on vCPU threads, several at once.
+// Handles the accesses and the end of a run loop. Called on vCPU threads, concurrently.
 class VcpuHandler {
  public:
   VcpuHandler() = default;
@@ -49,12 +48,12 @@ class VcpuHandler {
   virtual void on_mmio_read(std::uint64_t address, std::span<std::byte> data) noexcept = 0;
   virtual void on_mmio_write(std::uint64_t address, std::span<const std::byte> data) noexcept = 0;
 
-  // The last call for this vCPU. `reason` says in words what KVM said, for kFailed. Must not wait
-  // for any vCPU.
+  // The last call for this vCPU. `reason`: KVM's report in words, for kFailed. Must not wait for
+  // any vCPU.
   virtual void on_vcpu_end(std::uint32_t index, VcpuEnd end, std::string reason) noexcept = 0;
 };
 
-// How often KVM_RUN came back, and why.
+// How often KVM_RUN returned, by reason.
 struct ExitCounts {
   std::uint64_t port_reads = 0;
   std::uint64_t port_writes = 0;
@@ -69,19 +68,6 @@ struct ExitCounts {
   ExitCounts& operator+=(const ExitCounts& other_counts) noexcept;
 };
 
-// What KVM is told of every vCPU before its first instruction.
-struct VcpuSetup {
-  std::vector<kvm_cpuid_entry2> cpuid;
-  std::vector<kvm_msr_entry> msrs;
-};
-
-// Where the boot processor starts; the others wait in their local APICs for INIT and SIPI.
-struct VcpuEntry {
-  kvm_regs regs{};
-  // Changes the system registers from what they are after reset.
-  kvm_sregs (*make_sregs)(kvm_sregs reset_state) = nullptr;
-};
-
 //                 start()              pause()
 //   [created] ------------> [running] ---------> [paused]
 //                               |     <---------
@@ -90,8 +76,8 @@ struct VcpuEntry {
 //        the guest's own making v
 //                            [ended] --- join() or the destructor reaps the thread
 //
-// Only one thread, the owner's, may call start, pause, resume, stop and join. kick() reaches a vCPU
-// inside KVM_RUN by setting immediate_exit and sending kKickSignal, so no kick is ever lost.
+// Only one thread, the owner's, may call start, pause, resume, stop and join. A request reaches a
+// vCPU inside KVM_RUN by immediate_exit and wake_signal(), so none is ever lost.
 class Vcpu {
  public:
   enum class State { kCreated, kRunning, kPaused, kEnded };
@@ -105,19 +91,21 @@ class Vcpu {
   ~Vcpu();
 
   // Both before start(), set_up() first.
-  [[nodiscard]] Result<void> set_up(const VcpuSetup& setup);
-  [[nodiscard]] Result<void> set_entry(const VcpuEntry& entry);
+  [[nodiscard]] Result<void> set_up(const arch::CpuModel& model);
+  // For the boot processor alone.
+  [[nodiscard]] Result<void> set_entry(const arch::CpuEntry& entry);
 
   [[nodiscard]] Result<void> start();
   // Returns once the vCPU is outside KVM_RUN with no half-done port or MMIO access, or has ended.
   void pause();
   void resume();
-  // Asks it to end; does not wait. Harmless when it has ended already.
+  // Requests the end without waiting for it. Harmless when the vCPU has ended already.
   void stop() noexcept;
   void join();
 
   [[nodiscard]] State state() const;
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
   // Below: only while the vCPU is paused, or joined.
   // True when the processor waits in HLT, or (one that isn't the boot processor) for INIT and SIPI.
@@ -125,14 +113,12 @@ class Vcpu {
   [[nodiscard]] Result<kvm_regs> registers() const;
   [[nodiscard]] Result<kvm_sregs> system_registers() const;
   [[nodiscard]] const ExitCounts& exit_counts() const noexcept { return counts_; }
-  // When it first entered KVM_RUN.
+  // When the vCPU first entered KVM_RUN.
   [[nodiscard]] std::chrono::steady_clock::time_point first_run() const noexcept {
     return first_run_;
   }
 
  private:
-  // The error for what KVM has just refused.
-  [[nodiscard]] Error refused(const char* what) const;
   enum class Request { kRun, kPause, kStop };
 
   Vcpu(std::uint32_t index, UniqueFd fd, Mapping run_mapping, VcpuHandler& handler) noexcept;
@@ -149,7 +135,7 @@ class Vcpu {
   void handle_port_access() noexcept;
   void handle_mmio() noexcept;
   bool handle_system_event(VcpuEnd& end, std::string& reason) noexcept;
-  // KVM finishes a port or MMIO access only when it is entered again.
+  // KVM finishes a port or MMIO access only at the next KVM_RUN.
   void complete_pending_access() noexcept;
   // Waits out a pause; false when the request is to stop.
   bool wait_while_paused();

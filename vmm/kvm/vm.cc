@@ -1,22 +1,28 @@
 #include "vmm/kvm/vm.h"
 
-#include <sys/ioctl.h>
+#include <algorithm>
 
-#include <cerrno>
-
-#include "arch/layout.h"
+#include "arch/kvm/vm_setup.h"
+#include "vmm/kvm/ioctl/list_ioctl.h"
+#include "vmm/kvm/ioctl/retrying_ioctl.h"
 
 namespace bothy {
 namespace {
 
-// KVM answers EINTR when a signal arrives at a bad moment of set-up; nothing has happened then.
-template <class Argument>
-int retrying_ioctl(int fd, unsigned long request, Argument argument) noexcept {
-  int result = 0;
-  do {
-    result = ::ioctl(fd, request, argument);
-  } while (result < 0 && errno == EINTR);
-  return result;
+kvm_irq_routing_entry to_kvm(const InterruptRoute& route) noexcept {
+  kvm_irq_routing_entry entry{};
+  entry.gsi = route.gsi;
+  if (const auto* pin = std::get_if<IrqchipPin>(&route.target)) {
+    entry.type = KVM_IRQ_ROUTING_IRQCHIP;
+    entry.u.irqchip = {pin->chip, pin->pin};
+  } else {
+    const auto& message = std::get<MsiMessage>(route.target);
+    entry.type = KVM_IRQ_ROUTING_MSI;
+    entry.u.msi.address_lo = static_cast<std::uint32_t>(message.address);
+    entry.u.msi.address_hi = static_cast<std::uint32_t>(message.address >> 32U);
+    entry.u.msi.data = message.data;
+  }
+  return entry;
 }
 
 }  // namespace
@@ -29,31 +35,19 @@ Result<Vm> Vm::create(const Kvm& kvm) {
   return Vm(std::move(fd));
 }
 
-Result<void> Vm::set_up(const Kvm& kvm, const GuestMemory& memory) {
+Result<void> Vm::set_up(const Kvm& kvm, const GuestMemory& memory,
+                        const arch::CpuFeatures& features) {
   // Memory before the interrupt controllers: afterwards KVM waits for an SRCU grace period of
   // theirs, milliseconds.
   BOTHY_TRY(map_memory(memory));
-  if (retrying_ioctl(fd_.get(), KVM_SET_TSS_ADDR, layout::kKvmTss) < 0) {
-    return errno_error("KVM refuses the address of its TSS");
-  }
-  std::uint64_t identity_map = layout::kKvmIdentityMap;
-  if (kvm.check(KVM_CAP_SET_IDENTITY_MAP_ADDR) > 0 &&
-      retrying_ioctl(fd_.get(), KVM_SET_IDENTITY_MAP_ADDR, &identity_map) < 0) {
-    return errno_error("KVM refuses the address of its identity map");
-  }
-  return create_interrupt_controllers();
+  BOTHY_TRY(arch::set_up_vm(kvm.fd(), fd_.get(), features));
+  routes_ = arch::default_interrupt_routes();
+  return success();
 }
 
 std::uint32_t Vm::tsc_khz() const noexcept {
   const int khz = retrying_ioctl(fd_.get(), KVM_GET_TSC_KHZ, 0UL);
   return khz > 0 ? static_cast<std::uint32_t>(khz) : 0;
-}
-
-Result<void> Vm::create_interrupt_controllers() {
-  if (retrying_ioctl(fd_.get(), KVM_CREATE_IRQCHIP, 0UL) < 0) {
-    return errno_error("KVM can't create the interrupt controllers");
-  }
-  return success();
 }
 
 Result<void> Vm::map_memory(const GuestMemory& memory) {
@@ -79,6 +73,17 @@ Result<void> Vm::bind_irq(const EventFd& event, std::uint32_t gsi) {
   if (retrying_ioctl(fd_.get(), KVM_IRQFD, &irqfd) < 0) {
     return errno_error(fmt::format("KVM can't bind interrupt line {}", gsi));
   }
+  return success();
+}
+
+Result<void> Vm::set_interrupt_routes(std::span<const InterruptRoute> routes) {
+  std::vector<kvm_irq_routing_entry> entries(routes.size());
+  std::ranges::transform(routes, entries.begin(), to_kvm);
+  KvmList<kvm_irq_routing_entry> table{std::span<const kvm_irq_routing_entry>(entries)};
+  if (retrying_ioctl(fd_.get(), kSetGsiRouting, table.data()) < 0) {
+    return errno_error(fmt::format("KVM refuses a table of {} interrupt routes", routes.size()));
+  }
+  routes_.assign(routes.begin(), routes.end());
   return success();
 }
 

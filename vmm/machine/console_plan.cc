@@ -1,20 +1,20 @@
 #include "vmm/machine/console_plan.h"
 
+#include "arch/firmware_tables.h"
+#include "arch/kernel_parameters.h"
 #include "vmm/boot/command_line.h"
 
 namespace bothy {
 namespace {
 
-// Without a word Linux takes a port for its console that isn't there, two exits a character.
-constexpr std::string_view kNoWords = "console=null";
-constexpr std::string_view kSerialWords = "console=ttyS0";
-// COM1 shows what comes before the driver, and Linux leaves it for hvc0 without saying anything
-// twice. Looking at what else COM1 could do would take it a hundred exits.
-constexpr std::string_view kVirtioWords = "console=hvc0 8250.nr_uarts=0";
-// After the user's words: a quiet boot is quiet from the start.
-constexpr std::string_view kEarlyWord = "earlycon=uart8250,io,0x3f8";
-// Init has a console even if the module never comes. Once it has, Linux prints to both.
-constexpr std::string_view kModuleWords = "console=ttyS0 console=hvc0";
+// Without any console= Linux takes a port that does not exist for its console, at two exits a
+// character.
+constexpr std::string_view kNoConsole = "console=null";
+constexpr std::string_view kVirtioConsole = "hvc0";
+
+std::string console(std::string_view name) {
+  return fmt::format("console={}", name);
+}
 
 // The value of the user's last word for a parameter; empty without.
 std::string_view users_value(std::string_view command_line, std::string_view parameter) {
@@ -38,6 +38,12 @@ bool user_sets(std::string_view command_line, std::string_view parameter) {
 
 }  // namespace
 
+std::vector<std::string_view> virtio_console_texts() {
+  // The id that the transport's driver matches, and the name under which the console's driver
+  // registers its devices (drivers/char/virtio_console.c).
+  return {arch::kVirtioMmioHid, "virtio-portsdev"};
+}
+
 ConsolePlan plan_console(const MachineConfig& config) {
   const std::string_view users = users_value(config.cmdline, "console");
   ConsoleKind kind = config.console.kind;
@@ -45,30 +51,39 @@ ConsolePlan plan_console(const MachineConfig& config) {
     kind = users.starts_with("hvc") ? ConsoleKind::kVirtio : ConsoleKind::kSerial;
   }
   if (kind == ConsoleKind::kAuto && users_value(config.cmdline, "acpi") == "off") {
-    kind = ConsoleKind::kSerial;  // virtio devices are found by ACPI
+    kind = ConsoleKind::kSerial;  // a kernel finds virtio devices by ACPI
   }
   ConsolePlan plan;
   plan.serial = kind != ConsoleKind::kOff;
   plan.virtio = kind == ConsoleKind::kAuto || kind == ConsoleKind::kVirtio;
-  plan.with_driver.kind = plan.virtio ? ConsoleKind::kVirtio : kind;
-  plan.without_driver.kind = kind == ConsoleKind::kAuto ? ConsoleKind::kSerial : kind;
+  plan.with_drivers.kind = plan.virtio ? ConsoleKind::kVirtio : kind;
+  plan.without_drivers.kind = kind == ConsoleKind::kAuto ? ConsoleKind::kSerial : kind;
   if (!users.empty()) {
     return plan;
   }
+  auto& with = plan.with_drivers.parameters;
+  auto& without = plan.without_drivers.parameters;
   switch (kind) {
     case ConsoleKind::kOff:
-      plan.with_driver.words.first = plan.without_driver.words.first = kNoWords;
+      with.first = without.first = kNoConsole;
       break;
     case ConsoleKind::kSerial:
-      plan.with_driver.words.first = plan.without_driver.words.first = kSerialWords;
+      with.first = without.first = console(arch::kSerialConsole);
       break;
     case ConsoleKind::kVirtio:
     case ConsoleKind::kAuto:
-      plan.with_driver.words.first = kVirtioWords;
-      if (!user_sets(config.cmdline, "earlyprintk")) {  // which would say all of it twice
-        plan.with_driver.words.last = kEarlyWord;
+      // The serial port shows what comes before the driver; Linux leaves it for hvc0 without
+      // repeating anything.
+      with.first = console(kVirtioConsole) + " " + std::string(arch::kNoSerialProbe);
+      if (!user_sets(config.cmdline, "earlyprintk")) {  // which would print all of it twice
+        // After the user's parameters: a quiet boot is quiet from the start.
+        with.last = arch::kEarlyConsole;
       }
-      plan.without_driver.words.first = kind == ConsoleKind::kAuto ? kSerialWords : kModuleWords;
+      without.first = console(arch::kSerialConsole);
+      if (kind == ConsoleKind::kVirtio) {
+        // Init has a console even if the module never comes. With it, Linux prints to both.
+        without.first += " " + console(kVirtioConsole);
+      }
       break;
   }
   return plan;

@@ -1,7 +1,7 @@
-// ConsolePlan: which devices a machine's console takes, and what its kernel is told.
+// ConsolePlan: the devices of a machine's console, and the kernel parameters that go with them.
 #pragma once
 
-#include <string_view>
+#include <vector>
 
 #include "devices/host/console/config.h"
 #include "vmm/boot/boot.h"
@@ -9,27 +9,28 @@
 
 namespace bothy {
 
-// A text that the kernel's virtio console driver brings with it: the name that it registers its
-// devices under. A kernel that has the driver as a module doesn't hold it.
-inline constexpr std::string_view kConsoleDriverText = "virtio-portsdev";
+// Texts in the image of every kernel that can print to a virtio console by itself: one of the
+// console's driver and one of its transport's. A kernel that has either driver as a module lacks a
+// text (Debian 13's have the console's built in, and the transport's as a module).
+[[nodiscard]] std::vector<std::string_view> virtio_console_texts();
 
 struct ConsolePlan {
-  // What follows from whether the kernel has the virtio console's driver built in.
+  // Depends on whether the kernel has the drivers of virtio_console_texts() built in.
   struct Choice {
     ConsoleKind kind = ConsoleKind::kOff;  // the guest's console
-    boot::KernelDependentWords::Words words;
+    boot::KernelDependentParameters::Parameters parameters;
     friend bool operator==(const Choice&, const Choice&) = default;
   };
 
-  bool serial = false;  // there is a 16550
-  bool virtio = false;  // there is a virtio console
-  Choice with_driver;
-  Choice without_driver;
+  bool serial = false;  // the machine has a serial port
+  bool virtio = false;  // the machine has a virtio console
+  Choice with_drivers;
+  Choice without_drivers;
   friend bool operator==(const ConsolePlan&, const ConsolePlan&) = default;
 };
 
-// A `console=` of the user's own, the last one, decides over ConsoleKind::kAuto, and leaves every
-// word to the user. Without ACPI kAuto is serial.
+// The last `console=` of the user's command line decides what ConsoleKind::kAuto means; no console
+// parameters are added then. Without ACPI kAuto is serial.
 [[nodiscard]] ConsolePlan plan_console(const MachineConfig& config);
 
 }  // namespace bothy

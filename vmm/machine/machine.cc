@@ -2,59 +2,27 @@
 
 #include <utility>
 
-#include "arch/acpi.h"
 #include "arch/cpu_report.h"
-#include "arch/cpu_state.h"
+#include "arch/firmware_tables.h"
+#include "arch/kernel_parameters.h"
 #include "arch/layout.h"
-#include "arch/mp_table.h"
+#include "arch/memory_map.h"
+#include "arch/platform/platform_devices.h"
 #include "base/worker.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/console_plan.h"
-#include "vmm/machine/memory_layout.h"
-#include "vmm/machine/platform_devices.h"
 #include "vmm/machine/virtio_devices.h"
 
 namespace bothy {
-
 namespace {
 
-// What a guest gets when its user says nothing else, and why.
 boot::CommandLine make_command_line(const MachineConfig& config, std::uint32_t tsc_khz) {
   boot::CommandLine line;
-  // There is none, and finding that out takes a hundred exits.
-  line.add_default("pci=off");
-  // A panic ends the guest at once, and leaves the mark that tells it from a reboot
-  // (layout::kWarmBootFlag).
-  line.add_default("panic=-1");
-  line.add_default("reboot=panic_warm");
-  // A kernel that doesn't ask kvmclock would measure it by the i8254, which can't be done where an
-  // exit takes long, as under nested virtualization; and there is nothing else to measure it by.
-  if (tsc_khz != 0) {
-    line.add_default(fmt::format("tsc_early_khz={}", tsc_khz));
+  for (const std::string& parameter : arch::default_kernel_parameters(tsc_khz)) {
+    line.add_default(parameter);
   }
   line.add_user(config.cmdline);
   return line;
-}
-
-arch::CpuEntry cpu_entry(const boot::BootEntry& loaded) {
-  arch::CpuEntry entry;
-  entry.rip = loaded.entry;
-  if (loaded.protocol == boot::EntryProtocol::kPvh) {
-    entry.rbx = loaded.boot_info;
-  } else {
-    entry.rsi = loaded.boot_info;
-  }
-  entry.mode = loaded.protocol == boot::EntryProtocol::kLinux64 ? arch::EntryMode::kLong64
-                                                                : arch::EntryMode::kProtected32;
-  return entry;
-}
-
-kvm_sregs long_mode_sregs(kvm_sregs sregs) {
-  return arch::boot_system_registers(sregs, arch::EntryMode::kLong64);
-}
-
-kvm_sregs protected_mode_sregs(kvm_sregs sregs) {
-  return arch::boot_system_registers(sregs, arch::EntryMode::kProtected32);
 }
 
 }  // namespace
@@ -203,7 +171,7 @@ std::string Machine::describe_vcpus() const {
 Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& console,
                                std::span<CharacterSink* const> ports) {
   BOTHY_TRY(ShareServers servers, start_share_servers(config));
-  const std::vector<MemoryRange> ranges = ram_ranges(config.memory);
+  const std::vector<MemoryRange> ranges = arch::ram_ranges(config.memory);
   BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
   memory_.emplace(std::move(memory));
   BOTHY_TRY(const Kvm kvm, Kvm::open());
@@ -219,65 +187,55 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& conso
                       most);
   }
 
-  BOTHY_TRY(const auto supported, kvm.supported_cpuid());
-  const unsigned bits = arch::physical_address_bits(supported);
+  BOTHY_TRY(const auto model, arch::CpuModel::create(kvm.fd(), config.vcpus, config.cpu_features));
+  const unsigned bits = model.physical_address_bits();
   if (ranges.back().end() > 1ULL << bits) {
     return make_error(ErrorCode::kInvalid,
                       "--memory of {} GiB is more than this host's processor can address ({} bits)",
                       config.memory / layout::kGiB, bits);
   }
-  BOTHY_TRY(vm_->set_up(kvm, *memory_));
+  BOTHY_TRY(vm_->set_up(kvm, *memory_, config.cpu_features));
 
-  BOTHY_TRY(devices_, PlatformDevices::create(config, *vm_, ports_, *this, console));
+  CharacterSink* serial = plan_console(config).serial ? &console : nullptr;
+  BOTHY_TRY(devices_, arch::PlatformDevices::create(*vm_, ports_, *this, serial));
   BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, ports}, *vm_, *memory_, mmio_,
                                            std::move(servers)));
-  BOTHY_TRY(create_vcpus(kvm, supported, config.vcpus));
+  BOTHY_TRY(create_vcpus(kvm, model, config.vcpus));
   BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
   BOTHY_TRY(virtio_->connect());
-  VcpuEntry entry;
-  entry.regs = arch::boot_registers(cpu);
-  entry.make_sregs = cpu.mode == arch::EntryMode::kLong64 ? long_mode_sregs : protected_mode_sregs;
-  return vcpus_.front()->set_entry(entry);
+  return vcpus_.front()->set_entry(cpu);
 }
 
 Result<arch::CpuEntry> Machine::load_guest(const MachineConfig& config, std::uint32_t tsc_khz) {
-  AcpiConfig acpi;
-  acpi.vcpus = config.vcpus;
   const ConsolePlan console = plan_console(config);
-  acpi.serial = console.serial;
-  acpi.virtio_mmio = virtio_windows(config);
-  BOTHY_TRY(const GuestAddress rsdp, write_acpi_tables(acpi, *memory_));
-  BOTHY_TRY(write_mp_table(config.vcpus, *memory_));
+  arch::FirmwareConfig firmware;
+  firmware.vcpus = config.vcpus;
+  firmware.serial = console.serial;
+  firmware.devices = virtio_windows(config);
 
   boot::BootRequest request;
+  BOTHY_TRY(request.firmware, arch::write_firmware_tables(firmware, *memory_));
   request.kernel = config.kernel;
   request.initrds = config.initrds;
   request.command_line = make_command_line(config, tsc_khz);
-  if (console.with_driver != console.without_driver) {
-    request.words.text = kConsoleDriverText;
+  if (console.with_drivers != console.without_drivers) {
+    request.parameters.texts = virtio_console_texts();
   }
-  request.words.with = console.with_driver.words;
-  request.words.without = console.without_driver.words;
+  request.parameters.with = console.with_drivers.parameters;
+  request.parameters.without = console.without_drivers.parameters;
   request.options.unpack = config.unpack_kernel;
-  request.rsdp = rsdp;
   BOTHY_TRY(boot::BootEntry loaded, boot::load(request, *memory_));
-  console_kind_ = (loaded.has_text ? console.with_driver : console.without_driver).kind;
+  console_kind_ = (loaded.has_texts ? console.with_drivers : console.without_drivers).kind;
   kernel_ = std::move(loaded.description);
   command_line_ = std::move(loaded.command_line);
-  const arch::CpuEntry entry = cpu_entry(loaded);
-  BOTHY_TRY(arch::write_boot_tables(*memory_, entry.mode));
-  return entry;
+  return loaded.cpu;
 }
 
-Result<void> Machine::create_vcpus(const Kvm& kvm, std::span<const kvm_cpuid_entry2> supported,
+Result<void> Machine::create_vcpus(const Kvm& kvm, const arch::CpuModel& model,
                                    std::uint32_t count) {
-  const bool tsc_deadline = kvm.check(KVM_CAP_TSC_DEADLINE_TIMER) > 0;
   for (std::uint32_t i = 0; i < count; ++i) {
     BOTHY_TRY(auto vcpu, Vcpu::create(kvm, *vm_, i, *this));
-    VcpuSetup setup;
-    setup.cpuid = arch::guest_cpuid(supported, {i, count, tsc_deadline});
-    setup.msrs = arch::initial_msrs();
-    BOTHY_TRY(vcpu->set_up(setup));
+    BOTHY_TRY(vcpu->set_up(model));
     vcpus_.push_back(std::move(vcpu));
   }
   return success();
@@ -290,8 +248,7 @@ void Machine::end(MachineEnd end) noexcept {
 }
 
 bool Machine::reset_follows_panic() const noexcept {
-  return panicked_.load() ||
-         memory_->read<std::uint16_t>(layout::kWarmBootFlag) == layout::kWarmBootMagic;
+  return panicked_.load() || arch::panic_recorded(*memory_);
 }
 
 // What nobody answers reads as ones and takes any write, as on a PC.

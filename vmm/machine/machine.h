@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arch/cpu_state.h"
+#include "arch/vcpu_state.h"
 #include "base/result.h"
 #include "devices/bus.h"
 #include "devices/character.h"
@@ -23,7 +23,9 @@
 
 namespace bothy {
 
+namespace arch {
 class PlatformDevices;
+}
 class VirtioDevices;
 namespace virtio {
 class Net;
@@ -124,11 +126,10 @@ class Machine final : private VcpuHandler, private GuestEvents {
 
   [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& console,
                                       std::span<CharacterSink* const> ports);
-  // ACPI tables, kernel, initrd and boot tables into guest memory.
+  // Puts firmware tables, kernel, initrd and boot tables into guest memory.
   [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config,
                                                   std::uint32_t tsc_khz);
-  [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm,
-                                          std::span<const kvm_cpuid_entry2> supported,
+  [[nodiscard]] Result<void> create_vcpus(const Kvm& kvm, const arch::CpuModel& model,
                                           std::uint32_t count);
   void end(MachineEnd end) noexcept;
   // True when a reset that comes now is the end of a panic.
@@ -154,7 +155,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // In the order of building; what is below uses what is above.
   std::optional<GuestMemory> memory_;
   std::optional<Vm> vm_;
-  std::unique_ptr<PlatformDevices> devices_;
+  std::unique_ptr<arch::PlatformDevices> devices_;
   std::unique_ptr<VirtioDevices> virtio_;
   Bus ports_;
   Bus mmio_;

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "arch/cpu_features.h"
 #include "base/result.h"
 #include "devices/host/console/config.h"
 #include "devices/host/disk/config.h"
@@ -23,7 +24,8 @@ struct MachineConfig {
   std::string cmdline;               // the user's; it wins over the defaults
   bool unpack_kernel = true;  // boot a compressed kernel's payload directly where that can be done
 
-  std::uint32_t vcpus = 1;               // 1 to layout::kMaxVcpus
+  std::uint32_t vcpus = 1;  // 1 to layout::kMaxVcpus
+  arch::CpuFeatures cpu_features;
   std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
   MemoryBacking backing = MemoryBacking::kAnonymous;
 

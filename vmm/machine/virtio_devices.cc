@@ -31,12 +31,13 @@ std::size_t device_count(const MachineConfig& config) noexcept {
 
 }  // namespace
 
-std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config) {
-  std::vector<VirtioMmioDevice> windows(device_count(config));
+std::vector<arch::BusDevice> virtio_windows(const MachineConfig& config) {
+  std::vector<arch::BusDevice> windows(device_count(config));
   for (std::size_t i = 0; i < windows.size(); ++i) {
-    windows[i].base = layout::kVirtioMmio + i * layout::kVirtioMmioStride;
+    windows[i].address = layout::kVirtioMmio + i * layout::kVirtioMmioStride;
     windows[i].size = virtio::MmioTransport::kSize;
     windows[i].gsi = layout::kGsiVirtioFirst + static_cast<std::uint32_t>(i);
+    windows[i].hid = arch::kVirtioMmioHid;
   }
   return windows;
 }
@@ -134,8 +135,8 @@ virtio::Block* VirtioDevices::find_disk(std::string_view id) const noexcept {
 }
 
 Result<void> VirtioDevices::attach(std::unique_ptr<virtio::Device> device,
-                                   const VirtioMmioDevice& window, Vm& vm,
-                                   const GuestMemory& memory, Bus& mmio) {
+                                   const arch::BusDevice& window, Vm& vm, const GuestMemory& memory,
+                                   Bus& mmio) {
   BOTHY_TRY(EventFd event, EventFd::create());
   lines_.push_back(std::make_unique<Interrupt>(std::move(event)));
   const Interrupt& line = *lines_.back();
@@ -144,10 +145,10 @@ Result<void> VirtioDevices::attach(std::unique_ptr<virtio::Device> device,
             virtio::MmioTransport::create(std::move(device), memory, line, executor_.context()));
   std::uint32_t index = 0;
   for (const EventFd& kick : transport->kicks()) {
-    BOTHY_TRY(vm.bind_mmio_doorbell(kick, window.base + virtio::MmioTransport::kNotifyOffset,
+    BOTHY_TRY(vm.bind_mmio_doorbell(kick, window.address + virtio::MmioTransport::kNotifyOffset,
                                     sizeof(std::uint32_t), index++));
   }
-  BOTHY_TRY(mmio.add(window.base, window.size, *transport));
+  BOTHY_TRY(mmio.add(window.address, window.size, *transport));
   transports_.push_back(std::move(transport));
   return success();
 }

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "arch/acpi.h"
+#include "arch/firmware_tables.h"
 #include "base/executor.h"
 #include "base/result.h"
 #include "devices/bus.h"
@@ -24,7 +24,7 @@
 namespace bothy {
 
 // Where the virtio devices of a configuration are, in the order in which create() makes them.
-[[nodiscard]] std::vector<VirtioMmioDevice> virtio_windows(const MachineConfig& config);
+[[nodiscard]] std::vector<arch::BusDevice> virtio_windows(const MachineConfig& config);
 
 // Where consoles print. Outlives the devices.
 struct ConsoleSinks {
@@ -78,7 +78,7 @@ class VirtioDevices {
                                                 const ConsoleSinks& sinks,
                                                 const GuestMemory& memory, ShareServers servers);
   [[nodiscard]] Result<void> attach(std::unique_ptr<virtio::Device> device,
-                                    const VirtioMmioDevice& window, Vm& vm,
+                                    const arch::BusDevice& window, Vm& vm,
                                     const GuestMemory& memory, Bus& mmio);
 
   Executor executor_{"devices"};

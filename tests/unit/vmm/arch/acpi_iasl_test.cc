@@ -10,7 +10,7 @@
 #include "tests/support/acpi_tables.h"
 #include "tests/support/catch.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 namespace fs = std::filesystem;
@@ -81,4 +81,4 @@ TEST_CASE("iasl disassembles every table and compiles it back to the same bytes"
   }
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

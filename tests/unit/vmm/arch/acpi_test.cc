@@ -7,7 +7,7 @@
 #include "tests/support/acpi_tables.h"
 #include "tests/support/catch.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 using test::acpi_config;
@@ -169,12 +169,12 @@ TEST_CASE("A configuration that tables can't express or hold is an error") {
   CHECK(code(acpi_config(256, 0)) == ErrorCode::kInvalid);
 
   AcpiConfig config;
-  config.virtio_mmio = {{1ULL << 32U, 0x1000, 10}};
+  config.devices = {{1ULL << 32U, 0x1000, 10, kVirtioMmioHid}};
   CHECK(code(config) == ErrorCode::kInvalid);
-  config.virtio_mmio = {{0xfffff000, 0x2000, 10}};
+  config.devices = {{0xfffff000, 0x2000, 10, kVirtioMmioHid}};
   CHECK(code(config) == ErrorCode::kInvalid);
   for (const std::size_t too_many : {4096U, 10000U}) {
-    config.virtio_mmio.assign(too_many, {layout::kVirtioMmio, 0x1000, 10});
+    config.devices.assign(too_many, BusDevice{layout::kVirtioMmio, 0x1000, 10, kVirtioMmioHid});
     CHECK(code(config) == ErrorCode::kExhausted);
   }
 
@@ -186,4 +186,4 @@ TEST_CASE("A configuration that tables can't express or hold is an error") {
   CHECK(result.error().code == ErrorCode::kExhausted);
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

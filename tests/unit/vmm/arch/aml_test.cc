@@ -4,7 +4,7 @@
 
 #include "tests/support/catch.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 using Bytes = std::vector<std::byte>;
@@ -102,4 +102,4 @@ TEST_CASE("AML resources are those of chapter 6.4") {
         bytes({0x11, 13, 0x0a, 10, 0x47, 1, 0x70, 0, 0x70, 0, 1, 2, 0x79, 0}));
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

@@ -1,6 +1,7 @@
+#include "arch/cpuid.h"
+
 #include <algorithm>
 
-#include "arch/cpu_state.h"
 #include "tests/support/catch.h"
 
 namespace bothy::arch {
@@ -53,7 +54,7 @@ std::uint32_t field(std::uint32_t value, unsigned first, unsigned width) {
 }  // namespace
 
 TEST_CASE("A vCPU knows itself and its socket, by Intel's leaves") {
-  const auto entries = guest_cpuid(host_cpuid(), {5, 6, true});
+  const auto entries = guest_cpuid(host_cpuid(), {5, 6, true, {}});
   const auto& features = find(entries, 1);
   CHECK(field(features.ebx, 24, 8) == 5);  // APIC id
   CHECK(field(features.ebx, 16, 8) == 8);  // ids that the socket takes up
@@ -79,7 +80,7 @@ TEST_CASE("A vCPU knows itself and its socket, by Intel's leaves") {
 }
 
 TEST_CASE("Small caches belong to one core, the last level to all") {
-  const auto entries = guest_cpuid(host_cpuid(), {0, 4, false});
+  const auto entries = guest_cpuid(host_cpuid(), {0, 4, false, {}});
   CHECK(field(find(entries, 4, 0).eax, 14, 12) == 0);
   CHECK(field(find(entries, 4, 0).eax, 26, 6) == 3);
   CHECK(field(find(entries, 4, 3).eax, 14, 12) == 3);
@@ -87,7 +88,7 @@ TEST_CASE("Small caches belong to one core, the last level to all") {
 }
 
 TEST_CASE("A vCPU knows itself by AMD's leaves") {
-  const auto entries = guest_cpuid(host_cpuid(), {2, 4, false});
+  const auto entries = guest_cpuid(host_cpuid(), {2, 4, false, {}});
   const auto& sizes = find(entries, 0x80000008);
   CHECK(sizes.eax == 0x3030);
   CHECK(field(sizes.ecx, 0, 8) == 3);
@@ -99,12 +100,80 @@ TEST_CASE("A vCPU knows itself by AMD's leaves") {
 }
 
 TEST_CASE("A single vCPU has no siblings") {
-  const auto entries = guest_cpuid(host_cpuid(), {0, 1, false});
+  const auto entries = guest_cpuid(host_cpuid(), {0, 1, false, {}});
   CHECK(field(find(entries, 1).edx, 28, 1) == 0);
   CHECK(field(find(entries, 1).ecx, 24, 1) == 0);
   CHECK(find(entries, 0xb, 1).eax == 0);
   CHECK(find(entries, 0xb, 1).ebx == 1);
   CHECK(field(find(entries, 0x80000001).ecx, 1, 1) == 0);
+}
+
+namespace {
+
+// A host with every optional feature, of both vendors.
+std::vector<kvm_cpuid_entry2> host_with_optional_features() {
+  const auto filled = [](std::uint32_t function, std::uint32_t index = 0) {
+    auto entry = leaf(function, index);
+    entry.eax = entry.ebx = entry.ecx = entry.edx = ~0U;
+    return entry;
+  };
+  return {filled(1),          filled(7),          filled(0xa),
+          filled(0x12, 0),    filled(0x12, 1),    filled(0x12, 2),
+          filled(0x80000001), filled(0x8000000a), filled(0x80000022)};
+}
+
+bool is_zero(const kvm_cpuid_entry2& entry) {
+  return (entry.eax | entry.ebx | entry.ecx | entry.edx) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("Nested virtualization, PMU and SGX are hidden by default") {
+  const auto entries = guest_cpuid(host_with_optional_features(), {0, 2, false, {}});
+  const auto& basic = find(entries, 1);
+  CHECK(field(basic.ecx, 5, 1) == 0);   // VMX
+  CHECK(field(basic.ecx, 15, 1) == 0);  // PDCM
+  CHECK(field(basic.ecx, 0, 1) == 1);   // SSE3 stays
+  const auto& extended = find(entries, 0x80000001);
+  CHECK(field(extended.ecx, 2, 1) == 0);   // SVM
+  CHECK(field(extended.ecx, 23, 2) == 0);  // performance counters: core and northbridge
+  CHECK(field(extended.ecx, 28, 1) == 0);  // and last-level cache
+  CHECK(field(extended.ecx, 0, 1) == 1);   // LAHF stays
+  CHECK(is_zero(find(entries, 0x8000000a)));
+  CHECK(is_zero(find(entries, 0xa)));
+  CHECK(find(entries, 0x80000022).eax == 0);
+  const auto& structured = find(entries, 7);
+  CHECK(field(structured.ebx, 2, 1) == 0);   // SGX
+  CHECK(field(structured.ecx, 30, 1) == 0);  // SGX_LC
+  CHECK(structured.eax == ~0U);
+  for (const std::uint32_t index : {0U, 1U, 2U}) {
+    CHECK(is_zero(find(entries, 0x12, index)));
+  }
+}
+
+TEST_CASE("Optional features are shown on request, each by itself") {
+  const auto host = host_with_optional_features();
+  const auto nested = CpuFeatures::parse("+vmx,+svm").value();
+  const auto entries = guest_cpuid(host, {0, 2, false, nested});
+  CHECK(field(find(entries, 1).ecx, 5, 1) == 1);
+  CHECK(field(find(entries, 0x80000001).ecx, 2, 1) == 1);
+  CHECK(find(entries, 0x8000000a).edx == ~0U);
+  CHECK(is_zero(find(entries, 0xa)));
+  CHECK(is_zero(find(entries, 0x12)));
+
+  const auto counters = guest_cpuid(host, {0, 2, false, CpuFeatures::parse("+pmu").value()});
+  CHECK(find(counters, 0xa).eax == ~0U);
+  CHECK(field(find(counters, 0x80000001).ecx, 23, 2) == 3);
+  CHECK(field(find(counters, 1).ecx, 5, 1) == 0);
+  CHECK(check_supported(CpuFeatures::parse("+vmx,+svm,+pmu,+sgx").value(), host).has_value());
+}
+
+TEST_CASE("A feature that KVM does not support can't be turned on") {
+  CHECK(check_supported({}, host_cpuid()).has_value());
+  const auto result = check_supported(CpuFeatures::parse("+sgx").value(), host_cpuid());
+  REQUIRE(result.has_error());
+  CHECK(result.error().code == ErrorCode::kUnsupported);
+  CHECK(result.error().context.find("'sgx'") != std::string::npos);
 }
 
 }  // namespace bothy::arch

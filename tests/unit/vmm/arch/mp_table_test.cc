@@ -4,7 +4,7 @@
 #include "tests/support/acpi_tables.h"
 #include "tests/support/catch.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 // The floating pointer must lead to the table, both with right checksums.
@@ -71,4 +71,4 @@ TEST_CASE("An MP table needs a vCPU, at most 255 of them, and memory") {
   CHECK(write_mp_table(1, small.value()).error().code == ErrorCode::kExhausted);
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

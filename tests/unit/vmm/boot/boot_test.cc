@@ -1,8 +1,7 @@
 #include "vmm/boot/boot.h"
 
+#include "arch/boot/start_info.h"
 #include "tests/unit/vmm/boot/boot_fixture.h"
-#include "vmm/boot/boot_info.h"
-#include "vmm/boot/memory_map.h"
 
 namespace bothy::boot {
 namespace {
@@ -20,17 +19,6 @@ GuestMemory large_memory() {
 
 }  // namespace
 
-TEST_CASE("The memory map is all of RAM but the gap below 1 MiB") {
-  const std::vector<MemoryMapEntry> expected{
-      {{0, 0x9fc00}, MemoryType::kRam},
-      {{0xe0000, 0x20000}, MemoryType::kAcpi},
-      {{layout::kMiB, layout::kMmioHoleStart - layout::kMiB}, MemoryType::kRam},
-      {{layout::kHighRamStart, kHighRam}, MemoryType::kRam}};
-  const GuestMemory memory = large_memory();
-  CHECK(memory_map(memory) == expected);
-  CHECK(low_ram_end(memory) == layout::kMmioHoleStart);
-}
-
 TEST_CASE("PVH's start_info leads to the command line, the initrd, the map and the tables") {
   GuestMemory memory = large_memory();
   const test::TestFile kernel(test::small_elf().build());
@@ -39,11 +27,11 @@ TEST_CASE("PVH's start_info leads to the command line, the initrd, the map and t
   request.initrds = {initrd.path()};
   request.command_line.add_default("console=ttyS0");
   request.command_line.add_user("quiet");
-  request.rsdp = layout::kAcpiTables;
+  request.firmware = layout::kAcpiTables;
   const BootEntry entry = load_good(request, memory);
   CHECK(entry.command_line == "console=ttyS0 quiet");
 
-  const auto start = memory.read<HvmStartInfo>(entry.boot_info);
+  const auto start = memory.read<HvmStartInfo>(entry.cpu.boot_info);
   CHECK(start->magic == 0x336ec578);
   CHECK(start->version == 1);
   CHECK(start->flags == 0);
@@ -68,7 +56,7 @@ TEST_CASE("PVH's start_info leads to the command line, the initrd, the map and t
 TEST_CASE("Without an initrd start_info has no modules") {
   GuestMemory memory = guest_memory();
   const BootEntry entry = load_good(test::small_elf().build(), memory);
-  const auto start = memory.read<HvmStartInfo>(entry.boot_info);
+  const auto start = memory.read<HvmStartInfo>(entry.cpu.boot_info);
   CHECK(start->nr_modules == 0);
   CHECK(start->modlist_paddr == 0);
   CHECK(start->rsdp_paddr == 0);
@@ -84,11 +72,11 @@ TEST_CASE("The zero page has the setup header, the map, and where everything is"
   BootRequest request = request_for(kernel.path());
   request.initrds = {initrd.path()};
   request.command_line.add_user("quiet");
-  request.rsdp = layout::kAcpiTables;
+  request.firmware = layout::kAcpiTables;
   const BootEntry entry = load_good(request, memory);
 
   // Its fields are packed: + reads one, where a reference to it would be misaligned.
-  const auto page = memory.read<boot_params>(entry.boot_info);
+  const auto page = memory.read<boot_params>(entry.cpu.boot_info);
   CHECK(+page->hdr.header == 0x53726448);
   CHECK(+page->hdr.boot_flag == 0xaa55);
   CHECK(+page->hdr.vid_mode == 0xffff);

@@ -1,4 +1,4 @@
-#include "vmm/boot/bzimage.h"
+#include "arch/boot/bzimage.h"
 
 #include "tests/unit/vmm/boot/boot_fixture.h"
 
@@ -26,8 +26,8 @@ void check_own_entry(const BzImageFile& file, std::string_view reason) {
   GuestMemory memory = guest_memory();
   const BootEntry entry = load_good(file.build(), memory);
   INFO(entry.description);
-  CHECK(entry.protocol == EntryProtocol::kLinux64);
-  CHECK(entry.entry == kBase + 0x200);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux64);
+  CHECK(entry.cpu.address == kBase + 0x200);
   CHECK(holds(memory, kBase, code_of(file.build())));
   CHECK(entry.description.find(reason) != std::string::npos);
 }
@@ -42,8 +42,8 @@ TEST_CASE("A bzImage's payload is unpacked and entered directly, whatever packed
     const std::string name = std::string_view(format).substr(0, 3) == "lz4" ? "lz4" : format;
     CHECK(entry.description ==
           "Linux 6.1.192-test bzImage, " + name + " payload, booted directly through PVH");
-    CHECK(entry.protocol == EntryProtocol::kPvh);
-    CHECK(entry.entry == kBase + 0x40);
+    CHECK(entry.cpu.protocol == arch::EntryProtocol::kPvh);
+    CHECK(entry.cpu.address == kBase + 0x40);
     CHECK(entry.kernel == MemoryRange{kBase, 0x3800});
     CHECK(holds(memory, kBase, test::small_elf().segments[0].content));
   }
@@ -57,8 +57,8 @@ TEST_CASE("A payload without a PVH note gets the zero page with the bzImage's he
   file.header.root_flags = 0x1234;
   file.payload = test::kernel_payload(elf.build(), "zstd");
   const BootEntry entry = load_good(file.build(), memory);
-  CHECK(entry.protocol == EntryProtocol::kLinux64);
-  CHECK(entry.entry == kBase);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux64);
+  CHECK(entry.cpu.address == kBase);
   CHECK(+memory.read<boot_params>(layout::kZeroPage)->hdr.root_flags == 0x1234);
 }
 
@@ -69,9 +69,9 @@ TEST_CASE("A bzImage unpacks itself when asked") {
   BootRequest request = request_for(file.path());
   request.options.unpack = false;
   const BootEntry entry = load_good(request, memory);
-  CHECK(entry.protocol == EntryProtocol::kLinux64);
-  CHECK(entry.entry == kBase + 0x200);
-  CHECK(entry.boot_info == layout::kZeroPage);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux64);
+  CHECK(entry.cpu.address == kBase + 0x200);
+  CHECK(entry.cpu.boot_info == layout::kZeroPage);
   CHECK(entry.kernel == MemoryRange{kBase, 0x400000});
   CHECK(holds(memory, kBase, code_of(image)));
   const auto page = memory.read<boot_params>(layout::kZeroPage);
@@ -84,8 +84,8 @@ TEST_CASE("A bzImage without a 64-bit entry is entered by its 32-bit one") {
   BzImageFile file;
   file.header.xloadflags = 0;
   const BootEntry entry = load_good(file.build(), memory);
-  CHECK(entry.protocol == EntryProtocol::kLinux32);
-  CHECK(entry.entry == kBase);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux32);
+  CHECK(entry.cpu.address == kBase);
 }
 
 TEST_CASE("A payload that can't be entered directly leaves the kernel's own entry") {
@@ -100,7 +100,7 @@ TEST_CASE("A payload that can't be entered directly leaves the kernel's own entr
   test::ElfImage elf = test::small_elf();
   elf.segments[0].address = 0x1000;
   file.payload = test::kernel_payload(elf.build(), "zstd");
-  check_own_entry(file, "below 1 MiB");
+  check_own_entry(file, "below 0x100000");
 }
 
 TEST_CASE("A damaged payload is an error: the kernel itself would hang on it") {
@@ -131,14 +131,14 @@ TEST_CASE("A bzImage is loaded where its header prefers, aligned") {
   GuestMemory memory = guest_memory();
   BzImageFile file;
   file.header.pref_address = 0x1000001;
-  CHECK(load_good(file.build(), memory).entry == 0x1200200);
+  CHECK(load_good(file.build(), memory).cpu.address == 0x1200200);
   // Without an own wish (before protocol 2.10): at 1 MiB.
   file.header.version = 0x209;
   file.header.relocatable_kernel = 0;
   GuestMemory second = guest_memory();
   const BootEntry entry = load_good(file.build(), second);
-  CHECK(entry.protocol == EntryProtocol::kLinux32);
-  CHECK(entry.entry == layout::kHighMemory);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux32);
+  CHECK(entry.cpu.address == layout::kHighMemory);
 }
 
 TEST_CASE("A bzImage that needs more memory than there is says how much") {

@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "arch/kernel_parameters.h"
 #include "tests/support/catch.h"
 
 namespace bothy::boot {
@@ -11,12 +12,12 @@ std::string line(std::string_view defaults, std::string_view user) {
   CommandLine command_line;
   command_line.add_default(defaults);
   command_line.add_user(user);
-  auto text = command_line.assemble();
+  auto text = command_line.assemble(arch::kDefaultCommandLineLimit);
   REQUIRE(text.has_value());
   return std::move(text).value();
 }
 
-Error refused(std::string_view user, std::size_t limit = kDefaultCommandLineLimit) {
+Error refused(std::string_view user, std::size_t limit = arch::kDefaultCommandLineLimit) {
   CommandLine command_line;
   command_line.add_default("panic=-1");
   command_line.add_user(user);
@@ -73,7 +74,7 @@ TEST_CASE("The last defaults come behind the user's words, and before init's") {
     command_line.add_default("a=1");
     command_line.add_last_default("y=1 z");
     command_line.add_user(user);
-    return command_line.assemble().value();
+    return command_line.assemble(arch::kDefaultCommandLineLimit).value();
   };
   CHECK(with_last("") == "a=1 y=1 z");
   CHECK(with_last("quiet") == "a=1 quiet y=1 z");
@@ -90,17 +91,17 @@ TEST_CASE("The user's text is kept to the byte, several pieces in order") {
   command_line.add_user("one");
   command_line.add_user("");
   command_line.add_user("two");
-  CHECK(command_line.assemble().value() == "one two");
+  CHECK(command_line.assemble(arch::kDefaultCommandLineLimit).value() == "one two");
 }
 
 TEST_CASE("A command line that is too long says by how much") {
   CommandLine exact;
-  exact.add_user(std::string(kDefaultCommandLineLimit, 'x'));
-  CHECK(exact.assemble().value().size() == 2047);
-  const Error error = refused(std::string(kDefaultCommandLineLimit, 'x'));
+  exact.add_user(std::string(arch::kDefaultCommandLineLimit, 'x'));
+  CHECK(exact.assemble(arch::kDefaultCommandLineLimit).value().size() == 2047);
+  const Error error = refused(std::string(arch::kDefaultCommandLineLimit, 'x'));
   CHECK(error.code == ErrorCode::kInvalid);
   // The defaults with a space behind them.
-  CHECK(error.context.find("9 bytes too long: it has 2056, of which bothy's defaults are 9") !=
+  CHECK(error.context.find("9 bytes too long: it has 2056 bytes, 9 of them bothy's defaults") !=
         std::string::npos);
 }
 

@@ -1,4 +1,4 @@
-#include "vmm/boot/elf_kernel.h"
+#include "vmm/boot/image/elf_kernel.h"
 
 #include "tests/unit/vmm/boot/boot_fixture.h"
 
@@ -37,9 +37,9 @@ TEST_CASE("An ELF kernel with a PVH note is entered through it") {
   GuestMemory memory = guest_memory();
   const ElfImage elf = small_elf();
   const BootEntry entry = load_good(elf.build(), memory);
-  CHECK(entry.protocol == EntryProtocol::kPvh);
-  CHECK(entry.entry == kBase + 0x40);
-  CHECK(entry.boot_info == layout::kStartInfo);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kPvh);
+  CHECK(entry.cpu.address == kBase + 0x40);
+  CHECK(entry.cpu.boot_info == layout::kStartInfo);
   CHECK(entry.kernel == MemoryRange{kBase, 0x3800});
   CHECK(entry.description == "ELF kernel, booted through PVH");
   CHECK(holds(memory, kBase, elf.segments[0].content));
@@ -50,7 +50,7 @@ TEST_CASE("A PVH note may hold its entry in 4 bytes") {
   GuestMemory memory = guest_memory();
   ElfImage elf = small_elf();
   elf.pvh_entry_size = 4;
-  CHECK(load_good(elf.build(), memory).entry == kBase + 0x40);
+  CHECK(load_good(elf.build(), memory).cpu.address == kBase + 0x40);
 }
 
 TEST_CASE("An ELF kernel without a PVH note is entered by the 64-bit protocol") {
@@ -58,9 +58,9 @@ TEST_CASE("An ELF kernel without a PVH note is entered by the 64-bit protocol") 
   ElfImage elf = small_elf();
   elf.pvh_entry.reset();
   const BootEntry entry = load_good(elf.build(), memory);
-  CHECK(entry.protocol == EntryProtocol::kLinux64);
-  CHECK(entry.entry == kBase);
-  CHECK(entry.boot_info == layout::kZeroPage);
+  CHECK(entry.cpu.protocol == arch::EntryProtocol::kLinux64);
+  CHECK(entry.cpu.address == kBase);
+  CHECK(entry.cpu.boot_info == layout::kZeroPage);
 }
 
 TEST_CASE("All segments go to their physical addresses, in any order") {
@@ -82,13 +82,13 @@ TEST_CASE("A compressed ELF kernel is unpacked") {
     ElfImage elf = small_elf();
     elf.segments.push_back({0x2000000, test::noise(300000, 2), 0});
     const BootEntry entry = load_good(test::compress(elf.build(), format), memory);
-    CHECK(entry.protocol == EntryProtocol::kPvh);
+    CHECK(entry.cpu.protocol == arch::EntryProtocol::kPvh);
     CHECK(holds(memory, kBase, elf.segments[0].content));
     CHECK(holds(memory, 0x2000000, elf.segments[1].content));
   }
 }
 
-TEST_CASE("A text of the kernel decides on more words, wherever in its code and constants it is") {
+TEST_CASE("A text in a kernel's code or constants selects further parameters") {
   // Larger than one step of the search, and the text across a border of steps.
   const std::size_t at = GENERATE(std::size_t{0}, kSize - kText.size(), kSize - layout::kMiB - 7,
                                   kSize - layout::kMiB - kText.size());
@@ -105,10 +105,32 @@ TEST_CASE("A text of the kernel decides on more words, wherever in its code and 
   const test::TestFile file(elf.build());
   BootRequest request = request_for(file.path());
   request.command_line.add_user("quiet");
-  request.words = {kText, {"with=1", "last"}, {"without=1", ""}};
+  request.parameters = {{kText}, {"with=1", "last"}, {"without=1", ""}};
   const BootEntry entry = load_good(request, memory);
-  CHECK(entry.has_text == there);
+  CHECK(entry.has_texts == there);
   CHECK(entry.command_line == (there ? "with=1 quiet last" : "without=1 quiet"));
+}
+
+TEST_CASE("A kernel that contains only some of the texts does not count as having them") {
+  constexpr std::string_view kOther = "another driver's text";
+  const bool both = GENERATE(true, false);
+  ElfImage elf = small_elf();
+  ByteVector& code = elf.segments[0].content;
+  code.resize(kSize);
+  poke(code, 0x40, std::uint8_t{0xf4});
+  std::ranges::copy(test::to_bytes(kText), code.begin() + 0x1000);
+  if (both) {
+    std::ranges::copy(test::to_bytes(kOther), code.begin() + 0x2000);
+  }
+  GuestMemory memory = guest_memory();
+  const test::TestFile file(elf.build());
+  BootRequest request = request_for(file.path());
+  const bool other_first = GENERATE(true, false);
+  request.parameters = {{kText, kOther}, {"with=1", ""}, {"without=1", ""}};
+  if (other_first) {
+    std::swap(request.parameters.texts[0], request.parameters.texts[1]);
+  }
+  CHECK(load_good(request, memory).command_line == (both ? "with=1" : "without=1"));
 }
 
 TEST_CASE("A compressed file that is no kernel is refused for what it holds") {
@@ -187,7 +209,7 @@ TEST_CASE("A segment that wraps, overlaps or lies about its size is refused") {
 
 TEST_CASE("A segment where the monitor's own tables are is refused") {
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_paddr), std::uint64_t{0x7000}),
-                ErrorCode::kBadImage, {"0x7000", "below 1 MiB"});
+                ErrorCode::kBadImage, {"0x7000", "below 0x100000"});
 }
 
 TEST_CASE("A kernel that needs more memory than there is says how much") {
@@ -216,7 +238,7 @@ TEST_CASE("Notes that lie about their sizes are stepped over, or end the search"
       ByteVector image = good;
       poke(image, notes + field, lie);
       GuestMemory memory = guest_memory();
-      CHECK(load_good(image, memory).protocol == EntryProtocol::kLinux64);
+      CHECK(load_good(image, memory).cpu.protocol == arch::EntryProtocol::kLinux64);
     }
   }
 }

@@ -1,4 +1,4 @@
-#include "vmm/boot/image_file.h"
+#include "vmm/boot/image/image_file.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -44,9 +44,9 @@ TEST_CASE("A kernel that isn't a regular file is refused, without waiting for it
   check_refused(request_for("/dev/zero"), ErrorCode::kBadImage, {"a device"});
   check_refused(request_for(directory.path() / "none"), ErrorCode::kNotFound,
                 {"can't open kernel"});
-  check_refused(request_for(""), ErrorCode::kInvalid, {"kernel", "not a file name"});
+  check_refused(request_for(""), ErrorCode::kInvalid, {"kernel", "invalid path"});
   check_refused(request_for(std::string("/dev/zero\0x", 11)), ErrorCode::kInvalid,
-                {"not a file name"});
+                {"invalid path"});
 }
 
 TEST_CASE("A file that is no kernel is refused for what it seems to be") {
@@ -56,10 +56,10 @@ TEST_CASE("A file that is no kernel is refused for what it seems to be") {
   check_refused(arm64, ErrorCode::kBadImage, {"arm64 Linux kernel", "x86-64"});
   check_refused(test::to_bytes("#!/bin/sh\necho hello\n"), ErrorCode::kBadImage, {"a text file"});
   check_refused(test::to_bytes("070701 archive"), ErrorCode::kBadImage, {"a cpio archive"});
-  check_refused(test::noise(5000), ErrorCode::kBadImage, {"data of no kind known"});
+  check_refused(test::noise(5000), ErrorCode::kBadImage, {"data of an unknown type"});
   check_refused(test::to_bytes("\x89LZO then"), ErrorCode::kBadImage, {"lzop", "unpack it first"});
   check_refused(test::ByteVector(), ErrorCode::kBadImage, {"is empty"});
-  check_refused(test::ByteVector(1), ErrorCode::kBadImage, {"no kind known"});
+  check_refused(test::ByteVector(1), ErrorCode::kBadImage, {"unknown type"});
 }
 
 TEST_CASE("Reads are checked against the size that the file had when it was opened") {
@@ -78,7 +78,7 @@ TEST_CASE("Reads are checked against the size that the file had when it was open
   const auto cut = image.value().read(0, bytes);
   REQUIRE(cut.has_error());
   CHECK(cut.error().code == ErrorCode::kBadImage);
-  CHECK(cut.error().context.find("became shorter") != std::string::npos);
+  CHECK(cut.error().context.find("was truncated") != std::string::npos);
 }
 
 TEST_CASE("Holes of a file are left out, and everything else is read") {

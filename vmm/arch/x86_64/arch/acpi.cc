@@ -11,7 +11,7 @@
 #include "arch/aml.h"
 #include "arch/layout.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 // Section numbers are those of ACPI 6.5.
@@ -19,8 +19,8 @@ using Bytes = std::vector<std::byte>;
 
 // Id 255 addresses every local APIC at once, so a processor can't have it (5.2.12.2).
 constexpr std::uint32_t kMaxLocalApics = 255;
-// Their names are V000 to VFFF.
-constexpr std::size_t kMaxVirtioMmio = 0x1000;
+// With the names V000 to VFFF.
+constexpr std::size_t kMaxDevices = 0x1000;
 constexpr std::uint64_t kMax32 = std::numeric_limits<std::uint32_t>::max();
 constexpr std::size_t kHeaderSize = 36;
 constexpr std::size_t kLengthOffset = 4;
@@ -108,17 +108,18 @@ void append_legacy_devices(Aml& aml, const AcpiConfig& config) {
   }
 }
 
-void append_virtio_mmio(Aml& aml, const VirtioMmioDevice& device, std::size_t index) {
+void append_device(Aml& aml, const BusDevice& device, std::size_t index) {
   aml.device(fmt::format("V{:03X}", index), [&] {
-    aml.name("_HID").string("LNRO0005");
+    aml.name("_HID").string(device.hid);
     aml.name("_UID").integer(index);
     // Edge: an irqfd without a resampler raises the line and lowers it at once (KVM's
     // api.rst, 4.75), and a level-triggered pin would lose the pulse that comes before the previous
     // one's EOI.
-    aml.name("_CRS").resource_template(AmlResources()
-                                           .memory32_fixed(static_cast<std::uint32_t>(device.base),
-                                                           static_cast<std::uint32_t>(device.size))
-                                           .interrupt(device.gsi, AmlTrigger::kEdge));
+    aml.name("_CRS").resource_template(
+        AmlResources()
+            .memory32_fixed(static_cast<std::uint32_t>(device.address),
+                            static_cast<std::uint32_t>(device.size))
+            .interrupt(device.gsi, AmlTrigger::kEdge));
   });
 }
 
@@ -129,8 +130,8 @@ Bytes build_dsdt(const AcpiConfig& config) {
   Aml aml(table);
   aml.scope("\\_SB", [&] {
     append_legacy_devices(aml, config);
-    for (std::size_t i = 0; i < config.virtio_mmio.size(); ++i) {
-      append_virtio_mmio(aml, config.virtio_mmio[i], i);
+    for (std::size_t i = 0; i < config.devices.size(); ++i) {
+      append_device(aml, config.devices[i], i);
     }
   });
   // Of \_S5 only the first element, SLP_TYP, means something to the sleep control register (7.4.2).
@@ -149,9 +150,9 @@ constexpr std::uint32_t kNoFixedRtcWake = 1U << 6U;
 constexpr std::uint32_t kResetRegister = 1U << 10U;
 constexpr std::uint32_t kHardwareReduced = 1U << 20U;
 
-// IAPC_BOOT_ARCH (5.2.9.3): what a PC has and this machine hasn't. The bits for an 8042 and for
-// other legacy devices say "present" and stay clear, so that a guest doesn't go looking for them:
-// each probed port is an exit.
+// IAPC_BOOT_ARCH (5.2.9.3): parts of a PC that this machine lacks. The bits for an 8042 and for
+// other legacy devices say "present" and stay clear, so that a guest does not probe for them: each
+// probed port is an exit.
 constexpr std::uint16_t kVgaNotPresent = 1U << 2U;
 constexpr std::uint16_t kNoPcieAspm = 1U << 4U;
 constexpr std::uint16_t kCmosRtcNotPresent = 1U << 5U;
@@ -186,7 +187,7 @@ Bytes build_madt(std::uint32_t vcpus) {
   Bytes table = begin_table("APIC", 5);
   append_le(table, static_cast<std::uint32_t>(layout::kLocalApic));
   // PCAT_COMPAT stays clear (5.2.12): KVM's interrupt chip does contain two 8259s, but nothing is
-  // wired to them alone, and a guest that heeds the flag would spend time on masking them.
+  // wired to them alone, and a guest would spend time on masking them.
   append_le<std::uint32_t>(table, 0);
   for (std::uint32_t id = 0; id < vcpus; ++id) {
     append_le<std::uint8_t>(table, 0);  // processor local APIC (5.2.12.2)
@@ -245,11 +246,11 @@ class TableWriter {
     const GuestAddress address = next_;
     if (table.size() > layout::kAcpiTables + layout::kAcpiTablesMax - address) {
       return make_error(ErrorCode::kExhausted,
-                        "the ACPI tables don't fit into {} bytes: the machine has too many devices",
+                        "the ACPI tables exceed {} bytes: the machine has too many devices",
                         layout::kAcpiTablesMax);
     }
     if (!memory_.write_bytes(address, table)) {
-      return make_error(ErrorCode::kExhausted, "there is no guest memory at {:#x} for ACPI tables",
+      return make_error(ErrorCode::kExhausted, "no guest memory at {:#x} for the ACPI tables",
                         address);
     }
     next_ = (address + table.size() + kTableAlignment - 1) / kTableAlignment * kTableAlignment;
@@ -263,17 +264,17 @@ class TableWriter {
 
 Result<void> check(const AcpiConfig& config) {
   if (config.vcpus == 0 || config.vcpus > kMaxLocalApics) {
-    return make_error(ErrorCode::kInvalid, "a machine has 1 to {} vCPUs, not {}", kMaxLocalApics,
-                      config.vcpus);
+    return make_error(ErrorCode::kInvalid, "invalid number of vCPUs {}: expected 1 to {}",
+                      config.vcpus, kMaxLocalApics);
   }
-  if (config.virtio_mmio.size() > kMaxVirtioMmio) {
-    return make_error(ErrorCode::kExhausted, "the ACPI tables name at most {} virtio devices",
-                      kMaxVirtioMmio);
+  if (config.devices.size() > kMaxDevices) {
+    return make_error(ErrorCode::kExhausted, "too many devices for the ACPI tables: at most {}",
+                      kMaxDevices);
   }
-  for (const VirtioMmioDevice& device : config.virtio_mmio) {
-    if (device.base > kMax32 || device.size > kMax32 - device.base) {
-      return make_error(ErrorCode::kInvalid, "a virtio device's registers lie beyond 4 GiB: {:#x}",
-                        device.base);
+  for (const BusDevice& device : config.devices) {
+    if (device.address > kMax32 || device.size > kMax32 - device.address) {
+      return make_error(ErrorCode::kInvalid, "the registers of a device lie above 4 GiB: {:#x}",
+                        device.address);
     }
   }
   return success();
@@ -284,8 +285,8 @@ Result<void> check(const AcpiConfig& config) {
 Result<GuestAddress> write_acpi_tables(const AcpiConfig& config, GuestMemory& memory) {
   BOTHY_TRY(check(config));
   TableWriter writer(memory);
-  // The RSDP comes first, where a guest that isn't told about it finds it (5.2.5.1); it is written
-  // twice because it points to what follows it.
+  // The RSDP comes first, where a guest's search finds it (5.2.5.1); it is written twice because it
+  // points to the tables behind it.
   BOTHY_TRY(const GuestAddress rsdp, writer.put(build_rsdp(0)));
   BOTHY_TRY(const GuestAddress dsdt, writer.put(build_dsdt(config)));
   BOTHY_TRY(const GuestAddress fadt, writer.put(build_fadt(config, dsdt)));
@@ -296,4 +297,4 @@ Result<GuestAddress> write_acpi_tables(const AcpiConfig& config, GuestMemory& me
   return rsdp;
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

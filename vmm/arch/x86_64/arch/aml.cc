@@ -4,7 +4,7 @@
 #include <cassert>
 #include <limits>
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 constexpr std::size_t kNameSegmentLength = 4;
@@ -176,4 +176,4 @@ Aml& Aml::close(std::size_t start) {
   return *this;
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace bothy {
+namespace bothy::arch {
 
 // Little-endian bytes at the end of `out`: how every ACPI structure is laid out (5.2).
 template <class T>
@@ -93,4 +93,4 @@ class Aml {
   std::vector<std::byte>& out_;
 };
 
-}  // namespace bothy
+}  // namespace bothy::arch

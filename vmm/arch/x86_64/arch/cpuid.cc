@@ -1,8 +1,9 @@
-// guest_cpuid(): what a vCPU says it is. Leaf numbers and fields: Intel SDM volume 2A, CPUID; AMD
-// APM volume 3, appendix E.
-#include <bit>
+// Leaf numbers and fields: Intel SDM volume 2A, CPUID; AMD APM volume 3, appendix E.
+#include "arch/cpuid.h"
 
-#include "arch/cpu_state.h"
+#include <algorithm>
+#include <array>
+#include <bit>
 
 namespace bothy::arch {
 namespace {
@@ -22,6 +23,70 @@ constexpr std::uint32_t kEcxTscDeadline = 1U << 24U;
 constexpr std::uint32_t kEcxHypervisor = 1U << 31U;
 constexpr std::uint32_t kEdxHtt = 1U << 28U;
 constexpr std::uint32_t kAmdEcxCmpLegacy = 1U << 1U;
+
+// One row per place in which CPUID reports a feature that can be turned off.
+struct FeatureBits {
+  CpuFeature feature;
+  std::uint32_t leaf;
+  std::uint32_t index;  // kEveryIndex: all subleaves
+  std::uint32_t kvm_cpuid_entry2::*reg;
+  std::uint32_t mask;
+};
+
+constexpr std::uint32_t kEveryIndex = ~0U;
+constexpr std::uint32_t kWhole = ~0U;
+constexpr auto kEax = &kvm_cpuid_entry2::eax;
+constexpr auto kEbx = &kvm_cpuid_entry2::ebx;
+constexpr auto kEcx = &kvm_cpuid_entry2::ecx;
+constexpr auto kEdx = &kvm_cpuid_entry2::edx;
+
+constexpr std::array kFeatureBits{
+    FeatureBits{CpuFeature::kVmx, 0x1, 0, kEcx, 1U << 5U},
+    FeatureBits{CpuFeature::kSvm, 0x80000001, 0, kEcx, 1U << 2U},
+    FeatureBits{CpuFeature::kSvm, 0x8000000a, 0, kEax, kWhole},
+    FeatureBits{CpuFeature::kSvm, 0x8000000a, 0, kEbx, kWhole},
+    FeatureBits{CpuFeature::kSvm, 0x8000000a, 0, kEcx, kWhole},
+    FeatureBits{CpuFeature::kSvm, 0x8000000a, 0, kEdx, kWhole},
+    // Intel: architectural performance monitoring, its capability MSR, the debug store.
+    FeatureBits{CpuFeature::kPmu, 0xa, 0, kEax, kWhole},
+    FeatureBits{CpuFeature::kPmu, 0xa, 0, kEbx, kWhole},
+    FeatureBits{CpuFeature::kPmu, 0xa, 0, kEcx, kWhole},
+    FeatureBits{CpuFeature::kPmu, 0xa, 0, kEdx, kWhole},
+    FeatureBits{CpuFeature::kPmu, 0x1, 0, kEcx, 1U << 2U | 1U << 15U},  // DTES64, PDCM
+    FeatureBits{CpuFeature::kPmu, 0x1, 0, kEdx, 1U << 21U},             // DS
+    // AMD: the extended counters of core, northbridge and last-level cache; PerfMonV2.
+    FeatureBits{CpuFeature::kPmu, 0x80000001, 0, kEcx, 1U << 23U | 1U << 24U | 1U << 28U},
+    FeatureBits{CpuFeature::kPmu, 0x80000022, 0, kEax, kWhole},
+    FeatureBits{CpuFeature::kPmu, 0x80000022, 0, kEbx, kWhole},
+    FeatureBits{CpuFeature::kSgx, 0x7, 0, kEbx, 1U << 2U},
+    FeatureBits{CpuFeature::kSgx, 0x7, 0, kEcx, 1U << 30U},  // launch configuration
+    FeatureBits{CpuFeature::kSgx, 0x12, kEveryIndex, kEax, kWhole},
+    FeatureBits{CpuFeature::kSgx, 0x12, kEveryIndex, kEbx, kWhole},
+    FeatureBits{CpuFeature::kSgx, 0x12, kEveryIndex, kEcx, kWhole},
+    FeatureBits{CpuFeature::kSgx, 0x12, kEveryIndex, kEdx, kWhole},
+};
+
+bool describes(const FeatureBits& bits, const kvm_cpuid_entry2& entry) noexcept {
+  return bits.leaf == entry.function && (bits.index == kEveryIndex || bits.index == entry.index);
+}
+
+void clear_disabled(kvm_cpuid_entry2& entry, const CpuFeatures& features) noexcept {
+  for (const FeatureBits& bits : kFeatureBits) {
+    if (!features.has(bits.feature) && describes(bits, entry)) {
+      entry.*bits.reg &= ~bits.mask;
+    }
+  }
+}
+
+// True when KVM supports the feature, by either vendor's bits.
+bool supports(std::span<const kvm_cpuid_entry2> supported, CpuFeature feature) noexcept {
+  return std::ranges::any_of(kFeatureBits, [&](const FeatureBits& bits) {
+    return bits.feature == feature &&
+           std::ranges::any_of(supported, [&](const kvm_cpuid_entry2& entry) {
+             return describes(bits, entry) && (entry.*bits.reg & bits.mask) != 0;
+           });
+  });
+}
 
 struct Topology {
   std::uint32_t index;
@@ -90,6 +155,18 @@ void set_amd_topology(kvm_cpuid_entry2& entry, const Topology& topology) {
 
 }  // namespace
 
+Result<void> check_supported(const CpuFeatures& features,
+                             std::span<const kvm_cpuid_entry2> supported) {
+  for (const CpuFeatureName& entry : cpu_feature_names()) {
+    if (features.has(entry.feature) && !supports(supported, entry.feature)) {
+      return make_error(ErrorCode::kUnsupported,
+                        "--cpu-features: KVM on this host does not support '{}' in guests",
+                        entry.name);
+    }
+  }
+  return success();
+}
+
 unsigned physical_address_bits(std::span<const kvm_cpuid_entry2> supported) noexcept {
   for (const kvm_cpuid_entry2& entry : supported) {
     if (entry.function == kLeafAmdSizes) {
@@ -108,6 +185,7 @@ std::vector<kvm_cpuid_entry2> guest_cpuid(std::span<const kvm_cpuid_entry2> supp
   std::uint32_t highest = 0;
   bool has_v2 = false;
   for (kvm_cpuid_entry2 entry : supported) {
+    clear_disabled(entry, request.features);
     switch (entry.function) {
       case 0:
         highest = entry.eax;

@@ -1,8 +1,12 @@
-// Where things lie in an x86_64 guest: RAM, MMIO, ports, interrupts. The one place that says so;
-// the ACPI tables, the memory map and the devices all take it from here.
+// The layout of an x86_64 guest: RAM, MMIO, ports, interrupts. ACPI tables, memory map and devices
+// all use it.
 #pragma once
 
+#include <elf.h>
+
+#include <cstddef>
 #include <cstdint>
+#include <string_view>
 
 #include "memory/guest_memory.h"
 
@@ -13,7 +17,6 @@ inline constexpr std::uint64_t kMiB = 1ULL << 20U;
 inline constexpr std::uint64_t kGiB = 1ULL << 30U;
 
 // --- RAM
-// ------------------------------------------------------------------------------------------------
 // RAM runs from 0 up to the hole below 4 GiB, and goes on above it.
 inline constexpr GuestAddress kMmioHoleStart = 3 * kGiB;
 inline constexpr GuestAddress kMmioHoleEnd = 4 * kGiB;
@@ -44,7 +47,6 @@ inline constexpr GuestAddress kWarmBootFlag = 0x472;
 inline constexpr std::uint16_t kWarmBootMagic = 0x1234;
 
 // --- MMIO
-// -----------------------------------------------------------------------------------------------
 inline constexpr GuestAddress kVirtioMmio = 0xd0000000;
 inline constexpr std::uint64_t kVirtioMmioStride = 0x1000;
 inline constexpr GuestAddress kIoApic = 0xfec00000;
@@ -56,7 +58,6 @@ inline constexpr GuestAddress kKvmIdentityMap = 0xfffbc000;
 inline constexpr GuestAddress kKvmTss = 0xfffbd000;
 
 // --- Ports
-// ----------------------------------------------------------------------------------------------
 inline constexpr std::uint16_t kPortPit = 0x40;
 inline constexpr std::uint16_t kPortI8042Data = 0x60;
 inline constexpr std::uint16_t kPortPitControl = 0x61;
@@ -72,7 +73,6 @@ inline constexpr std::uint8_t kAcpiResetValue = 1;
 inline constexpr std::uint8_t kAcpiSleepTypeS5 = 5;  // SLP_TYP of \_S5
 
 // --- Interrupts: GSIs are pins of KVM's one I/O APIC
-// ------------------------------------------------------
 inline constexpr std::uint32_t kGsiSerial = 4;
 inline constexpr std::uint32_t kGsiRtc = 8;
 inline constexpr std::uint32_t kGsiVirtioFirst = 10;
@@ -81,5 +81,11 @@ inline constexpr std::size_t kMaxVirtio = 24 - kGsiVirtioFirst;
 inline constexpr std::uint32_t kIoApicPins = 24;
 
 inline constexpr std::uint32_t kMaxVcpus = 64;
+
+// --- Executables
+inline constexpr Elf64_Half kElfMachine = EM_X86_64;
+inline constexpr std::string_view kMachineName = "x86-64";
+// What a user with a kernel for another machine may need to know.
+inline constexpr std::string_view kElfMachineHint = " (a 32-bit x86 kernel as its bzImage)";
 
 }  // namespace bothy::layout

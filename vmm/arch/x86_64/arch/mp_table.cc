@@ -9,7 +9,7 @@
 
 #include "arch/layout.h"
 
-namespace bothy {
+namespace bothy::arch {
 namespace {
 
 // Section numbers are those of the specification, version 1.4.
@@ -165,8 +165,8 @@ Bytes build_table(std::uint32_t vcpus) {
 
 Result<void> write_mp_table(std::uint32_t vcpus, GuestMemory& memory) {
   if (vcpus == 0 || vcpus > kMaxProcessors) {
-    return make_error(ErrorCode::kInvalid, "a machine has 1 to {} vCPUs, not {}", kMaxProcessors,
-                      vcpus);
+    return make_error(ErrorCode::kInvalid, "invalid number of vCPUs {}: expected 1 to {}", vcpus,
+                      kMaxProcessors);
   }
   FloatingPointer pointer;
   pointer.table = static_cast<std::uint32_t>(layout::kMpTable + sizeof(pointer));
@@ -174,10 +174,9 @@ Result<void> write_mp_table(std::uint32_t vcpus, GuestMemory& memory) {
   if (!memory.write(layout::kMpTable, pointer) ||
       !memory.write_bytes(pointer.table, build_table(vcpus))) {
     return make_error(ErrorCode::kExhausted,
-                      "there is no guest memory at {:#x} for the multiprocessor table",
-                      layout::kMpTable);
+                      "no guest memory at {:#x} for the multiprocessor table", layout::kMpTable);
   }
   return success();
 }
 
-}  // namespace bothy
+}  // namespace bothy::arch

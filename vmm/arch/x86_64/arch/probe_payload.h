@@ -1,4 +1,4 @@
-// A guest of a few instructions, to find out what executes guests on this host. Raw bytes: 32-bit
+// A guest of a few instructions, to find out how this host executes guests. Raw bytes: 32-bit
 // flat protected mode, position-independent.
 #pragma once
 
@@ -7,6 +7,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+
+#include "arch/vcpu_state.h"
 
 namespace bothy::arch {
 
@@ -20,13 +22,17 @@ inline constexpr std::array<std::uint8_t, 23> kVectorPayload{
     0x66, 0x0f, 0x7e, 0xc3,        // movd %xmm0, %ebx
 };
 
-// Says that it runs by a write to a port, then counts for ever.
+// Reports its start by a write to a port, then counts for ever.
 inline constexpr std::array<std::uint8_t, 7> kCountPayload{
     0x31, 0xdb,  // xor %ebx, %ebx
     0xe6, 0x80,  // out %al, $0x80
     0x43,        // 1: inc %ebx
     0xeb, 0xfd,  // jmp 1b
 };
+
+[[nodiscard]] inline CpuEntry payload_entry(GuestAddress address) noexcept {
+  return {EntryProtocol::kPvh, address, 0};
+}
 
 inline constexpr std::uint64_t kInstructionsPerCount = 2;
 
