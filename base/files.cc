@@ -14,8 +14,6 @@
 namespace bothy {
 namespace {
 
-constexpr std::size_t kLongestShown = 200;
-
 struct CloseDirectory {
   void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
@@ -252,18 +250,18 @@ Result<void> remove_tree(const std::string& path) {
   return removal.result();
 }
 
-std::string printable(std::string_view name) {
-  std::string text;
-  for (std::string_view rest = name.substr(0, kLongestShown); !rest.empty();) {
+std::string printable(std::string_view text, std::size_t limit) {
+  std::string shown;
+  for (std::string_view rest = text.substr(0, limit); !rest.empty();) {
     const std::size_t size = shown_letter(rest);
     if (size == 0) {
-      text += fmt::format("\\x{:02x}", static_cast<unsigned char>(rest.front()));
+      shown += fmt::format("\\x{:02x}", static_cast<unsigned char>(rest.front()));
     } else {
-      text += rest.substr(0, size);
+      shown += rest.substr(0, size);
     }
     rest.remove_prefix(std::max<std::size_t>(size, 1));
   }
-  return name.size() > kLongestShown ? text + "..." : text;
+  return text.size() > limit ? shown + "..." : shown;
 }
 
 }  // namespace bothy

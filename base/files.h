@@ -50,6 +50,7 @@ namespace bothy {
 Result<void> remove_tree(const std::string& path);
 
 // A name or path that came from outside, fit for one line: without control characters, and short.
-[[nodiscard]] std::string printable(std::string_view name);
+inline constexpr std::size_t kMaxShownName = 200;
+[[nodiscard]] std::string printable(std::string_view text, std::size_t limit = kMaxShownName);
 
 }  // namespace bothy

@@ -94,7 +94,7 @@ Process::~Process() {
 void Process::kill_and_wait() noexcept {
   if (pid_ > 0) {
     kill(SIGKILL);
-    static_cast<void>(wait());
+    wait();
   }
 }
 

@@ -97,7 +97,7 @@ class Process {
   // where it leads none.
   void kill_group(int signal) noexcept;
 
-  [[nodiscard]] ProcessEnd wait() noexcept;
+  ProcessEnd wait() noexcept;
   // Nothing when the child still runs at `deadline`.
   [[nodiscard]] std::optional<ProcessEnd> wait_until(Clock::time_point deadline) noexcept;
   // Leaves the child alone; it stays a zombie after its end.
