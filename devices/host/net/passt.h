@@ -1,4 +1,4 @@
-// passt: a network without privileges, by the program of that name.
+// passt: a user-mode network, by the program of that name.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +11,22 @@
 
 namespace bothy {
 
-// What passt is told beside the socket: `mtu` is what it tells the guest by DHCP; `arguments` come
-// after ours.
 struct PasstOptions {
-  std::optional<std::uint16_t> mtu;
-  std::vector<std::string> arguments;
+  std::optional<std::uint16_t> mtu;    // which passt tells the guest by DHCP
+  std::vector<std::string> arguments;  // appended to passt's command line
 };
 
-// Starts passt, waits until it serves, and gives the socket that it does so on. It ends when that
-// is closed, however we end, and leaves no file. kUnsupported when it isn't installed; its own
-// words when it fails.
+// Starts passt, waits until it serves, and returns the socket on which it does. passt ends when
+// that socket is closed, also when this process is killed, and leaves no file. kUnsupported when
+// passt is not installed; the error has passt's own message when passt fails.
 [[nodiscard]] Result<std::unique_ptr<PacketSocket>> start_passt(const PasstOptions& options);
 
-// The same on the other end of a socket that is there. A byte at `abandoned` (a descriptor that
-// becomes readable, -1 for none) ends the wait, and passt with it.
+// The same with a socket whose other end the caller has. The wait ends, and passt with it, when the
+// descriptor `abandoned` becomes readable (-1: none).
 [[nodiscard]] Result<void> serve_by_passt(UniqueFd socket, const PasstOptions& options,
                                           int abandoned);
 
-// Whether passt is installed and finds what it needs here, as far as a look can tell.
+// Whether passt is in PATH and this host has a default route, which passt needs.
 [[nodiscard]] bool passt_can_start();
 
 }  // namespace bothy
