@@ -11,39 +11,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstddef>
-#include <cstring>
 #include <string_view>
+#include <utility>
 
 namespace bothy {
 namespace {
 
-// All of it is made before the fork: the child of a process with threads may neither allocate nor
-// lock.
+// Made before the fork: the child of a process with threads may neither allocate nor lock. The
+// functions below run in the child. As Process wants it, they return nullptr or what failed.
 struct Plan {
-  ShareSandbox sandbox;
+  const ShareSandbox& sandbox;
   std::string user_map;
   std::string group_map;
   std::string file_point;  // where sandbox.file is mounted
-  std::vector<char*> arguments;
 };
-
-void say(int words, std::string_view text) noexcept {
-  static_cast<void>(!::write(words, text.data(), text.size()));
-}
-
-// Ends the child.
-[[noreturn]] void give_up(const Plan& plan, const char* what) noexcept {
-  const char* why = ::strerrordesc_np(errno);
-  for (const char* part : {what, ": ", why == nullptr ? "?" : why, "\n"}) {
-    say(plan.sandbox.words, part);
-  }
-  ::_exit(1);
-}
 
 bool write_file(const char* path, std::string_view text) noexcept {
   const int fd = ::open(path, O_WRONLY | O_CLOEXEC);
@@ -55,9 +39,9 @@ bool write_file(const char* path, std::string_view text) noexcept {
   return written == static_cast<ssize_t>(text.size());
 }
 
-// virtiofsd wants to drop its supplementary groups. In a user namespace with a map of one group
-// nobody may, and it would end: the call does nothing there instead. The groups are the user's own,
-// and reach nothing that its owner doesn't.
+// virtiofsd drops its supplementary groups, which the kernel refuses in a user namespace with a map
+// of one group, and exits then. There the call does nothing instead: the groups are the user's own,
+// and give no access that the user doesn't have.
 bool pretend_to_set_groups() noexcept {
   std::array<sock_filter, 4> filter{{
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
@@ -69,132 +53,113 @@ bool pretend_to_set_groups() noexcept {
   return ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-void enter_namespaces(const Plan& plan) noexcept {
+const char* enter_namespaces(const Plan& plan) noexcept {
   if (::unshare(CLONE_NEWNS) == 0) {
-    return;
+    return nullptr;
   }
   if (errno != EPERM) {
-    give_up(plan, "can't make a mount namespace");
+    return "can't make a mount namespace";
   }
   if (::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-    give_up(plan, "can't make a user namespace, which virtiofsd needs where its user isn't root");
+    return "can't make a user namespace, which virtiofsd needs where its user isn't root";
   }
   // user_namespaces(7): the group's map is ours to write once setgroups() is denied.
   if (!write_file("/proc/self/setgroups", "deny") ||
       !write_file("/proc/self/gid_map", plan.group_map) ||
       !write_file("/proc/self/uid_map", plan.user_map)) {
-    give_up(plan, "can't map this user into a user namespace");
+    return "can't map this user into a user namespace";
   }
   if (!pretend_to_set_groups()) {
-    give_up(plan, "can't filter setgroups()");
+    return "can't filter setgroups()";
   }
+  return nullptr;
 }
 
 // A remount would have to repeat every other attribute, and leave out the mounts below.
-void make_read_only(const Plan& plan, const char* path, unsigned depth) noexcept {
+const char* make_read_only(const char* path, unsigned depth) noexcept {
   mount_attr read_only{};
   read_only.attr_set = MOUNT_ATTR_RDONLY;
   if (::syscall(SYS_mount_setattr, AT_FDCWD, path, depth, &read_only, sizeof(read_only)) != 0) {
-    give_up(plan, "can't make what is shared read-only");
+    return "can't make the share read-only";
   }
+  return nullptr;
 }
 
-void mount_directory(const Plan& plan) noexcept {
+const char* mount_directory(const Plan& plan) noexcept {
   const char* point = ShareSandbox::kMountPoint;
   if (::mount(".", point, nullptr, MS_BIND | MS_REC, nullptr) != 0) {
-    give_up(plan, "can't mount the directory in a namespace");
+    return "can't mount the directory in a namespace";
   }
-  if (plan.sandbox.read_only) {
-    make_read_only(plan, point, AT_RECURSIVE);
-  }
+  return plan.sandbox.read_only ? make_read_only(point, AT_RECURSIVE) : nullptr;
 }
 
-// The file is mounted on one of its name in a file system of its own, which is small, and read-only
-// from then on: a guest could fill the host's memory with it.
-void mount_file(const Plan& plan) noexcept {
+// The file is mounted on an empty one of its name in a small file system, which is made read-only:
+// otherwise a guest could fill the host's memory.
+const char* mount_file(const Plan& plan) noexcept {
   const char* point = ShareSandbox::kMountPoint;
   const char* file = plan.file_point.c_str();
   if (::mount("file", point, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=64k") != 0) {
-    give_up(plan, "can't mount a directory for the file");
+    return "can't mount a directory for the file";
   }
   const int made = ::open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (made < 0 || ::mount(plan.sandbox.file, file, nullptr, MS_BIND, nullptr) != 0) {
-    give_up(plan, "can't mount the file in a namespace");
+  if (made < 0 || ::mount(plan.sandbox.file.c_str(), file, nullptr, MS_BIND, nullptr) != 0) {
+    return "can't mount the file in a namespace";
   }
   ::close(made);
-  // The name may lead somewhere else by now: another guest can have its directory.
+  // Another guest may have the directory, and have replaced the file since it was looked at.
   struct stat mounted {};
   if (::stat(file, &mounted) != 0 || mounted.st_dev != plan.sandbox.file_device ||
       mounted.st_ino != plan.sandbox.file_inode) {
     errno = ESTALE;
-    give_up(plan, "the file is another one now");
+    return "the shared file was replaced meanwhile";
   }
-  make_read_only(plan, point, plan.sandbox.read_only ? AT_RECURSIVE : 0);
+  return make_read_only(point, plan.sandbox.read_only ? AT_RECURSIVE : 0);
 }
 
-// The descriptors of the new program: those above its number go.
-void settle_descriptors(const ShareSandbox& sandbox) noexcept {
-  ::dup2(sandbox.nothing, STDIN_FILENO);
-  ::dup2(sandbox.nothing, STDOUT_FILENO);
-  ::dup2(sandbox.words, STDERR_FILENO);
-  ::dup2(sandbox.listener, ShareSandbox::kListener);
-  ::fcntl(ShareSandbox::kListener, F_SETFD, 0);  // in case it had that number before
-  ::syscall(SYS_close_range, ShareSandbox::kListener + 1, ~0U, 0);
-}
-
-[[noreturn]] void run_child(const Plan& plan) noexcept {
-  ::setsid();
-  sigset_t none;
-  sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
-  ::signal(SIGPIPE, SIG_DFL);
-  // It holds a descriptor for each file that the guest knows.
+// virtiofsd holds a descriptor for each file that the guest knows.
+void raise_descriptor_limit() noexcept {
   rlimit files{};
   if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
     files.rlim_cur = files.rlim_max;
     ::setrlimit(RLIMIT_NOFILE, &files);
   }
-  // Before the namespace is there: a descriptor stays with the old one's mounts, and the working
-  // directory goes along.
+}
+
+const char* enter_sandbox(const Plan& plan) noexcept {
+  raise_descriptor_limit();
+  // Before the namespace exists: a descriptor stays with the old namespace's mounts, and the
+  // working directory moves to the new one's.
   if (::fchdir(plan.sandbox.directory) != 0) {
-    give_up(plan, "can't enter the directory");
+    return "can't enter the directory";
   }
-  enter_namespaces(plan);
-  // What the host unmounts goes here too; nothing goes back.
+  if (const char* failed = enter_namespaces(plan); failed != nullptr) {
+    return failed;
+  }
+  // The host's unmounts reach the namespace; its own mounts stay inside.
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_SLAVE, nullptr) != 0) {
-    give_up(plan, "can't keep its mounts to itself");
+    return "can't make the mounts of the namespace private";
   }
-  plan.sandbox.file == nullptr ? mount_directory(plan) : mount_file(plan);
-  static_cast<void>(!::chdir("/"));
-  settle_descriptors(plan.sandbox);
-  ::execve(plan.arguments.front(), plan.arguments.data(), environ);
-  say(STDERR_FILENO, "virtiofsd can't be run\n");
-  ::_exit(1);
+  const char* failed = plan.sandbox.file.empty() ? mount_directory(plan) : mount_file(plan);
+  if (failed == nullptr && ::chdir("/") != 0) {
+    failed = "can't enter the root directory";
+  }
+  return failed;
 }
 
 }  // namespace
 
-Result<pid_t> start_in_sandbox(const ShareSandbox& sandbox, std::vector<std::string> command) {
-  Plan plan;
-  plan.sandbox = sandbox;
-  plan.user_map = fmt::format("0 {} 1\n", ::geteuid());
-  plan.group_map = fmt::format("0 {} 1\n", ::getegid());
-  if (sandbox.file != nullptr) {
-    plan.file_point = std::string(sandbox.kMountPoint) + "/" + sandbox.file;
-  }
-  for (std::string& word : command) {
-    plan.arguments.push_back(word.data());
-  }
-  plan.arguments.push_back(nullptr);
-  // posix_spawn() has no word for namespaces.
-  const pid_t pid = ::fork();
-  if (pid < 0) {
-    return errno_error("can't start a process for " + command.front());
-  }
-  if (pid == 0) {
-    run_child(plan);
-  }
-  return pid;
+Result<Process> start_in_sandbox(const ShareSandbox& sandbox, std::vector<std::string> command) {
+  const Plan plan{sandbox, fmt::format("0 {} 1\n", ::geteuid()),
+                  fmt::format("0 {} 1\n", ::getegid()),
+                  fmt::format("{}/{}", ShareSandbox::kMountPoint, sandbox.file)};
+  ProcessOptions options;
+  options.arguments = std::move(command);
+  options.descriptors = {{ShareSandbox::kListener, sandbox.listener}};
+  options.captured = {STDERR_FILENO};
+  options.drop_unread_output = true;
+  options.new_session = true;
+  options.before_exec = [&plan] { return enter_sandbox(plan); };
+  return Process::start(options);
 }
 
 }  // namespace bothy

@@ -1,11 +1,11 @@
-// Virtiofsd: a directory of the host, served to a guest by the program of that name.
+// Virtiofsd: a directory of the host, served to a guest by the program virtiofsd.
 #pragma once
-
-#include <sys/types.h>
 
 #include <memory>
 #include <string>
+#include <vector>
 
+#include "base/process.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -14,45 +14,48 @@ namespace bothy {
 struct SharedDirectory {
   std::string path;
   bool read_only = false;
-  // A regular file's name in the directory: the guest sees it, under this name, and nothing else of
-  // the directory. It is that file, not that name: what replaces it later isn't seen. Empty: all.
+  // The name of a regular file in the directory: the guest sees this file under this name, and
+  // nothing else of the directory. A file that replaces it later isn't seen. Empty: the directory.
   std::string file = {};
 };
 
-// One process of virtiofsd, the one in C (Debian 12) or the one in Rust, in its own sandbox: it
-// sees that directory, or that file, and nothing else of the host. Under a user who may not make
-// mount namespaces it is root in a user namespace where root stands for that user, and nobody else
-// is mapped.
+// The command line: arguments that both the C implementation (Debian 12) and the Rust one take. It
+// drops CAP_MKNOD, so that a guest can't create device nodes on the host.
+[[nodiscard]] std::vector<std::string> virtiofsd_command(const std::string& program);
+
+// One process of virtiofsd in its own sandbox: it sees the directory or the file, and nothing else
+// of the host. For a user who may not create mount namespaces, it is root in a user namespace in
+// which root stands for that user, and no other user is mapped.
 //
-// It ends when its socket is closed, however we end.
+// The process ends when its socket is closed, also when this process is killed.
 class Virtiofsd {
  public:
-  // Starts it, and doesn't wait until it serves: what it answers on the socket tells. `what` begins
-  // the errors. kInvalid when there is no such directory, kUnsupported when there is no virtiofsd:
-  // $BOTHY_VIRTIOFSD is one, or PATH has one, or Debian's places.
+  // Starts virtiofsd, and doesn't wait until it serves: the first answer on the socket shows that.
+  // `what`, a flag, prefixes the errors. kInvalid when there is no such directory; kUnsupported
+  // when there is no virtiofsd: the one that $BOTHY_VIRTIOFSD names, or the first in PATH and where
+  // distributions install it.
   [[nodiscard]] static Result<std::unique_ptr<Virtiofsd>> start(const std::string& what,
                                                                 const SharedDirectory& directory);
   Virtiofsd(const Virtiofsd&) = delete;
   Virtiofsd& operator=(const Virtiofsd&) = delete;
-  // Waits a moment until it has ended by itself, which it does once the socket is closed, or kills
+  // Waits up to a second for the process to end, which closing the socket makes it do; then kills
   // it.
   ~Virtiofsd();
 
-  // Where it speaks vhost-user, for who asks first. Closing it ends the process.
+  // The connection that speaks vhost-user; empty after the first call. Closing it ends the process.
   [[nodiscard]] UniqueFd take_socket() noexcept { return std::move(socket_); }
 
-  // Kills it, and gives the last line that it has said, for an error.
+  // Kills the process, and returns the last line that it wrote to stderr, for an error.
   [[nodiscard]] std::string kill() noexcept;
 
  private:
-  Virtiofsd(UniqueFd socket, UniqueFd words, pid_t pid) noexcept
-      : socket_(std::move(socket)), words_(std::move(words)), pid_(pid) {}
+  Virtiofsd(UniqueFd socket, Process process) noexcept
+      : socket_(std::move(socket)), process_(std::move(process)) {}
 
   void end() noexcept;
 
   UniqueFd socket_;
-  UniqueFd words_;  // what it writes to stderr
-  pid_t pid_;       // -1: reaped
+  Process process_;
 };
 
 }  // namespace bothy

@@ -1,9 +1,9 @@
 #include "devices/host/fs/virtiofsd.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
+#include <sys/stat.h>
 
-#include <array>
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
@@ -18,47 +18,39 @@ namespace {
 
 using test::TemporaryDirectory;
 
-// What a shell's commands say in the sandbox, to stderr; nothing where this host, which may be a
-// container, lets nobody make namespaces.
+// The output of a shell's commands in the sandbox, or why the sandbox couldn't be entered; nothing
+// where this host, which may be a container, allows no namespaces.
 std::optional<std::string> run_in(const std::string& directory, bool read_only,
                                   const std::string& commands, const char* file = nullptr) {
-  std::array<int, 2> ends{};
-  REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
-  const UniqueFd words(ends[0]);
-  UniqueFd writing(ends[1]);
   const UniqueFd root(::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   const UniqueFd nothing(::open("/dev/null", O_RDWR | O_CLOEXEC));
   ShareSandbox sandbox;
   sandbox.directory = root.get();
   sandbox.read_only = read_only;
-  sandbox.file = file;
   if (file != nullptr) {
+    sandbox.file = file;
     struct stat status {};
     REQUIRE(::lstat((directory + "/" + file).c_str(), &status) == 0);
     sandbox.file_device = status.st_dev;
     sandbox.file_inode = status.st_ino;
   }
-  sandbox.nothing = nothing.get();
-  sandbox.words = writing.get();
   sandbox.listener = nothing.get();
-  const pid_t pid = start_in_sandbox(sandbox, {"/bin/sh", "-c", "exec 1>&2; " + commands}).value();
-  writing.reset();
-  std::string said;
-  std::array<char, 512> piece{};
-  for (ssize_t got = 0; (got = ::read(words.get(), piece.data(), piece.size())) > 0;) {
-    said.append(piece.data(), static_cast<std::size_t>(got));
-  }
-  ::waitpid(pid, nullptr, 0);
-  if (said.starts_with("can't ")) {
-    WARN("not tried: " << said);
+  auto shell = start_in_sandbox(sandbox, {"/bin/sh", "-c", "exec 1>&2; " + commands});
+  if (!shell && shell.error().context.starts_with("can't ")) {
+    WARN("not tried: " << shell.error().context);
     return std::nullopt;
   }
-  return said;
+  if (!shell) {
+    return shell.error().context;
+  }
+  shell.value().read_output({});
+  shell.value().wait();
+  return shell.value().output();
 }
 
 }  // namespace
 
-TEST_CASE("In the sandbox the directory is there, and can be written to or not") {
+TEST_CASE("A sandbox has the directory, writable or read-only") {
   const TemporaryDirectory directory;
   static_cast<void>(directory.write("below/file", "content"));
   const auto said = run_in(directory.path(), false, "cat /mnt/below/file; echo new >/mnt/new");
@@ -72,7 +64,7 @@ TEST_CASE("In the sandbox the directory is there, and can be written to or not")
   }
 }
 
-TEST_CASE("In the sandbox of a file there is nothing else, and nothing can be made") {
+TEST_CASE("A sandbox of one file has nothing else, and nothing can be created in it") {
   const TemporaryDirectory directory;
   const std::string file = directory.write("a file", "content\n");
   static_cast<void>(directory.write("beside", "secret"));
@@ -91,19 +83,19 @@ TEST_CASE("In the sandbox of a file there is nothing else, and nothing can be ma
   }
 }
 
-TEST_CASE("A name that leads to another file than the one that was looked at is not shared") {
+TEST_CASE("A file that was replaced since it was checked is not shared") {
   const TemporaryDirectory directory;
   const TemporaryDirectory elsewhere;
   const std::string secret = elsewhere.write("secret", "secret\n");
   std::filesystem::create_symlink(secret, directory / "file");
   const auto said = run_in(directory.path(), false, "cat /mnt/file", "file");
   if (said) {
-    CHECK(said->starts_with("the file is another one now"));
+    CHECK(said->starts_with("the shared file was replaced meanwhile"));
     CHECK(said->find("secret\n") == std::string::npos);
   }
 }
 
-TEST_CASE("In the sandbox one is root, and has no descriptors but its own") {
+TEST_CASE("A program in the sandbox is root and has only its own descriptors") {
   const TemporaryDirectory directory;
   const UniqueFd inherited(::open("/dev/null", O_RDONLY));  // as one that our parent left
   const auto said = run_in(directory.path(), false, "id -u; cd /proc/self/fd && echo *");
@@ -114,7 +106,7 @@ TEST_CASE("In the sandbox one is root, and has no descriptors but its own") {
   }
 }
 
-TEST_CASE("What can't be shared is said") {
+TEST_CASE("A share that can't be started is an error that names its flag") {
   const TemporaryDirectory directory;
   const std::string file = directory.write("file", "");
   for (const std::string& path : {file, directory / "nothere", std::string()}) {
@@ -135,7 +127,13 @@ TEST_CASE("What can't be shared is said") {
   CHECK(server.error().code == ErrorCode::kUnsupported);
 }
 
-TEST_CASE("A virtiofsd that ends at once leaves its words") {
+TEST_CASE("virtiofsd is started without the capability to create device nodes") {
+  const auto command = virtiofsd_command("/path/virtiofsd");
+  CHECK(command.front() == "/path/virtiofsd");
+  CHECK(std::ranges::count(command, "modcaps=-mknod") == 1);
+}
+
+TEST_CASE("The last message of a virtiofsd that exits at once is kept") {
   const TemporaryDirectory directory;
   ::setenv("BOTHY_VIRTIOFSD", "/bin/ls", 1);
   const auto server = Virtiofsd::start("--fs a", {directory.path()}).value();
