@@ -3,9 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstdlib>
 
-#include "cli/doctor/host.h"
+#include "base/find_program.h"
 
 namespace bothy::doctor {
 namespace {
@@ -39,11 +38,10 @@ Finding judge_helper(const Helper& helper, std::string_view path) {
 }
 
 Findings probe_helpers() {
-  const char* path = std::getenv("PATH");
   Findings findings;
   for (const Helper& helper : kHelpers) {
-    // An ordinary user's PATH has no sbin, and virtiofsd lives where nobody's PATH goes.
-    const auto found = find_program(helper.program, path == nullptr ? "" : path,
+    // An ordinary user's PATH has no sbin, and no PATH has virtiofsd's directory.
+    const auto found = find_program(helper.program, path_variable(),
                                     {"/usr/sbin", "/sbin", "/usr/libexec", "/usr/lib/qemu"});
     findings.push_back(judge_helper(helper, found.value_or("")));
   }

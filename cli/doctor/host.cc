@@ -1,21 +1,16 @@
 #include "cli/doctor/host.h"
 
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
 #include <fstream>
-#include <iterator>
 #include <system_error>
-#include <thread>
 
+#include "base/process.h"
 #include "base/unique_fd.h"
 
 namespace bothy::doctor {
@@ -26,63 +21,8 @@ using std::chrono::steady_clock;
 
 constexpr std::string_view kSpace = " \t\n\r";
 constexpr std::size_t kMaxFile = 1U << 20U;
-
-[[noreturn]] void run_child(int fd, const std::function<std::string()>& body) {
-  // A child must end as one whatever happens: an exception may not climb into the parent's stack.
-  try {
-    const std::string result = body();
-    const auto written = ::write(fd, result.data(), result.size());
-    ::_exit(written == static_cast<ssize_t>(result.size()) ? 0 : 1);
-  } catch (...) {
-    ::_exit(1);
-  }
-}
-
-// Reads until the other end is closed; false when that doesn't happen in time.
-bool read_until_end(int fd, steady_clock::time_point deadline, std::string& text) {
-  std::array<char, 4096> buffer;
-  while (true) {
-    const auto left =
-        std::chrono::duration_cast<milliseconds>(deadline - steady_clock::now()).count();
-    pollfd ready{fd, POLLIN, 0};
-    const int polled = left <= 0 ? 0 : ::poll(&ready, 1, static_cast<int>(left));
-    if (polled < 0 && errno == EINTR) {
-      continue;
-    }
-    if (polled <= 0) {
-      return false;
-    }
-    const auto count = ::read(fd, buffer.data(), buffer.size());
-    if (count > 0) {
-      text.append(buffer.data(), static_cast<std::size_t>(count));
-    } else if (count == 0 || errno != EINTR) {
-      return count == 0;
-    }
-  }
-}
-
-// True when the child ended with status 0. One that even SIGKILL doesn't end sits in the kernel,
-// and waiting for it would be the hang that this is to prevent.
-bool reap(pid_t child) {
-  int status = 0;
-  for (int i = 0; i < 100; ++i) {
-    const pid_t reaped = ::waitpid(child, &status, WNOHANG);
-    if (reaped == child) {
-      return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    }
-    if (reaped < 0 && errno != EINTR) {
-      return false;
-    }
-    std::this_thread::sleep_for(milliseconds(2));
-  }
-  return false;
-}
-
-bool is_executable_file(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
-         ::access(path.c_str(), X_OK) == 0;
-}
+// Between SIGKILL and the end of a process, unless it hangs in the kernel.
+constexpr milliseconds kKillTimeout{200};
 
 }  // namespace
 
@@ -100,46 +40,29 @@ int open_error(const char* path) noexcept {
   return fd ? 0 : errno;
 }
 
-std::optional<std::string> find_program(std::string_view program, std::string_view path_variable,
-                                        const std::vector<std::string_view>& other_directories) {
-  std::vector<std::string_view> directories;
-  while (!path_variable.empty()) {
-    const auto colon = path_variable.find(':');
-    directories.push_back(path_variable.substr(0, colon));
-    path_variable.remove_prefix(colon == std::string_view::npos ? path_variable.size() : colon + 1);
-  }
-  directories.insert(directories.end(), other_directories.begin(), other_directories.end());
-  for (const std::string_view directory : directories) {
-    const std::string candidate = std::string(directory) + "/" + std::string(program);
-    if (!directory.empty() && is_executable_file(candidate)) {
-      return candidate;
-    }
-  }
-  return std::nullopt;
-}
-
 std::optional<std::string> run_in_child(milliseconds limit,
                                         const std::function<std::string()>& body) {
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
+  ProcessOptions options;
+  options.captured = {STDOUT_FILENO};
+  auto started = Process::start_function(options, [&body] {
+    const std::string text = body();
+    const auto written = ::write(STDOUT_FILENO, text.data(), text.size());
+    return written == static_cast<ssize_t>(text.size()) ? 0 : 1;
+  });
+  if (!started) {
     return std::nullopt;
   }
-  const UniqueFd reading(ends[0]);
-  UniqueFd writing(ends[1]);
-  const pid_t child = ::fork();
-  if (child < 0) {
-    return std::nullopt;
+  Process& child = started.value();
+  if (child.read_output({steady_clock::now() + limit}) != Process::OutputEnd::kClosed) {
+    child.kill(SIGKILL);
   }
-  if (child == 0) {
-    run_child(writing.get(), body);
+  const auto end = child.wait_until(steady_clock::now() + kKillTimeout);
+  if (!end) {
+    // It hangs in the kernel, and waiting for it would be the hang that this prevents.
+    child.kill(SIGKILL);
+    child.abandon();
   }
-  writing.reset();
-  std::string text;
-  const bool complete = read_until_end(reading.get(), steady_clock::now() + limit, text);
-  if (!complete) {
-    ::kill(child, SIGKILL);
-  }
-  return reap(child) && complete ? std::optional(std::move(text)) : std::nullopt;
+  return end && end->succeeded() ? std::optional(child.output()) : std::nullopt;
 }
 
 std::string errno_text(int error_number) {

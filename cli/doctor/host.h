@@ -18,14 +18,9 @@ namespace bothy::doctor {
 // The errno value of opening `path` for reading and writing; 0 when it opens.
 [[nodiscard]] int open_error(const char* path) noexcept;
 
-// Where `program` is: the first of the directories of `path_variable` (as $PATH) and then of
-// `other_directories` that has it as an executable file.
-[[nodiscard]] std::optional<std::string> find_program(
-    std::string_view program, std::string_view path_variable,
-    const std::vector<std::string_view>& other_directories);
-
-// What `body` returns, run in a process of its own; nothing when that died or took longer than
-// `limit`: the process is then killed, and not waited for if even that doesn't help.
+// The result of `body`, run in a process of its own with no descriptor of this one's; nothing when
+// that process died or took longer than `limit`. It is killed then, and left alone if it hangs in
+// the kernel.
 [[nodiscard]] std::optional<std::string> run_in_child(std::chrono::milliseconds limit,
                                                       const std::function<std::string()>& body);
 

@@ -1,13 +1,9 @@
 #include "cli/doctor/host.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 
 #include "tests/support/catch.h"
 
@@ -38,34 +34,12 @@ TEST_CASE("A file that can't be read is empty") {
   CHECK_FALSE(read_file("/proc/self/status").ends_with('\n'));
 }
 
-TEST_CASE("A device says why it doesn't open") {
+TEST_CASE("The error of opening a device is its errno value") {
   CHECK(open_error("/dev/null") == 0);
   CHECK(open_error("/nonexistent") == ENOENT);
 }
 
-TEST_CASE("A program is an executable file in the first directory that has it") {
-  std::string name = (std::filesystem::temp_directory_path() / "bothy-doctor-XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
-  const std::filesystem::path root = name;
-  std::filesystem::create_directories(root / "a" /
-                                      "tool");  // a directory of that name is no program
-  std::filesystem::create_directories(root / "b");
-  std::ofstream(root / "b" / "tool") << "#!/bin/sh\n";
-  ::chmod((root / "b" / "tool").c_str(), 0755);
-  std::ofstream(root / "b" / "text") << "no program\n";
-  ::chmod((root / "b" / "text").c_str(), 0644);
-
-  const std::string a = root / "a";
-  const std::string b = root / "b";
-  CHECK(find_program("tool", a + ":" + b, {}) == b + "/tool");
-  CHECK(find_program("tool", a, {b}) == b + "/tool");
-  CHECK(find_program("tool", "", {b}) == b + "/tool");
-  CHECK_FALSE(find_program("tool", a + "::", {}).has_value());
-  CHECK_FALSE(find_program("text", b, {}).has_value());
-  std::filesystem::remove_all(root);
-}
-
-TEST_CASE("A child's words come back, and its misfortunes stay its own") {
+TEST_CASE("The result of a child comes back, and its failures don't") {
   CHECK(run_in_child(milliseconds(5000), [] { return std::string("fine"); }) == "fine");
   CHECK_FALSE(run_in_child(milliseconds(5000), []() -> std::string { throw 1; }).has_value());
   CHECK_FALSE(run_in_child(milliseconds(5000), []() -> std::string { ::_exit(3); }).has_value());
@@ -75,14 +49,12 @@ TEST_CASE("A child's words come back, and its misfortunes stay its own") {
               }).has_value());
 }
 
-TEST_CASE("A child that hangs is ended in time") {
-  const auto start = std::chrono::steady_clock::now();
+TEST_CASE("A child that hangs is killed at its limit") {
   CHECK_FALSE(run_in_child(milliseconds(50), []() -> std::string {
                 while (true) {
                   ::pause();
                 }
               }).has_value());
-  CHECK(std::chrono::steady_clock::now() - start < milliseconds(2000));
 }
 
 }  // namespace bothy::doctor
