@@ -26,20 +26,33 @@ struct Request {
   std::string only;
   std::string platform;
   std::string max_size;
+  std::string max_metadata;
+  std::uint64_t max_inodes = 0;
   std::string out;
   bool json = false;
   bool force = false;
 };
 
+Result<std::uint64_t> parse_limit(std::string_view flag, const std::string& text) {
+  const auto size = parse_size(text);
+  if (!size || size.value() == 0) {
+    return make_error(ErrorCode::kInvalid, "invalid {} '{}': expected a size such as 64G", flag,
+                      text);
+  }
+  return size.value();
+}
+
 Result<image::Limits> limits_of(const Request& request) {
   image::Limits limits;
   if (!request.max_size.empty()) {
-    auto size = parse_size(request.max_size);
-    if (!size || size.value() == 0) {
-      return make_error(ErrorCode::kInvalid, "--max-size: '{}' is no size, such as 64G",
-                        request.max_size);
-    }
-    limits.unpacked = size.value();
+    BOTHY_TRY(const std::uint64_t size, parse_limit("--max-size", request.max_size));
+    limits.set_size(size);
+  }
+  if (!request.max_metadata.empty()) {
+    BOTHY_TRY(limits.metadata_bytes, parse_limit("--max-metadata", request.max_metadata));
+  }
+  if (request.max_inodes > 0) {
+    limits.set_inodes(request.max_inodes);
   }
   return limits;
 }
@@ -187,6 +200,7 @@ class Commands {
                             [](const Request& request) { return bring(request, true); });
     command->add_option("IMAGE", request_->subject, "Its name, such as debian:12")->required();
     add_bringing(command);
+    add_limit(command);
   }
 
   void add_rest() {
@@ -219,7 +233,12 @@ class Commands {
   }
   void add_limit(CLI::App* command) {
     command->add_option("--max-size", request_->max_size,
-                        "Refuse what unpacks to more than this (64G)");
+                        "Refuse an image with more bytes to unpack or download (default: 64G)");
+    command->add_option("--max-inodes", request_->max_inodes,
+                        "Refuse an image with more files and directories (default: 1048576)");
+    command->add_option("--max-metadata", request_->max_metadata,
+                        "Refuse an image with more bytes of names, link targets and extended "
+                        "attributes (default: 128M)");
   }
 
   CLI::App* image_ = nullptr;

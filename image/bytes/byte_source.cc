@@ -63,12 +63,14 @@ Result<std::size_t> PeekSource::read(std::span<std::byte> into) {
   return count;
 }
 
+Result<std::size_t> CountingSource::read(std::span<std::byte> into) {
+  BOTHY_TRY(const std::size_t count, source_.read(into));
+  BOTHY_TRY(budget_.spend(resource_, count));
+  return count;
+}
+
 Result<std::size_t> HashingSource::read(std::span<std::byte> into) {
   BOTHY_TRY(const std::size_t count, source_.read(into));
-  if (count > limit_ - count_) {
-    return make_error(ErrorCode::kBadImage, "{} has more than {} bytes{}", what_, limit_, remedy_);
-  }
-  count_ += count;
   hash_.update(into.first(count));
   return count;
 }

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "image/bytes/digest.h"
+#include "image/bytes/limits.h"
 
 namespace bothy::image {
 
@@ -66,25 +67,31 @@ class PeekSource final : public ByteSource {
   std::size_t used_ = 0;
 };
 
-// Hashes and counts what passes, and ends with an error when it is more than `limit` bytes.
-class HashingSource final : public ByteSource {
+// Counts the bytes read on a budget, which must outlive it, as `resource`.
+class CountingSource final : public ByteSource {
  public:
-  // `what` names the data in that error, `remedy` ends its sentence.
-  HashingSource(ByteSource& source, std::uint64_t limit, std::string what, std::string remedy)
-      : source_(source), limit_(limit), what_(std::move(what)), remedy_(std::move(remedy)) {}
+  CountingSource(ByteSource& source, Budget& budget, Resource resource) noexcept
+      : source_(source), budget_(budget), resource_(resource) {}
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into) override;
-
-  // Reads what is left, and tells the digest of all.
-  [[nodiscard]] Result<Digest> finish();
-  [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
 
  private:
   ByteSource& source_;
-  const std::uint64_t limit_;
-  const std::string what_;
-  const std::string remedy_;
+  Budget& budget_;
+  const Resource resource_;
+};
+
+// Hashes the bytes read.
+class HashingSource final : public ByteSource {
+ public:
+  explicit HashingSource(ByteSource& source) : source_(source) {}
+  [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into) override;
+
+  // Reads the rest of the source, and returns the digest of all of its bytes.
+  [[nodiscard]] Result<Digest> finish();
+
+ private:
+  ByteSource& source_;
   Sha256 hash_;
-  std::uint64_t count_ = 0;
 };
 
 }  // namespace bothy::image

@@ -88,7 +88,7 @@ class ErofsWriter::Metadata {
   using Action = Result<void> (Metadata::*)(InodeNumber);
 
   // A directory, then what is in it, then what is in its directories; each inode once.
-  // NOLINTNEXTLINE(misc-no-recursion): a tree is at most FileTree::kDeepest deep
+  // NOLINTNEXTLINE(misc-no-recursion): a tree is at most FileTree::kMaxDepth deep
   Result<void> visit(InodeNumber number, Action action) {
     if (number == FileTree::kRoot) {
       seen_.assign(tree_.number_limit(), false);

@@ -3,8 +3,8 @@
 // content give the same bytes, whoever builds, wherever and whenever.
 //
 //   ErofsWriter writer(fd, path);
-//   FileTree tree([&](const Inode& inode) { writer.forget(inode); });
-//   apply_layer(layer, tree, writer, ...);   // for each
+//   FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
+//   apply_layer(layer, tree, writer, budget);   // for each
 //   writer.finish(tree, digest);
 #pragma once
 

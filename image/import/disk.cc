@@ -25,11 +25,7 @@ Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk
     if (count == 0) {
       break;
     }
-    if (count >
-        job.options.limits.unpacked - std::min(writer.size(), job.options.limits.unpacked)) {
-      return make_error(ErrorCode::kBadImage, "it has more than {} bytes (--max-size allows more)",
-                        job.options.limits.unpacked);
-    }
+    BOTHY_TRY(job.budget.spend(Resource::kContent, count));
     const Bytes bytes = Bytes(buffer).first(count);
     if (is_zero(bytes)) {
       BOTHY_TRY(writer.write_zeros(count));

@@ -24,8 +24,8 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
                    const Limits& limits, const Progress& progress, int fd,
                    const std::string& path) {
   ErofsWriter writer(fd, path);
-  FileTree tree([&](const Inode& inode) { writer.forget(inode); });
-  Usage usage;
+  Budget budget(limits);
+  FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
   const auto& layers = details.manifest.layers;
   if (layers.size() != details.config.diff_ids.size()) {
     return make_error(ErrorCode::kBadImage, "its manifest has {} layers and its config {}",
@@ -41,7 +41,7 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
     const auto in_context = [&](const Error& error) {
       return Error{error.code, "layer " + layers[i].digest.brief() + ": " + error.context};
     };
-    auto diff_id = apply_layer(reporting, tree, writer, limits, usage);
+    auto diff_id = apply_layer(reporting, tree, writer, budget);
     if (!diff_id) {
       return in_context(diff_id.error());
     }

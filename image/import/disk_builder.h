@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/result.h"
+#include "image/bytes/limits.h"
 #include "image/store/store.h"
-#include "image/tar/layer.h"
 
 namespace bothy::image {
 

@@ -19,7 +19,7 @@
 namespace bothy::image {
 namespace {
 
-constexpr std::size_t kMostArchiveEntries = 1U << 16U;
+constexpr std::size_t kMaxArchiveFiles = 1U << 16U;
 
 // "./a/b/" -> "a/b".
 std::string clean(std::string_view path) {
@@ -89,6 +89,8 @@ bool is_tar(Bytes head) {
 
 Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEntry& entry,
                                std::string* text) {
+  // Holes are hashed as zeros: their bytes are counted before that is done.
+  BOTHY_TRY(job.budget.spend(Resource::kContent, entry.size));
   BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
   while (true) {
     BOTHY_TRY(const TarData part, tar.data());
@@ -112,31 +114,31 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
 
 Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive) {
   ArchiveContents contents;
-  HashingSource bounded(archive, job.options.limits.unpacked, "it", " (--max-size allows more)");
-  TarReader tar(bounded);
+  CountingSource counted(archive, job.budget, Resource::kArchive);
+  TarReader tar(counted);
   for (std::size_t count = 0;; ++count) {
     BOTHY_TRY(const TarEntry* entry, tar.next());
     if (entry == nullptr) {
       return contents;
     }
-    if (count == kMostArchiveEntries) {
-      return make_error(ErrorCode::kBadImage, "it has more than {} files", kMostArchiveEntries);
+    if (count == kMaxArchiveFiles) {
+      return make_error(ErrorCode::kBadImage, "it has more than {} files", kMaxArchiveFiles);
     }
     const std::string path = clean(entry->path);
+    BOTHY_TRY(job.budget.spend(Resource::kMetadata,
+                               entry->header_bytes + entry->path.size() + entry->link.size()));
     if (entry->hard_link) {
       contents.links[path] = clean(entry->link);
     } else if (entry->type == FileType::kSymlink) {
       contents.links[path] = resolve_link(path, entry->link);
     } else if (entry->type == FileType::kRegular) {
-      if (entry->size > job.options.limits.unpacked) {
-        return make_error(ErrorCode::kBadImage,
-                          "it has more than {} bytes (--max-size allows more)",
-                          job.options.limits.unpacked);
-      }
       const bool document = path == "index.json" || path == "manifest.json" || path == "oci-layout";
       std::string text;
-      BOTHY_TRY(Descriptor file, stage_entry(job, tar, *entry, document ? &text : nullptr));
-      contents.files[path] = std::move(file);
+      auto file = stage_entry(job, tar, *entry, document ? &text : nullptr);
+      if (!file) {
+        return Error{file.error().code, "entry '" + printable(path) + "': " + file.error().context};
+      }
+      contents.files[path] = std::move(file).value();
       if (document) {
         contents.documents[path] = std::move(text);
       }
@@ -300,7 +302,8 @@ Result<std::vector<Image>> import_image(const Store& store, const std::string& s
     }
   }
   BOTHY_TRY(Addition addition, store.begin());
-  const ImportJob job{store, addition.stage, options, source};
+  Budget budget(options.limits);
+  const ImportJob job{store, addition.stage, options, budget, source};
   const std::string shown = source == "-" ? "stdin" : printable(source);
   const auto in_context = [&](const Error& error) {
     return Error{error.code, "can't import " + shown + ": " + error.context};

@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/bytes/limits.h"
 #include "image/store/documents.h"
 #include "image/store/store.h"
-#include "image/tar/layer.h"
 
 namespace bothy::image {
 
@@ -25,7 +25,7 @@ struct ImportOptions {
   bool anonymous = false;            // no name at all, whatever the source says
   std::string only;                  // of several images in the source, the one so named there
   std::optional<Platform> platform;  // instead of this host's
-  Limits limits;
+  Limits limits;                     // on all that one import reads, unpacks and downloads
   Progress progress;
 };
 

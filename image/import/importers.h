@@ -14,6 +14,7 @@ struct ImportJob {
   const Store& store;
   Stage& stage;
   const ImportOptions& options;
+  Budget& budget;
   std::string source;  // to name images from, and to say
 
   // In full: --name; or `given` where it is a name or a tag; or one made of the source's.

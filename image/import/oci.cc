@@ -1,6 +1,7 @@
 // An OCI image layout, as a directory or in a tar.
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <utility>
 
 #include "base/files.h"
@@ -12,6 +13,8 @@ namespace bothy::image {
 namespace {
 
 constexpr std::string_view kBlobs = "blobs/sha256/";
+constexpr std::size_t kMaxImages = 1024;
+constexpr std::size_t kMaxNamesShown = 10;
 constexpr int kDeepestIndex = 4;
 constexpr std::uint64_t kLongestIndex = 64U << 20U;
 
@@ -44,6 +47,10 @@ class LayoutImporter {
           "it holds {} images, which can't all have one name: choose with --only ({})",
           groups.size(), names(index));
     }
+    if (groups.size() > kMaxImages) {
+      return make_error(ErrorCode::kBadImage,
+                        "the layout holds more than {} images: choose one with --only", kMaxImages);
+    }
     std::vector<NewImage> images;
     for (const Group& each : groups) {
       BOTHY_TRY(NewImage image, import_group(each));
@@ -60,24 +67,26 @@ class LayoutImporter {
 
   static std::vector<Group> group(const Index& index) {
     std::vector<Group> groups;
+    std::map<std::string, std::size_t> places;
     for (const Descriptor& manifest : index.manifests) {
       const std::string name = name_of(manifest);
-      const auto at = std::find_if(groups.begin(), groups.end(),
-                                   [&](const Group& each) { return each.name == name; });
-      if (at == groups.end()) {
-        groups.push_back({name, {manifest}});
-      } else {
-        at->manifests.push_back(manifest);
+      const auto [at, is_new] = places.try_emplace(name, groups.size());
+      if (is_new) {
+        groups.push_back({name, {}});
       }
+      groups[at->second].manifests.push_back(manifest);
     }
     return groups;
   }
 
   static std::string names(const Index& index) {
     std::string text;
+    std::size_t count = 0;
     for (const Group& each : group(index)) {
-      text +=
-          (text.empty() ? "" : ", ") + (each.name.empty() ? "one has none" : printable(each.name));
+      if (++count > kMaxNamesShown) {
+        return text + ", ...";
+      }
+      text += (text.empty() ? "" : ", ") + (each.name.empty() ? "<no name>" : printable(each.name));
     }
     return text;
   }
@@ -157,6 +166,7 @@ Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
   if (!fd) {
     return std::move(fd).error();
   }
+  BOTHY_TRY(job.budget.spend(Resource::kContent, blob.size));
   FileSource file(std::move(fd).value(), path);
   ReportingSource reporting(file, job.options.progress, "copying " + blob.digest.brief(),
                             blob.size);

@@ -4,6 +4,7 @@
 #include "image/import/importers.h"
 #include "image/store/media_type.h"
 #include "image/tar/file_tree.h"
+#include "image/tar/layer.h"
 #include "image/tar/tree_archive.h"
 
 namespace bothy::image {
@@ -45,18 +46,19 @@ Result<std::vector<NewImage>> as_image(const ImportJob& job, BlobWriter writer) 
 
 Result<std::vector<NewImage>> import_rootfs_directory(const ImportJob& job) {
   BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
-  BOTHY_TRY(archive_tree(job.source, job.options.progress,
-                         [&](Bytes bytes) { return writer.write(bytes); }));
+  BOTHY_TRY(archive_tree(job.source, job.options.progress, [&](Bytes bytes) -> Result<void> {
+    BOTHY_TRY(job.budget.spend(Resource::kArchive, bytes.size()));
+    return writer.write(bytes);
+  }));
   return as_image(job, std::move(writer));
 }
 
 Result<std::vector<NewImage>> import_rootfs_archive(const ImportJob& job, ByteSource& archive) {
   BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
   KeepingSource kept(archive, writer);
-  FileTree tree;
+  FileTree tree(job.budget);
   NoSink sink;
-  Usage usage;
-  BOTHY_TRY(apply_layer(kept, tree, sink, job.options.limits, usage));
+  BOTHY_TRY(apply_layer(kept, tree, sink, job.budget));
   return as_image(job, std::move(writer));
 }
 

@@ -8,7 +8,8 @@
 namespace bothy::image {
 namespace {
 
-void append_reversed(std::vector<std::string>& pending, std::string_view path) {
+// Returns how many parts `path` has.
+std::size_t append_reversed(std::vector<std::string>& pending, std::string_view path) {
   std::vector<std::string> parts;
   for (std::size_t start = 0; start <= path.size();) {
     const std::size_t end = std::min(path.find('/', start), path.size());
@@ -18,6 +19,7 @@ void append_reversed(std::vector<std::string>& pending, std::string_view path) {
     start = end + 1;
   }
   pending.insert(pending.end(), parts.rbegin(), parts.rend());
+  return parts.size();
 }
 
 }  // namespace
@@ -29,18 +31,18 @@ Result<std::vector<std::string_view>> split_path(std::string_view path) {
     return names;
   }
   if (path.starts_with('/')) {
-    return make_error(ErrorCode::kBadImage, "{} is an absolute path", printable(path));
+    return make_error(ErrorCode::kBadImage, "'{}' is an absolute path", printable(path));
   }
   for (std::size_t start = 0; start <= path.size();) {
     const std::size_t end = std::min(path.find('/', start), path.size());
     const std::string_view name = path.substr(start, end - start);
     start = end + 1;
     if (name == "..") {
-      return make_error(ErrorCode::kBadImage, "{} leads out of the image", printable(path));
+      return make_error(ErrorCode::kBadImage, "'{}' leads out of the image", printable(path));
     }
-    if (name.size() > FileTree::kLongestName) {
-      return make_error(ErrorCode::kBadImage, "{} has a name of more than {} bytes",
-                        printable(path), FileTree::kLongestName);
+    if (name.size() > FileTree::kMaxNameLength) {
+      return make_error(ErrorCode::kBadImage, "'{}' has a name of more than {} bytes",
+                        printable(path), FileTree::kMaxNameLength);
     }
     if (!name.empty() && name != ".") {
       names.push_back(name);
@@ -49,7 +51,8 @@ Result<std::vector<std::string_view>> split_path(std::string_view path) {
   return names;
 }
 
-FileTree::FileTree(std::function<void(const Inode&)> forgotten) : forgotten_(std::move(forgotten)) {
+FileTree::FileTree(Budget& budget, std::function<void(const Inode&)> forgotten)
+    : budget_(budget), forgotten_(std::move(forgotten)) {
   Inode& root = inodes_.emplace_back();
   root.type = FileType::kDirectory;
   root.links = 1;
@@ -79,7 +82,7 @@ void FileTree::touch(InodeNumber directory) {
   }
 }
 
-// One name less. Deeper than kDeepest it never goes.
+// One name less. Deeper than kMaxDepth it never goes.
 void FileTree::release(InodeNumber number) {
   Inode& inode = inodes_[number];
   if (inode.directory) {
@@ -96,8 +99,14 @@ void FileTree::release(InodeNumber number) {
   free_.push_back(number);
 }
 
-void FileTree::remove_lower(InodeNumber directory) {
-  auto& entries = inodes_[directory].directory->entries;
+// NOLINTNEXTLINE(misc-no-recursion): a tree is at most kMaxDepth deep
+Result<void> FileTree::remove_lower(InodeNumber number) {
+  Directory& directory = *inodes_[number].directory;
+  if (directory.cleared_by == layer_) {
+    return success();
+  }
+  auto& entries = directory.entries;
+  BOTHY_TRY(budget_.spend(Resource::kSteps, entries.size()));
   for (auto at = entries.begin(); at != entries.end();) {
     const DirectoryEntry entry = at->second;
     if (!is_of_this_layer(entry)) {
@@ -106,18 +115,30 @@ void FileTree::remove_lower(InodeNumber directory) {
       continue;
     }
     if (inodes_[entry.inode].directory) {
-      remove_lower(entry.inode);
+      BOTHY_TRY(remove_lower(entry.inode));
     }
     ++at;
   }
+  directory.cleared_by = layer_;
+  return success();
+}
+
+Result<void> FileTree::count_metadata(std::string_view name, const Attributes& attributes) {
+  std::uint64_t bytes = name.size();
+  for (const ExtendedAttribute& attribute : attributes.xattrs) {
+    bytes += attribute.name.size() + attribute.value.size();
+  }
+  return budget_.spend(Resource::kMetadata, bytes);
 }
 
 Result<InodeNumber> FileTree::make_directory(InodeNumber parent, const std::string& name) {
   const std::uint32_t depth = inodes_[parent].directory->depth + 1;
-  if (depth > kDeepest) {
-    return make_error(ErrorCode::kBadImage, "{} is more than {} directories deep", printable(name),
-                      kDeepest);
+  if (depth > kMaxDepth) {
+    return make_error(ErrorCode::kBadImage, "directory '{}' is more than {} levels deep",
+                      printable(name), kMaxDepth);
   }
+  BOTHY_TRY(budget_.spend(Resource::kInodes, 1));
+  BOTHY_TRY(count_metadata(name, Attributes()));
   const InodeNumber made = allocate();
   Inode& inode = inodes_[made];
   inode.type = FileType::kDirectory;
@@ -125,6 +146,7 @@ Result<InodeNumber> FileTree::make_directory(InodeNumber parent, const std::stri
   inode.directory = std::make_unique<Directory>();
   inode.directory->parent = parent;
   inode.directory->depth = depth;
+  inode.directory->cleared_by = layer_;
   inodes_[parent].directory->entries[name] = DirectoryEntry{made, layer_};
   return made;
 }
@@ -142,8 +164,8 @@ Result<InodeNumber> FileTree::step(InodeNumber here, const std::string& name, Mi
       return kNowhere;
     }
     if (is_of_this_layer(entry)) {
-      return make_error(ErrorCode::kBadImage, "a path goes through {}, which is no directory",
-                        printable(name));
+      return make_error(ErrorCode::kBadImage,
+                        "the path leads through '{}', which is not a directory", printable(name));
     }
     release(entry.inode);
     entries.erase(at);
@@ -156,6 +178,7 @@ Result<InodeNumber> FileTree::step(InodeNumber here, const std::string& name, Mi
 
 Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
   std::vector<std::string> pending(names.rbegin(), names.rend());
+  BOTHY_TRY(budget_.spend(Resource::kSteps, pending.size()));
   InodeNumber here = kRoot;
   int symlinks = 0;
   while (!pending.empty()) {
@@ -169,17 +192,18 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
     const auto at = directory.entries.find(name);
     if (at != directory.entries.end() && inodes_[at->second.inode].type == FileType::kSymlink) {
       const std::string& target = inodes_[at->second.inode].target;
-      if (++symlinks > kMostSymlinks) {
-        return make_error(ErrorCode::kBadImage, "{} leads through too many symbolic links",
-                          printable(name));
+      if (++symlinks > kMaxSymlinks) {
+        return make_error(ErrorCode::kBadImage,
+                          "the path leads through more than {} symbolic links at '{}'",
+                          kMaxSymlinks, printable(name));
       }
-      append_reversed(pending, target);
+      BOTHY_TRY(budget_.spend(Resource::kSteps, append_reversed(pending, target)));
       here = target.starts_with('/') ? kRoot : here;
       continue;
     }
-    if (name.size() > kLongestName) {
-      return make_error(ErrorCode::kBadImage, "{} has a name of more than {} bytes",
-                        printable(name), kLongestName);
+    if (name.size() > kMaxNameLength) {
+      return make_error(ErrorCode::kBadImage, "'{}' has a name of more than {} bytes",
+                        printable(name), kMaxNameLength);
     }
     BOTHY_TRY(here, step(here, name, missing));
     if (here == kNowhere) {
@@ -193,7 +217,7 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
 Result<DirectoryEntry*> FileTree::slot(std::string_view path) {
   BOTHY_TRY(Names names, split_path(path));
   if (names.empty()) {
-    return make_error(ErrorCode::kBadImage, "the image's root is no directory");
+    return make_error(ErrorCode::kBadImage, "the image's root must be a directory");
   }
   const std::string name(names.back());
   names.pop_back();
@@ -206,6 +230,7 @@ Result<DirectoryEntry*> FileTree::slot(std::string_view path) {
 
 Result<InodeNumber> FileTree::add_directory(std::string_view path, Attributes attributes) {
   BOTHY_TRY(Names names, split_path(path));
+  BOTHY_TRY(count_metadata({}, attributes));
   if (names.empty()) {
     touch(kRoot);
     inodes_[kRoot].attributes = std::move(attributes);
@@ -232,6 +257,9 @@ Result<InodeNumber> FileTree::add_directory(std::string_view path, Attributes at
 }
 
 Result<InodeNumber> FileTree::add_file(std::string_view path, Inode file) {
+  BOTHY_TRY(budget_.spend(Resource::kInodes, 1));
+  BOTHY_TRY(budget_.spend(Resource::kMetadata, file.target.size()));
+  BOTHY_TRY(count_metadata(path.substr(path.rfind('/') + 1), file.attributes));
   BOTHY_TRY(DirectoryEntry* const entry, slot(path));
   if (entry->inode != kNowhere) {
     release(entry->inode);
@@ -258,9 +286,10 @@ Result<void> FileTree::add_link(std::string_view path, std::string_view target) 
     }
   }
   if (number == kNowhere || inodes_[number].directory) {
-    return make_error(ErrorCode::kBadImage, "{} is a link to {}, which is {}", printable(path),
-                      printable(target), number == kNowhere ? "not there" : "a directory");
+    return make_error(ErrorCode::kBadImage, "the hard link's target '{}' {}", printable(target),
+                      number == kNowhere ? "does not exist" : "is a directory");
   }
+  BOTHY_TRY(count_metadata(path.substr(path.rfind('/') + 1), Attributes()));
   // Held by one name more, or the way to `path` may be what removes it.
   inodes_[number].links += 1;
   auto found = slot(path);
@@ -279,7 +308,7 @@ Result<void> FileTree::add_link(std::string_view path, std::string_view target) 
 Result<void> FileTree::whiteout(std::string_view path) {
   BOTHY_TRY(Names names, split_path(path));
   if (names.empty()) {
-    return make_error(ErrorCode::kBadImage, "a whiteout is of the image's root");
+    return make_error(ErrorCode::kBadImage, "a whiteout can't remove the image's root");
   }
   const std::string_view name = names.back();
   names.pop_back();
@@ -296,7 +325,7 @@ Result<void> FileTree::whiteout(std::string_view path) {
     release(at->second.inode);
     entries.erase(at);
   } else if (inodes_[at->second.inode].directory) {
-    remove_lower(at->second.inode);
+    return remove_lower(at->second.inode);
   }
   return success();
 }
@@ -304,10 +333,7 @@ Result<void> FileTree::whiteout(std::string_view path) {
 Result<void> FileTree::make_opaque(std::string_view path) {
   BOTHY_TRY(const Names names, split_path(path));
   BOTHY_TRY(const InodeNumber directory, walk(names, Missing::kLeave));
-  if (directory != kNowhere) {
-    remove_lower(directory);
-  }
-  return success();
+  return directory == kNowhere ? Result<void>(success()) : remove_lower(directory);
 }
 
 Result<const Inode*> FileTree::find(std::string_view path) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "image/bytes/limits.h"
 #include "image/tar/reader.h"
 
 namespace bothy::image {
@@ -29,6 +30,9 @@ struct Directory {
   InodeNumber parent = 0;  // the root's is itself
   std::uint32_t depth = 0;
   std::uint32_t layer = 0;  // the last that named it, or something in it
+  // The last layer that removed everything of lower layers from it; such a directory gets nothing
+  // of theirs any more, so a second whiteout by the same layer has nothing to visit.
+  std::uint32_t cleared_by = 0;
   std::map<std::string, DirectoryEntry, std::less<>> entries;  // in byte order
 };
 
@@ -47,19 +51,20 @@ struct Inode {
 class FileTree {
  public:
   static constexpr InodeNumber kRoot = 0;
-  static constexpr std::uint32_t kDeepest = 1024;
-  static constexpr std::size_t kLongestName = 255;  // NAME_MAX
-  static constexpr int kMostSymlinks = 40;          // to follow on one path, as the kernel has it
+  static constexpr std::uint32_t kMaxDepth = 1024;
+  static constexpr std::size_t kMaxNameLength = 255;  // NAME_MAX
+  static constexpr int kMaxSymlinks = 40;             // to follow on one path, as the kernel has it
 
-  // `forgotten` hears of each regular file's inode as its last name goes.
-  explicit FileTree(std::function<void(const Inode&)> forgotten = {});
+  // Counts inodes, metadata and look-up steps on `budget`, which must outlive the tree. `forgotten`
+  // is called for each regular file's inode when its last name is removed.
+  explicit FileTree(Budget& budget, std::function<void(const Inode&)> forgotten = {});
 
   // From here on, what is added belongs to the next layer.
   void begin_layer() { ++layer_; }
 
   // Paths are relative to the image's root; "." and empty parts mean nothing. kBadImage for ".."
   // and an absolute path, a name longer than a file system has, a path through a file, and one
-  // deeper than kDeepest. Missing parents are made, as root's and with mode 0755. A symlink on the
+  // deeper than kMaxDepth. Missing parents are made, as root's and with mode 0755. A symlink on the
   // way is followed within the tree, whose root is where ".." ends: other tools do so, and layers
   // rely on it (a layer has bin/x, the one below it bin -> usr/bin).
 
@@ -103,8 +108,10 @@ class FileTree {
   [[nodiscard]] bool is_of_this_layer(const DirectoryEntry& entry) const;
   void touch(InodeNumber directory);
   void release(InodeNumber number);
-  void remove_lower(InodeNumber directory);
+  [[nodiscard]] Result<void> remove_lower(InodeNumber directory);
+  [[nodiscard]] Result<void> count_metadata(std::string_view name, const Attributes& attributes);
 
+  Budget& budget_;
   std::function<void(const Inode&)> forgotten_;
   std::uint32_t layer_ = 0;
   std::deque<Inode> inodes_;

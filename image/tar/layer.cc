@@ -14,7 +14,6 @@ namespace {
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
 constexpr std::string_view kAufs = ".wh..wh.";  // AUFS's own files, no content of the image
-constexpr std::string_view kAllowMore = " (--max-size allows more)";
 
 bool is_kept(std::string_view attribute) noexcept {
   return attribute.starts_with("user.") || attribute.starts_with("security.") ||
@@ -24,9 +23,8 @@ bool is_kept(std::string_view attribute) noexcept {
 
 class LayerReader {
  public:
-  LayerReader(ByteSource& archive, FileTree& tree, ContentSink& sink, const Limits& limits,
-              Usage& usage)
-      : tar_(archive), tree_(tree), sink_(sink), limits_(limits), usage_(usage) {}
+  LayerReader(ByteSource& archive, FileTree& tree, ContentSink& sink, Budget& budget)
+      : tar_(archive), tree_(tree), sink_(sink), budget_(budget) {}
 
   Result<void> read() {
     tree_.begin_layer();
@@ -35,15 +33,17 @@ class LayerReader {
       if (entry == nullptr) {
         return success();
       }
-      if (++usage_.entries > limits_.entries) {
-        return make_error(ErrorCode::kBadImage, "it has more than {} files", limits_.entries);
+      if (auto applied = apply(*entry); !applied) {
+        return Error{applied.error().code,
+                     "entry '" + printable(entry->path) + "': " + applied.error().context};
       }
-      BOTHY_TRY(apply(*entry));
     }
   }
 
  private:
   Result<void> apply(const TarEntry& entry) {
+    BOTHY_TRY(budget_.spend(Resource::kEntries, 1));
+    BOTHY_TRY(budget_.spend(Resource::kMetadata, entry.header_bytes));
     std::string_view path = entry.path;
     while (path.size() > 1 && path.ends_with('/')) {
       path.remove_suffix(1);
@@ -77,7 +77,7 @@ class LayerReader {
     }
     const std::string_view hidden = name.substr(kWhiteout.size());
     if (hidden.empty() || hidden == "." || hidden == "..") {
-      return make_error(ErrorCode::kBadImage, "{} is a whiteout of nothing", printable(name));
+      return make_error(ErrorCode::kBadImage, "the whiteout names no file");
     }
     return tree_.whiteout(std::string(directory) + std::string(hidden));
   }
@@ -91,17 +91,12 @@ class LayerReader {
     file.minor = entry.minor;
     if (entry.type == FileType::kSymlink) {
       if (entry.link.empty()) {
-        return make_error(ErrorCode::kBadImage, "{} is a symbolic link to nothing",
-                          printable(path));
+        return make_error(ErrorCode::kBadImage, "the symbolic link has no target");
       }
       file.target = entry.link;
     }
     if (entry.type == FileType::kRegular && entry.size > 0) {
-      if (entry.size > limits_.unpacked - usage_.file_bytes) {
-        return make_error(ErrorCode::kBadImage, "its files have more than {} bytes{}",
-                          limits_.unpacked, kAllowMore);
-      }
-      usage_.file_bytes += entry.size;
+      BOTHY_TRY(budget_.spend(Resource::kContent, entry.size));
       BOTHY_TRY(file.place, copy(entry.size));
     }
     BOTHY_TRY(tree_.add_file(path, std::move(file)));
@@ -124,21 +119,17 @@ class LayerReader {
   TarReader tar_;
   FileTree& tree_;
   ContentSink& sink_;
-  const Limits& limits_;
-  Usage& usage_;
+  Budget& budget_;
 };
 
 }  // namespace
 
-Result<Digest> apply_layer(ByteSource& layer, FileTree& tree, ContentSink& sink,
-                           const Limits& limits, Usage& usage) {
+Result<Digest> apply_layer(ByteSource& layer, FileTree& tree, ContentSink& sink, Budget& budget) {
   BOTHY_TRY(const auto plain, PlainSource::open(layer));
-  HashingSource archive(*plain, limits.unpacked - usage.archive_bytes, "its archive",
-                        std::string(kAllowMore));
-  BOTHY_TRY(LayerReader(archive, tree, sink, limits, usage).read());
-  BOTHY_TRY(const Digest digest, archive.finish());
-  usage.archive_bytes += archive.count();
-  return digest;
+  CountingSource counted(*plain, budget, Resource::kArchive);
+  HashingSource archive(counted);
+  BOTHY_TRY(LayerReader(archive, tree, sink, budget).read());
+  return archive.finish();
 }
 
 }  // namespace bothy::image

@@ -9,19 +9,6 @@
 
 namespace bothy::image {
 
-// What an image may cost, all its layers together: a few hundred bytes can unpack to anything.
-struct Limits {
-  std::uint64_t unpacked = 64ULL << 30U;  // bytes of all files, holes included, and of all archives
-  std::uint64_t entries = 1ULL << 20U;    // of all archives; each takes some 300 bytes of memory
-};
-
-// What the layers so far did cost.
-struct Usage {
-  std::uint64_t file_bytes = 0;
-  std::uint64_t archive_bytes = 0;
-  std::uint64_t entries = 0;
-};
-
 // Takes the content of files as it comes by, one file after another.
 class ContentSink {
  public:
@@ -39,10 +26,11 @@ class ContentSink {
 
 // Reads a tar archive, plain or compressed (which its first bytes tell), and applies it: whiteouts,
 // links and replacements as layer.md of the OCI image specification has them. Returns the sha256 of
-// the unpacked archive, which a config calls the layer's diff ID. On an error the tree is of no
-// use any more. Attributes of file systems that images are not made for are dropped, and so is
-// trusted.overlay.*: an overlayfs over the image would obey it.
+// the unpacked archive, which a config calls the layer's diff ID. What the layer costs is counted
+// on `budget`, which is the tree's too. An error names the entry; the tree is then of no more use.
+// Attributes of file systems that images are not made for are dropped, and so is trusted.overlay.*:
+// an overlayfs over the image would obey it.
 [[nodiscard]] Result<Digest> apply_layer(ByteSource& layer, FileTree& tree, ContentSink& sink,
-                                         const Limits& limits, Usage& usage);
+                                         Budget& budget);
 
 }  // namespace bothy::image

@@ -144,6 +144,7 @@ Result<const TarEntry*> TarReader::next() {
     BOTHY_TRY(const bool extension, read_extension(header, extended));
     if (!extension) {
       BOTHY_TRY(make_entry(header, extended));
+      entry_.header_bytes = extensions;
       BOTHY_TRY(start_content(block, header, extended));
       return &entry_;
     }

@@ -42,7 +42,8 @@ struct TarEntry {
   bool hard_link = false;
   FileType type = FileType::kRegular;
   Attributes attributes;
-  std::uint64_t size = 0;  // of a regular file, with its holes
+  std::uint64_t size = 0;          // of a regular file, with its holes
+  std::uint64_t header_bytes = 0;  // of extended headers and long names before the entry
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
 };

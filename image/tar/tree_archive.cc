@@ -81,17 +81,19 @@ class TreeArchiver {
   }
 
   Result<void> close_archive() {
-    return archive_write_close(handle_.get()) == ARCHIVE_OK ? Result<void>(success())
-                                                            : failure(root_);
+    return archive_write_close(handle_.get()) == ARCHIVE_OK && !error_ ? Result<void>(success())
+                                                                       : failure(root_);
   }
 
-  static la_ssize_t put(archive* handle, void* context, const void* bytes, std::size_t size) {
+  // libarchive leaks the state of a writer that failed: an error is kept, and found in error_ after
+  // each call.
+  static la_ssize_t put(archive* /*handle*/, void* context, const void* bytes, std::size_t size) {
     auto& self = *static_cast<TreeArchiver*>(context);
-    auto result = self.out_(Bytes(static_cast<const std::byte*>(bytes), size));
-    if (!result) {
-      self.error_ = std::move(result).error();
-      archive_set_error(handle, EIO, "write error");
-      return -1;
+    if (!self.error_) {
+      auto result = self.out_(Bytes(static_cast<const std::byte*>(bytes), size));
+      if (!result) {
+        self.error_ = std::move(result).error();
+      }
     }
     return static_cast<la_ssize_t>(size);
   }
@@ -194,7 +196,7 @@ class TreeArchiver {
       BOTHY_TRY(mark_holes(fd, path, status, entry.get()));
     }
     // A warning is of names that are no UTF-8, which it writes as they are.
-    if (archive_write_header(handle_.get(), entry.get()) < ARCHIVE_WARN) {
+    if (archive_write_header(handle_.get(), entry.get()) < ARCHIVE_WARN || error_) {
       return failure(path);
     }
     return content ? copy(fd, path, status.st_size) : success();
@@ -272,7 +274,8 @@ class TreeArchiver {
       if (count == 0) {
         return make_error(ErrorCode::kBusy, "{} changed while it was read", printable(path));
       }
-      if (archive_write_data(handle_.get(), buffer_.data(), static_cast<std::size_t>(count)) < 0) {
+      if (archive_write_data(handle_.get(), buffer_.data(), static_cast<std::size_t>(count)) < 0 ||
+          error_) {
         return failure(path);
       }
       offset += count;
@@ -288,8 +291,8 @@ class TreeArchiver {
   const Progress& progress_;
   const std::function<Result<void>(Bytes)>& out_;
   std::vector<char> buffer_;
+  std::optional<Error> error_;  // of `out_`; outlives the handle, which writes its rest at the end
   std::unique_ptr<archive, FreeWriter> handle_;
-  std::optional<Error> error_;  // writing failed, which libarchive can't tell
   std::map<std::pair<dev_t, ino_t>, std::string> links_;
   dev_t device_ = 0;
   bool plain_ = false;  // as archive_path() says

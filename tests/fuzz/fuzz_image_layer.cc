@@ -27,7 +27,7 @@ void add_lower_layer(FileTree& tree) {
 std::size_t count_names(const FileTree& tree, InodeNumber directory, std::vector<unsigned>& names) {
   std::size_t count = 0;
   for (const auto& [name, entry] : tree.inode(directory).directory->entries) {
-    check(!name.empty() && name.size() <= FileTree::kLongestName);
+    check(!name.empty() && name.size() <= FileTree::kMaxNameLength);
     check(name != "." && name != ".." && name.find('/') == std::string::npos);
     check(entry.inode < tree.number_limit());
     names[entry.inode] += 1;
@@ -45,20 +45,25 @@ std::size_t count_names(const FileTree& tree, InodeNumber directory, std::vector
 int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const bothy::UniqueFd fd(::memfd_create("fuzz", MFD_CLOEXEC));
   ErofsWriter writer(fd.get(), "disk");
-  FileTree tree([&](const Inode& inode) { writer.forget(inode); });
+  Limits limits;
+  limits.set_size(4U << 20U);
+  limits.set_inodes(1000);
+  limits.metadata_bytes = 1U << 20U;
+  Budget budget(limits);
+  FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
   add_lower_layer(tree);
   MemorySource source(std::as_bytes(std::span(data, size)));
-  Limits limits;
-  limits.unpacked = 4U << 20U;
-  limits.entries = 1000;
-  Usage usage;
-  const auto applied = apply_layer(source, tree, writer, limits, usage);
+  const auto applied = apply_layer(source, tree, writer, budget);
   if (!applied) {
     check(!applied.error().context.empty());
     check(applied.error().context.find('\n') == std::string::npos);
     return 0;
   }
-  check(usage.file_bytes <= limits.unpacked && usage.archive_bytes <= limits.unpacked);
+  for (const Resource resource : {Resource::kContent, Resource::kArchive, Resource::kEntries,
+                                  Resource::kInodes, Resource::kMetadata, Resource::kSteps}) {
+    check(budget.spent(resource) <= limits.of(resource));
+  }
+  check(tree.count() <= 1 + budget.spent(Resource::kInodes));
   std::vector<unsigned> names(tree.number_limit());
   names[FileTree::kRoot] = 1;
   count_names(tree, FileTree::kRoot, names);

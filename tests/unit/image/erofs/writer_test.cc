@@ -26,12 +26,11 @@ struct DiskFixture {
 
   explicit DiskFixture(const std::vector<std::string>& layers) {
     ErofsWriter writer(file.fd(), file.path());
-    FileTree tree([&](const Inode& inode) { writer.forget(inode); });
-    Limits limits;
-    Usage usage;
+    Budget budget{Limits()};
+    FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
     for (const std::string& layer : layers) {
       MemorySource source(std::as_bytes(std::span(layer)));
-      const auto applied = apply_layer(source, tree, writer, limits, usage);
+      const auto applied = apply_layer(source, tree, writer, budget);
       REQUIRE(applied.has_value());
     }
     const auto finished = writer.finish(tree, digest_of("identity"));

@@ -86,8 +86,14 @@ TEST_CASE("bad layers leave nothing half-made") {
   }
   SECTION("too large") {
     layout.add("x", {TarBuilder().file("f", std::string(100'000, 'f')).done()});
-    limits.unpacked = 50'000;
+    limits.set_size(50'000);
     words = "--max-size";
+  }
+  SECTION("too large only together with the layers below") {
+    layout.add("x", {TarBuilder().file("a", std::string(30'000, 'f')).done(),
+                     TarBuilder().file("b", std::string(30'000, 'f')).done()});
+    limits.content_bytes = 50'000;
+    words = ": entry 'b': the image exceeds the limit of 50000 bytes of files";
   }
   SECTION("no tar") {
     layout.add("x", {std::string(3000, 'x')});

@@ -247,7 +247,7 @@ TEST_CASE("a hostile root file system is refused at once") {
     f.refusal(f.directory.write("rootfs.tar", archive));
   }
   ImportOptions options;
-  options.limits.unpacked = 1U << 20U;
+  options.limits.set_size(1U << 20U);
   const std::string bomb =
       TarBuilder(archive_write_add_filter_gzip).file("zeros", std::string(4U << 20U, '\0')).done();
   CHECK(f.refusal(f.directory.write("bomb.tar.gz", bomb), options).find("--max-size") !=
@@ -326,4 +326,62 @@ TEST_CASE("names are checked before anything is done") {
     CHECK_FALSE(std::filesystem::exists(f.store.root()));
     CHECK_FALSE(pull_image(f.store, bad, ImportOptions()).has_value());
   }
+}
+
+TEST_CASE("holes in an archive's files count together, before they are hashed") {
+  StoreFixture f;
+  ImportOptions options;
+  options.limits.set_size(1U << 20U);
+  std::string archive = raw_entry({.name = "oci-layout", .size = octal(2)}, "{}");
+  for (const char* name : {"blobs/a", "blobs/b"}) {
+    archive += raw_pax({{"GNU.sparse.size", "600000"}, {"GNU.sparse.map", "0,4"}}) +
+               raw_entry({.name = name, .size = octal(4)}, "data");
+  }
+  const std::string words = f.refusal(f.directory.write("x.tar", archive + raw_end()), options);
+  CHECK(words.find("entry 'blobs/b': the image exceeds the limit of 1048576 bytes of files") !=
+        std::string::npos);
+}
+
+TEST_CASE("an archive's names and links count as metadata") {
+  StoreFixture f;
+  ImportOptions options;
+  options.limits.metadata_bytes = 10'000;
+  std::string archive = raw_entry({.name = "oci-layout", .size = octal(2)}, "{}");
+  for (int i = 0; i < 10; ++i) {
+    archive += raw_pax({{"linkpath", std::string(4000, 'l')}}) +
+               raw_entry({.name = std::to_string(i), .type = '2', .link = "l"});
+  }
+  CHECK(
+      f.refusal(f.directory.write("x.tar", archive + raw_end()), options).find("--max-metadata") !=
+      std::string::npos);
+}
+
+TEST_CASE("a directory and its layout's blobs are limited too") {
+  StoreFixture f;
+  ImportOptions options;
+  options.limits.set_size(1000);
+  f.directory.write("rootfs/file", std::string(2000, 'x'));
+  CHECK(f.refusal(f.directory / "rootfs", options).find("--max-size") != std::string::npos);
+  LayoutBuilder layout(f.directory / "layout");
+  layout.add("x", {small_layer()});
+  layout.finish();
+  CHECK(f.refusal(layout.root(), options).find("--max-size") != std::string::npos);
+}
+
+TEST_CASE("an index of very many names is refused in a short line") {
+  StoreFixture f;
+  LayoutBuilder layout(f.directory / "layout");
+  const Descriptor made = layout.add("x", {small_layer()});
+  for (int i = 0; i < 2000; ++i) {
+    Descriptor other = made;
+    other.annotations[std::string(kNameAnnotation)] = "x" + std::to_string(i);
+    layout.index.manifests.push_back(other);
+  }
+  layout.finish();
+  CHECK(f.refusal(layout.root()).find("more than 1024 images") != std::string::npos);
+  ImportOptions options;
+  options.only = "nothing";
+  CHECK(f.refusal(layout.root(), options).size() < 1000);
+  options.only = "x1999";
+  f.import_one(layout.root(), options);
 }

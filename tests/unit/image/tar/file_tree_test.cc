@@ -21,9 +21,11 @@ Inode symlink(const std::string& target) {
 
 struct Fixture {
   std::uint64_t forgotten = 0;
-  FileTree tree{[this](const Inode& inode) { forgotten += inode.size; }};
+  Budget budget;
+  FileTree tree{budget, [this](const Inode& inode) { forgotten += inode.size; }};
 
-  Fixture() { tree.begin_layer(); }
+  explicit Fixture(const Limits& limits = {}) : budget(limits) { tree.begin_layer(); }
+  [[nodiscard]] std::uint64_t steps() const { return budget.spent(Resource::kSteps); }
   void file(const std::string& path, std::uint64_t size) {
     REQUIRE(tree.add_file(path, regular(size)).has_value());
   }
@@ -263,4 +265,94 @@ TEST_CASE("depth is bounded, symlinks or not") {
   }
   CHECK(refused);
   CHECK(f.tree.count() < 1200);
+}
+
+TEST_CASE("an opaque directory named again and again is visited once a layer") {
+  Fixture f;
+  for (int i = 0; i < 100; ++i) {
+    f.file("low/" + std::to_string(i), 1);
+  }
+  f.tree.begin_layer();
+  for (int i = 0; i < 100; ++i) {
+    f.file("d/sub/" + std::to_string(i), 1);
+  }
+  const std::uint64_t before = f.steps();
+  for (int i = 0; i < 1000; ++i) {
+    REQUIRE(f.tree.make_opaque("d").has_value());
+    REQUIRE(f.tree.make_opaque("low").has_value());
+    REQUIRE(f.tree.whiteout("d").has_value());
+    REQUIRE(f.tree.make_opaque(".").has_value());
+  }
+  // The ways along three paths of one name or none, and each entry of a directory once.
+  CHECK(f.steps() - before < 3 * 1000 + 300);
+  CHECK(f.has("d/sub/99"));
+  CHECK_FALSE(f.has("low"));
+  SECTION("also when files are added in between") {
+    const std::uint64_t start = f.steps();
+    for (int i = 0; i < 1000; ++i) {
+      f.file("d/sub/new" + std::to_string(i), 1);
+      REQUIRE(f.tree.make_opaque("d").has_value());
+    }
+    CHECK(f.steps() - start < 4 * 1000);
+    CHECK(f.has("d/sub/new999"));
+  }
+  SECTION("the next layer removes what this one added") {
+    f.tree.begin_layer();
+    f.file("d/sub/kept", 1);
+    REQUIRE(f.tree.make_opaque("d").has_value());
+    CHECK(f.has("d/sub/kept"));
+    CHECK_FALSE(f.has("d/sub/99"));
+  }
+}
+
+TEST_CASE("directories that no entry names count as inodes") {
+  Limits limits;
+  limits.inodes = 10;
+  Fixture f(limits);
+  CHECK(f.tree.add_directory("1/2/3/4/5/6/7/8/9", Attributes()).has_value());
+  const auto refused = f.tree.add_directory("a/b", Attributes());
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().context.find("limit of 10 inodes (raise it with --max-inodes") !=
+        std::string::npos);
+  CHECK(f.budget.spent(Resource::kInodes) == 10);
+}
+
+TEST_CASE("names, targets and attributes count as metadata") {
+  Fixture f;
+  const auto spent = [&] { return f.budget.spent(Resource::kMetadata); };
+  f.directory("abc/de");
+  CHECK(spent() == 5);
+  f.link_to("abc/l", "target");
+  CHECK(spent() == 12);
+  f.file("f", 1);
+  REQUIRE(f.tree.add_link("abc/hard", "f").has_value());
+  CHECK(spent() == 17);
+  Inode file;
+  file.attributes.xattrs = {{"user.x", "value"}};
+  REQUIRE(f.tree.add_file("x", std::move(file)).has_value());
+  CHECK(spent() == 29);
+  Attributes attributes;
+  attributes.xattrs = {{"user.y", std::string(100, 'y')}};
+  for (int i = 1; i <= 10; ++i) {
+    REQUIRE(f.tree.add_directory("abc", attributes).has_value());
+    CHECK(spent() == 29 + 106 * static_cast<std::uint64_t>(i));
+  }
+}
+
+TEST_CASE("names of a symlink's target count as steps, even those not reached") {
+  Limits limits;
+  limits.lookup_steps = 5000;
+  Fixture f(limits);
+  std::string target;
+  for (int i = 0; i < 1000; ++i) {
+    target += "a/";
+  }
+  f.link_to("l", target);
+  const auto add = [&] { return f.tree.whiteout("l/x"); };
+  for (int i = 0; i < 4; ++i) {
+    CHECK(add().has_value());
+  }
+  const auto refused = add();
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().context.find("limit of 5000 path look-up steps") != std::string::npos);
 }

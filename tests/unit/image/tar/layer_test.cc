@@ -28,14 +28,15 @@ class Keeper final : public ContentSink {
 };
 
 struct Fixture {
-  FileTree tree;
+  Budget budget;
+  FileTree tree{budget};
   Keeper keeper;
-  Limits limits;
-  Usage usage;
+
+  explicit Fixture(const Limits& limits = {}) : budget(limits) {}
 
   bothy::Result<Digest> apply(const std::string& archive) {
     MemorySource source(std::as_bytes(std::span(archive)));
-    return apply_layer(source, tree, keeper, limits, usage);
+    return apply_layer(source, tree, keeper, budget);
   }
   std::string refusal(const std::string& archive) {
     const auto result = apply(archive);
@@ -143,9 +144,11 @@ TEST_CASE("hostile layers are refused in one line") {
 }
 
 TEST_CASE("bombs are refused before they go off") {
-  Fixture f;
-  f.limits.unpacked = 1U << 20U;
-  f.limits.entries = 100;
+  Limits limits;
+  limits.set_size(1U << 20U);
+  limits.set_inodes(100);
+  limits.metadata_bytes = 100'000;
+  Fixture f(limits);
   SECTION("one large file, packed small") {
     const std::string bomb = TarBuilder(archive_write_add_filter_gzip)
                                  .file("zeros", std::string(4U << 20U, '\0'))
@@ -163,7 +166,42 @@ TEST_CASE("bombs are refused before they go off") {
     for (int i = 0; i < 101; ++i) {
       many.file(std::to_string(i), "");
     }
-    CHECK(f.refusal(many.done()).find("100 files") != std::string::npos);
+    CHECK(f.refusal(many.done()).find("limit of 100 archive entries") != std::string::npos);
+  }
+  SECTION("deep paths") {
+    std::string archive;
+    for (int i = 0; i < 20; ++i) {
+      archive += raw_pax({{"path", std::to_string(i) + "/1/2/3/4/5/6/7/8/9"}}) +
+                 raw_entry({.name = "x", .type = '5'});
+    }
+    const std::string words = f.refusal(archive + raw_end());
+    CHECK(words.starts_with("entry '10/1/2/3/4/5/6/7/8/9': "));
+    CHECK(words.find("limit of 100 inodes (raise it with --max-inodes") != std::string::npos);
+  }
+  SECTION("extended attributes, kept or dropped") {
+    const std::string name = GENERATE("user.x", "trusted.overlay.x");
+    std::string archive;
+    for (int i = 0; i < 10; ++i) {
+      archive += raw_pax({{"SCHILY.xattr." + name, std::string(40'000, 'x')}}) +
+                 raw_entry({.name = std::to_string(i)});
+    }
+    CHECK(f.refusal(archive + raw_end()).find("--max-metadata") != std::string::npos);
+    CHECK(f.tree.count() <= 3);
+  }
+  SECTION("links along deep paths") {
+    std::string path = "d";
+    for (int i = 0; i < 60; ++i) {
+      path += "/d";
+    }
+    CHECK(f.apply(TarBuilder().directory(path).done()).has_value());
+    TarBuilder links;
+    for (int i = 0; i < 99; ++i) {
+      links.hard_link(path + "/" + std::to_string(i), path + "/missing");
+    }
+    f.refusal(links.done());
+    const std::uint64_t steps = f.budget.spent(Resource::kSteps);
+    CHECK(steps < 6400);
+    CHECK(steps > 60);
   }
   SECTION("many layers") {
     const std::string layer = TarBuilder().file("f", std::string(300'000, 'x')).done();
