@@ -6,11 +6,10 @@
 #include <cstring>
 
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 
 namespace bothy::test {
 namespace {
-
-constexpr std::chrono::seconds kPatience{10};
 
 template <class T>
 T must(Result<T> result) {
@@ -98,7 +97,7 @@ void Guest::start() {
 
 void Guest::wait_for_accesses(std::size_t count) {
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, kPatience, [&] { return accesses_.size() >= count; })) {
+  if (!changed_.wait_for(lock, test::kHangLimit, [&] { return accesses_.size() >= count; })) {
     FAIL("only " << accesses_.size() << " of " << count << " accesses came; vCPU 0: "
                  << (ends_.at(0) ? "ended, " + ends_.at(0)->reason : "still runs"));
   }
@@ -106,7 +105,7 @@ void Guest::wait_for_accesses(std::size_t count) {
 
 VcpuEnd Guest::wait_for_end(std::uint32_t index) {
   std::unique_lock lock(mutex_);
-  if (!changed_.wait_for(lock, kPatience, [&] { return ends_.at(index).has_value(); })) {
+  if (!changed_.wait_for(lock, test::kHangLimit, [&] { return ends_.at(index).has_value(); })) {
     FAIL("vCPU " << index << " didn't end");
   }
   return ends_.at(index)->end;

@@ -10,6 +10,7 @@
 #include "tests/kvm/guest.h"
 #include "tests/support/catch.h"
 #include "tests/support/character_recorder.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/kernel_images.h"
 
 namespace bothy::test {
@@ -139,7 +140,7 @@ class Run final : private MachineListener {
   MachineEnd finish() {
     REQUIRE(machine_->start().has_value());
     std::unique_lock lock(mutex_);
-    REQUIRE(ended_.wait_for(lock, std::chrono::seconds(60), [this] { return end_.has_value(); }));
+    REQUIRE(ended_.wait_for(lock, test::kHangLimit, [this] { return end_.has_value(); }));
     lock.unlock();
     machine_->stop();
     return *end_;

@@ -7,6 +7,7 @@
 
 #include "base/event_fd.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/vhost_back_end.h"
 
 namespace bothy {
@@ -19,7 +20,6 @@ using namespace std::chrono_literals;
 
 constexpr std::uint64_t kHole = 4ULL << 20U;
 constexpr std::array kRanges{MemoryRange{0, 2ULL << 20U}, MemoryRange{kHole, 2ULL << 20U}};
-constexpr auto kLong = 60s;
 
 GuestMemory shared_memory() {
   return GuestMemory::create(kRanges, MemoryBacking::kShared).value();
@@ -45,7 +45,7 @@ std::string live(VhostBackEnd& other, const GuestMemory& memory) {
   const EventFd kick = EventFd::create().value();
   const EventFd call = EventFd::create().value();
   const VhostRing ring{1, 64, 0x1000, 0x2000, 0x3000, 5, kick.fd(), call.fd()};
-  auto back_end = VhostUser::connect(other.take_socket(), "fake", memory, 2, kLong);
+  auto back_end = VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit);
   if (!back_end) {
     return back_end.error().context;
   }
@@ -72,7 +72,7 @@ TEST_CASE("A ring is handed over with the memory it lies in, and taken back") {
   const EventFd kick = EventFd::create().value();
   const EventFd call = EventFd::create().value();
   VhostBackEnd other({.position = 7});
-  auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, kLong).value();
+  auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit).value();
   CHECK(user->features() == (1ULL << 32U | 1ULL << 29U | 1ULL << 28U));
   const auto first = other.take_messages();
   CHECK(requests_of(first) == std::vector<std::uint32_t>{1, 15, 16, 17, 3, 5});
@@ -167,7 +167,7 @@ TEST_CASE("A back end that never answers isn't waited for") {
 TEST_CASE("Private memory can't be handed over") {
   VhostBackEnd other({});
   const auto memory = GuestMemory::create(kRanges, MemoryBacking::kAnonymous).value();
-  const auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, kLong);
+  const auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit);
   REQUIRE(!user);
   CHECK(user.error().code == ErrorCode::kInvalid);
 }
@@ -175,7 +175,8 @@ TEST_CASE("Private memory can't be handed over") {
 TEST_CASE("Whether a back end lives shows without asking it") {
   VhostBackEnd other({});
   const GuestMemory memory = shared_memory();
-  const auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, kLong).value();
+  const auto user =
+      VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit).value();
   CHECK(user->alive());
   if (GENERATE(false, true)) {
     other.say_unasked();

@@ -10,6 +10,7 @@
 
 #include "base/executor.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 
 namespace bothy {
 namespace {
@@ -43,15 +44,10 @@ class Fifo final : public CharacterReceiver {
   }
   // Waits until `size` bytes have come.
   std::string wait_for(std::size_t size) {
-    for (int i = 0; i < 2000; ++i) {
-      {
-        const std::lock_guard lock(mutex_);
-        if (text_.size() >= size) {
-          return text_;
-        }
-      }
-      std::this_thread::sleep_for(1ms);
-    }
+    static_cast<void>(test::eventually([&] {
+      const std::lock_guard lock(mutex_);
+      return text_.size() >= size;
+    }));
     const std::lock_guard lock(mutex_);
     return text_;
   }
@@ -104,10 +100,7 @@ TEST_CASE("The keys of an interactive console work while the guest takes nothing
   REQUIRE(::write(writer.get(), "typed", 5) == 5);
   std::this_thread::sleep_for(5ms);
   REQUIRE(::write(writer.get(), "\x01x", 2) == 2);
-  for (int i = 0; i < 2000 && !quit; ++i) {
-    std::this_thread::sleep_for(1ms);
-  }
-  CHECK(quit);
+  CHECK(test::eventually([&] { return quit.load(); }));
   executor.stop();
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/executor.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 
 namespace bothy {
 namespace {
@@ -60,7 +61,7 @@ TEST_CASE("A file with a limit starts anew") {
   }
   output->write(bytes("last words"));
   executor.stop();
-  output->flush(std::chrono::steady_clock::now() + 5s);
+  output->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);
   const std::string text = read_all(file.get());
   CHECK(text.size() < 15'000);
@@ -76,7 +77,7 @@ TEST_CASE("The last words stay where they fill a file with a limit") {
   output->set_limit(10'000);
   const std::string words = "last words";
   output->write(bytes(std::string(3 * std::size_t{PIPE_BUF} - words.size(), 'x') + words));
-  output->flush(std::chrono::steady_clock::now() + 5s);
+  output->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   REQUIRE(::lseek(file.get(), 0, SEEK_SET) == 0);
   CHECK(read_all(file.get()).ends_with(words));
 }
@@ -106,7 +107,7 @@ TEST_CASE("What several threads print arrives whole, however slow the reader") {
     writer.join();
   }
   executor.stop();
-  output->flush(std::chrono::steady_clock::now() + 5s);
+  output->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   output.reset();
   reader.join();
   CHECK(std::count(text.begin(), text.end(), 'a') == kEach);
@@ -146,9 +147,7 @@ TEST_CASE("A reader that goes away is reported once, and writing goes on") {
   for (int i = 0; i < 100; ++i) {
     output->write(bytes(std::string(4096, 'x')));
   }
-  for (int i = 0; i < 500 && reports == 0; ++i) {
-    std::this_thread::sleep_for(1ms);
-  }
+  CHECK(test::eventually([&] { return reports > 0; }));
   CHECK(reports == 1);
   CHECK(reason == EPIPE);
   executor.stop();
@@ -162,7 +161,7 @@ TEST_CASE("A regular file, which can't be polled, gets everything too") {
   auto output = ConsoleOutput::create(executor.context(), file.get(), {}).value();
   output->write(bytes(std::string(200 * 1024, 'y')));
   executor.stop();
-  output->flush(std::chrono::steady_clock::now() + 5s);
+  output->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   CHECK(::lseek(file.get(), 0, SEEK_END) == 200 * 1024);
 }
 

@@ -15,6 +15,7 @@
 #include "devices/host/console/pty.h"
 #include "devices/host/console/socket_backend.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 
 namespace bothy {
 namespace {
@@ -23,13 +24,6 @@ using namespace std::chrono_literals;
 
 std::span<const std::byte> bytes(std::string_view text) {
   return std::as_bytes(std::span(text));
-}
-
-bool soon(const std::function<bool()>& condition) {
-  for (int i = 0; i < 5000 && !condition(); ++i) {
-    std::this_thread::sleep_for(1ms);
-  }
-  return condition();
 }
 
 // Takes what limit() allows.
@@ -128,7 +122,7 @@ TEST_CASE("Whoever opens the terminal reads what was printed before, and is hear
   for (int i = 1; i <= 3; ++i) {
     UniqueFd terminal = rig.open();
     REQUIRE(terminal);
-    CHECK(soon([&] { return rig.peers == 1; }));
+    CHECK(test::eventually([&] { return rig.peers == 1; }));
     CHECK(rig.arrivals == i);
     if (i == 1) {
       CHECK(read_exactly(terminal.get(), 15) == "printed before\n");
@@ -136,22 +130,23 @@ TEST_CASE("Whoever opens the terminal reads what was printed before, and is hear
     rig.backend->write(bytes("more"));
     CHECK(read_exactly(terminal.get(), 4) == "more");
     write_all(terminal.get(), "typed\r");
-    CHECK(soon([&] { return rig.guest.text().size() == 6 * static_cast<std::size_t>(i); }));
+    CHECK(test::eventually(
+        [&] { return rig.guest.text().size() == 6 * static_cast<std::size_t>(i); }));
     terminal.reset();
-    CHECK(soon([&] { return rig.peers == 0; }));
+    CHECK(test::eventually([&] { return rig.peers == 0; }));
   }
   CHECK(rig.guest.text() == "typed\rtyped\rtyped\r");
 }
 
 TEST_CASE("What was typed by one who has left again is heard") {
   PtyRig rig;
-  REQUIRE(soon([&] { return rig.peers == 0; }));
+  REQUIRE(test::eventually([&] { return rig.peers == 0; }));
   std::promise<void> goes_on;
   boost::asio::post(rig.executor.context(), [&] { goes_on.get_future().wait(); });
   write_all(rig.open().get(), "typed\r");
   goes_on.set_value();
-  CHECK(soon([&] { return rig.guest.text() == "typed\r"; }));
-  CHECK(soon([&] { return rig.peers == 0; }));
+  CHECK(test::eventually([&] { return rig.guest.text() == "typed\r"; }));
+  CHECK(test::eventually([&] { return rig.peers == 0; }));
 }
 
 TEST_CASE("The terminal is raw: what the guest prints is what is read") {
@@ -179,16 +174,16 @@ TEST_CASE("Of what nobody reads the newest is kept") {
 TEST_CASE("A client of the socket is heard and answered, and the next one waits for its end") {
   SocketRig rig;
   UniqueFd first = rig.connect();
-  CHECK(soon([&] { return rig.peers == 1; }));
+  CHECK(test::eventually([&] { return rig.peers == 1; }));
   const UniqueFd second = rig.connect();
   write_all(first.get(), "one ");
   write_all(second.get(), "two");
-  CHECK(soon([&] { return rig.guest.text() == "one "; }));
+  CHECK(test::eventually([&] { return rig.guest.text() == "one "; }));
   rig.backend->write(bytes("answer"));
   CHECK(read_exactly(first.get(), 6) == "answer");
   CHECK(rig.arrivals == 1);
   first.reset();
-  CHECK(soon([&] { return rig.guest.text() == "one two"; }));
+  CHECK(test::eventually([&] { return rig.guest.text() == "one two"; }));
   rig.backend->write(bytes("again"));
   CHECK(read_exactly(second.get(), 5) == "again");
   CHECK(rig.arrivals == 2);
@@ -200,19 +195,19 @@ TEST_CASE("A plain port's output waits for a client, and what one leaves is not 
   rig.backend->set_room_hook([&] { ++rooms; });
   CHECK(rig.backend->try_write(bytes("nobody")) == 0);
   UniqueFd client = rig.connect();
-  CHECK(soon([&] { return rooms == 1; }));
-  CHECK(soon([&] { return rig.peers == 1; }));
+  CHECK(test::eventually([&] { return rooms == 1; }));
+  CHECK(test::eventually([&] { return rig.peers == 1; }));
   // More than socket and ring take.
   const std::string much(1U << 20U, 'x');
   std::size_t taken = 0;
-  CHECK(soon([&] {
+  CHECK(test::eventually([&] {
     taken += rig.backend->try_write(bytes(much));
     return rooms >= 2;
   }));
   client.reset();
-  CHECK(soon([&] { return rig.peers == 0; }));
+  CHECK(test::eventually([&] { return rig.peers == 0; }));
   const UniqueFd next = rig.connect();
-  CHECK(soon([&] { return rig.peers == 1; }));
+  CHECK(test::eventually([&] { return rig.peers == 1; }));
   CHECK(rig.backend->try_write(bytes("new")) == 3);
   CHECK(read_exactly(next.get(), 3) == "new");
 }
@@ -222,12 +217,12 @@ TEST_CASE("A client that says no more still hears, until it leaves") {
   UniqueFd client = rig.connect();
   write_all(client.get(), "question");
   REQUIRE(::shutdown(client.get(), SHUT_WR) == 0);
-  CHECK(soon([&] { return rig.guest.text() == "question"; }));
+  CHECK(test::eventually([&] { return rig.guest.text() == "question"; }));
   rig.backend->write(bytes("answer"));
   CHECK(read_exactly(client.get(), 6) == "answer");
   CHECK(rig.peers == 1);
   client.reset();
-  CHECK(soon([&] { return rig.peers == 0; }));
+  CHECK(test::eventually([&] { return rig.peers == 0; }));
 }
 
 TEST_CASE("What a client sent before it left arrives, however late the guest takes it") {
@@ -237,11 +232,11 @@ TEST_CASE("What a client sent before it left arrives, however late the guest tak
   const std::string much(20000, 'm');
   write_all(client.get(), much);
   client.reset();
-  CHECK(soon([&] { return rig.guest.text().size() == 3; }));
+  CHECK(test::eventually([&] { return rig.guest.text().size() == 3; }));
   rig.backend->write(bytes("for nobody"));
   rig.guest.limit(1U << 20U);
-  CHECK(soon([&] { return rig.guest.text() == much; }));
-  CHECK(soon([&] { return rig.peers == 0; }));
+  CHECK(test::eventually([&] { return rig.guest.text() == much; }));
+  CHECK(test::eventually([&] { return rig.peers == 0; }));
 }
 
 TEST_CASE("A writer that waits for a client is released") {
@@ -261,10 +256,10 @@ TEST_CASE("A writer that waits for a client is released") {
 TEST_CASE("What is left is flushed once the executor has stopped") {
   SocketRig rig(Unattended::kKeepNewest);
   const UniqueFd client = rig.connect();
-  CHECK(soon([&] { return rig.peers == 1; }));
+  CHECK(test::eventually([&] { return rig.peers == 1; }));
   rig.executor.stop();
   rig.backend->write(bytes("last words"));
-  rig.backend->flush(std::chrono::steady_clock::now() + 5s);
+  rig.backend->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   CHECK(read_exactly(client.get(), 10) == "last words");
 }
 
@@ -276,7 +271,7 @@ TEST_CASE("A file is appended to; what can't be opened is said with the flag's n
     auto file =
         create_backend(executor.context(), "--port", config, Unattended::kKeepNewest).value();
     file->write(bytes("line\n"));
-    file->flush(std::chrono::steady_clock::now() + 5s);
+    file->flush(std::chrono::steady_clock::now() + test::kHangLimit);
   }
   const UniqueFd written(::open(path.c_str(), O_RDONLY));
   CHECK(read_exactly(written.get(), 100) == "line\nline\n");

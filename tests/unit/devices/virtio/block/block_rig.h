@@ -1,16 +1,15 @@
 // A block device over a temporary file, and its driver.
 #pragma once
 
-#include <chrono>
 #include <functional>
 #include <memory>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "devices/virtio/block/block.h"
 #include "tests/support/block_driver.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/temporary_file.h"
 
@@ -67,20 +66,11 @@ struct BlockRig {
     return device->stop();
   }
 
-  static bool soon(const std::function<bool()>& condition) {
-    for (int i = 0; i < 50000; ++i) {
-      if (condition()) {
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::microseconds(100));
-    }
-    return false;
-  }
   // Until so many requests more are done.
   void wait(unsigned count = 1) {
     seen_ = static_cast<std::uint16_t>(seen_ + count);
     kick.signal();
-    REQUIRE(soon([&] { return ring.used_index() == seen_; }));
+    REQUIRE(test::eventually([&] { return ring.used_index() == seen_; }));
   }
   // The status of one request alone.
   [[nodiscard]] std::uint8_t done(const test::BlockDriver::Request& request) {

@@ -24,7 +24,7 @@ TEST_CASE("A disk gives back what was written to it") {
   CHECK(rig.ring.take()->length == 513);  // data and status of the read
   CHECK(rig.done(rig.driver.add(VIRTIO_BLK_T_FLUSH, 0, 0, false)) == kOk);
   std::size_t signals = 0;
-  CHECK(BlockRig::soon([&] { return (signals += rig.link.take_signalled().size()) == 3; }));
+  CHECK(test::eventually([&] { return (signals += rig.link.take_signalled().size()) == 3; }));
 }
 
 TEST_CASE("Many requests are under way at once, and each gets its own data") {
@@ -151,7 +151,7 @@ TEST_CASE("A ring that breaks parks the device, which can be stopped and started
   rig.start();
   rig.ring.break_ring();
   rig.kick.signal();
-  CHECK(BlockRig::soon([&] { return !rig.link.why_parked().empty(); }));
+  CHECK(test::eventually([&] { return !rig.link.why_parked().empty(); }));
   CHECK(rig.stop().size() == 1);
   test::VirtioDriver again;
   std::vector<ActiveQueue> queues(1);
@@ -160,7 +160,7 @@ TEST_CASE("A ring that breaks parks the device, which can be stopped and started
   rig.running = true;
   const auto read = BlockDriver{again}.read(0, 512);
   rig.kick.signal();
-  CHECK(BlockRig::soon([&] { return again.used_index() == 1; }));
+  CHECK(test::eventually([&] { return again.used_index() == 1; }));
   CHECK(BlockDriver{again}.status(read) == kOk);
   rig.stop();  // before its second driver's memory goes
 }
@@ -355,11 +355,11 @@ TEST_CASE("Each of several queues is served") {
   rig.device->start(~std::uint64_t{0}, std::move(queues), rig.link);
   const auto write = BlockDriver{second}.write(3, std::string(512, 'q'));
   other.signal();
-  CHECK(BlockRig::soon([&] { return second.used_index() == 1; }));
+  CHECK(test::eventually([&] { return second.used_index() == 1; }));
   CHECK(BlockDriver{second}.status(write) == kOk);
   const auto read = BlockDriver{first}.read(3, 512);
   rig.kick.signal();
-  CHECK(BlockRig::soon([&] { return first.used_index() == 1; }));
+  CHECK(test::eventually([&] { return first.used_index() == 1; }));
   CHECK(BlockDriver{first}.data(read) == std::string(512, 'q'));
   CHECK(rig.device->stop().size() == 2);
 }

@@ -1,6 +1,4 @@
-#include <chrono>
 #include <future>
-#include <thread>
 
 #include <boost/asio/post.hpp>
 
@@ -9,13 +7,13 @@
 #include "devices/virtio/net/net.h"
 #include "tests/support/catch.h"
 #include "tests/support/fake_port.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/link_recorder.h"
 #include "tests/support/virtio_driver.h"
 
 namespace bothy::virtio {
 namespace {
 
-using namespace std::chrono_literals;
 using test::DriverQueue;
 using test::make_packet;
 
@@ -106,12 +104,8 @@ struct Rig {
     done.get_future().wait();
   }
 
-  static bool wait_used(DriverQueue& queue, std::uint16_t count, std::chrono::milliseconds most) {
-    const auto deadline = std::chrono::steady_clock::now() + most;
-    while (queue.used_index() != count && std::chrono::steady_clock::now() < deadline) {
-      std::this_thread::sleep_for(1ms);
-    }
-    return queue.used_index() == count;
+  static bool wait_used(const DriverQueue& queue, std::uint16_t count) {
+    return test::eventually([&] { return queue.used_index() == count; });
   }
 
   // The device's answer to a driver that asks for this many pairs.
@@ -121,7 +115,7 @@ struct Rig {
         at, std::array<std::uint8_t, 5>{kNetGroupMultiQueue, kNetPairsSet, pairs, 0, 0xff}));
     control.add({{2, false, at}, {2, false, at + 2}, {1, true, at + 4}});
     kicks[kPairs].signal();
-    REQUIRE(wait_used(control, ++asked, 20s));
+    REQUIRE(wait_used(control, ++asked));
     return memory.read<std::uint8_t>(at + 4).value();
   }
 
@@ -131,7 +125,7 @@ struct Rig {
     REQUIRE(memory.write_bytes(at, make_packet(100)));
     transmit[pair]->add({{100, false, at}});
     kicks[pair].signal();
-    return wait_used(*transmit[pair], ++sent[pair], 20s);
+    return wait_used(*transmit[pair], ++sent[pair]);
   }
 
   std::uint16_t asked = 0;

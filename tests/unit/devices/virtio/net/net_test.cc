@@ -16,17 +16,16 @@
 #include "devices/virtio/net/layout.h"
 #include "tests/support/catch.h"
 #include "tests/support/fake_port.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/virtio_driver.h"
 
 namespace bothy::virtio {
 namespace {
 
-using namespace std::chrono_literals;
 using test::DriverQueue;
 using test::FakePort;
 using test::make_packet;
 
-constexpr auto kPatience = 20s;  // of a test, for what must come
 constexpr std::uint32_t kBuffer = 2048;
 
 // Remembers what the device says.
@@ -46,7 +45,7 @@ class Link final : public DriverLink {
   template <class Condition>
   bool wait(Condition what) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kPatience, what);
+    return changed_.wait_for(lock, test::kHangLimit, what);
   }
   // Under the lock of wait().
   int configs_ = 0;

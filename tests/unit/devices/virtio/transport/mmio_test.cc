@@ -10,6 +10,7 @@
 #include "base/executor.h"
 #include "devices/virtio/rng/rng.h"
 #include "tests/support/catch.h"
+#include "tests/support/hang_limit.h"
 #include "tests/support/port_driver.h"
 #include "tests/support/virtio_driver.h"
 
@@ -73,16 +74,6 @@ struct Rig {
     set_up_queue(ring.config());
     out(VIRTIO_MMIO_STATUS, kStarted);
   }
-  // Whether it becomes true: the device works on a thread of its own.
-  [[nodiscard]] bool soon(const std::function<bool()>& condition) const {
-    for (int i = 0; i < 2000; ++i) {
-      if (condition()) {
-        return true;
-      }
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
-    return false;
-  }
 };
 
 }  // namespace
@@ -115,14 +106,14 @@ TEST_CASE("A driver that goes by the book gets its entropy, and an interrupt") {
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
   const std::uint16_t head = rig.ring.add({{64, true}});
   rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-  REQUIRE(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  REQUIRE(test::eventually([&] { return rig.ring.used_index() == 1; }));
   const auto used = rig.ring.take();
   CHECK(used->id == head);
   CHECK(used->length == 64);
   const auto bytes = rig.ring.memory().slice(rig.ring.addresses()[0], 64);
   CHECK(std::any_of(bytes->begin(), bytes->end(), [](std::byte b) { return b != std::byte{0}; }));
-  CHECK(rig.soon([&] { return rig.in(VIRTIO_MMIO_INTERRUPT_STATUS) == 1; }));
-  CHECK(rig.soon([&] { return rig.interrupt.event().drain() > 0; }));
+  CHECK(test::eventually([&] { return rig.in(VIRTIO_MMIO_INTERRUPT_STATUS) == 1; }));
+  CHECK(test::eventually([&] { return rig.interrupt.event().drain() > 0; }));
   rig.out(VIRTIO_MMIO_INTERRUPT_ACK, 1);
   CHECK(rig.in(VIRTIO_MMIO_INTERRUPT_STATUS) == 0);
 }
@@ -138,7 +129,7 @@ TEST_CASE("A reset stops the device, and it can be used again") {
   std::this_thread::sleep_for(std::chrono::milliseconds(5));
   CHECK(rig.ring.used_index() == 0);
   rig.start();
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));  // even without a kick
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));  // even without a kick
 }
 
 TEST_CASE("Features that weren't offered, or without VERSION_1, are not accepted") {
@@ -177,7 +168,7 @@ TEST_CASE("Features can be tried again, less of them, and are settled then") {
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
   rig.ring.add({{8, true}});
   rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
 TEST_CASE("A driver that has given up starts nothing before a reset") {
@@ -190,7 +181,7 @@ TEST_CASE("A driver that has given up starts nothing before a reset") {
   rig.out(VIRTIO_MMIO_STATUS, 0);
   rig.ring.add({{8, true}});
   rig.start();
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
 TEST_CASE("An access past the window's end reaches nothing") {
@@ -218,7 +209,7 @@ TEST_CASE("A queue that can't be parks the device until its reset") {
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == 0);
   rig.ring.add({{8, true}});
   rig.start();
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
 TEST_CASE("A ring that breaks parks the device, and the guest can start over") {
@@ -226,12 +217,12 @@ TEST_CASE("A ring that breaks parks the device, and the guest can start over") {
   rig.start();
   rig.ring.break_ring();
   rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-  CHECK(rig.soon([&] { return (rig.in(VIRTIO_MMIO_STATUS)&kNeedsReset) != 0; }));
+  CHECK(test::eventually([&] { return (rig.in(VIRTIO_MMIO_STATUS)&kNeedsReset) != 0; }));
   rig.out(VIRTIO_MMIO_STATUS, 0);
   rig.ring.set_available_index(0);
   rig.ring.add({{8, true}});
   rig.start();
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
 TEST_CASE("A running queue can't be moved, and odd accesses change nothing") {
@@ -247,7 +238,7 @@ TEST_CASE("A running queue can't be moved, and odd accesses change nothing") {
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
   rig.ring.add({{8, true}});
   rig.out(VIRTIO_MMIO_QUEUE_NOTIFY, 0);
-  CHECK(rig.soon([&] { return rig.ring.used_index() == 1; }));
+  CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
 }  // namespace bothy::virtio
