@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <chrono>
+#include <csignal>
 #include <system_error>
 #include <utility>
 

@@ -17,10 +17,7 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # By the compiler's own list of headers: a miss then needs no run of the preprocessor beside the compiler's. What is
-  # precompiled may hold the time of day and macros that a source doesn't ask for.
-  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_COMMAND}" -E env
-    CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/cmake/compiler-cache")
 endif()
 
 # One static executable starts faster and touches less memory than one that the loader puts together: nothing to look
@@ -52,12 +49,13 @@ if(BOTHY_STATIC)
 endif()
 add_library(bothy::archive ALIAS bothy_archive)
 
-# Debian has no static libfmt: ours, of the version that it is written for.
+# Debian has no static libfmt, so cmake/fmt.cc compiles it, for the version that it is written for. Only headers would cost
+# two to four seconds of compiling in each file that formats an error, which is more than most files take without them.
 if(NOT BOTHY_STATIC)
   set(BOTHY_FMT fmt::fmt)
 elseif(fmt_VERSION VERSION_GREATER_EQUAL 9 AND fmt_VERSION VERSION_LESS 10)
   add_library(bothy_fmt STATIC "${CMAKE_SOURCE_DIR}/cmake/fmt.cc")
-  target_compile_options(bothy_fmt PRIVATE -fPIE -Oz -ffunction-sections -fdata-sections)
+  target_compile_options(bothy_fmt PRIVATE -fPIE -ffunction-sections -fdata-sections)
   set(BOTHY_FMT bothy_fmt)
 else()
   set(BOTHY_FMT fmt::fmt-header-only)
@@ -67,17 +65,21 @@ add_library(bothy_options INTERFACE)
 target_include_directories(bothy_options INTERFACE "${CMAKE_SOURCE_DIR}")
 target_compile_options(bothy_options INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
-  -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong -fPIE)
+  -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong -fPIE
+  # No object says where its source was: the same source gives the same object in any checkout.
+  "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
 # Every library ends in an executable: code for them all is the same, and what is precompiled fits both.
 target_link_options(bothy_options INTERFACE $<IF:$<BOOL:${BOTHY_STATIC}>,-static-pie,-pie>)
 target_link_libraries(bothy_options INTERFACE ${BOTHY_FMT} Boost::headers Threads::Threads)
 # GCC 12 finds these in std::vector's and std::string's own code once it has inlined it (GCC bugs 105329, 105651).
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 14)
   target_compile_options(bothy_options INTERFACE
-    -Wno-stringop-overread -Wno-stringop-overflow -Wno-restrict)
+    -Wno-array-bounds -Wno-stringop-overread -Wno-stringop-overflow -Wno-restrict)
 endif()
 # -O3 makes this program larger, not faster: the guest's time is spent in KVM.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
+# Lines for backtraces. Types and variables would double what is written and linked; -DCMAKE_CXX_FLAGS=-g brings them back.
+set(CMAKE_CXX_FLAGS_DEBUG "-g1")
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_definitions(bothy_options INTERFACE _FORTIFY_SOURCE=2)
   target_compile_options(bothy_options INTERFACE -ffunction-sections -fdata-sections)
@@ -99,29 +101,40 @@ if(BOTHY_SANITIZE)
   endif()
 endif()
 if(BOTHY_FUZZ)
-  # Every library must count its branches for libFuzzer to see which inputs lead somewhere new.
-  target_compile_options(bothy_options INTERFACE -fsanitize=fuzzer-no-link)
+  # Every library must count its branches for libFuzzer to see which inputs lead somewhere new. It takes a third of the
+  # compiler's time, so targets that no fuzz target links have the property BOTHY_NOT_FUZZED.
+  target_compile_options(bothy_options INTERFACE
+    $<$<NOT:$<BOOL:$<TARGET_PROPERTY:BOTHY_NOT_FUZZED>>>:-fsanitize=fuzzer-no-link>)
 endif()
-# Boost.Asio header-only but compiled once per user is slow and big: no exceptions cross a room, no Boost.System lib.
+# Boost.Asio is compiled once, in base/asio.cc. Boost.System needs no library.
 target_compile_definitions(bothy_options INTERFACE
-  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS BOOST_ERROR_CODE_HEADER_ONLY)
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_NO_TS_EXECUTORS BOOST_ERROR_CODE_HEADER_ONLY)
 
-# bothy_precompile(TARGET OWNER): TARGET's sources begin with the headers that OWNER has precompiled. They parse in half the
-# time; that each includes what it uses is seen where nothing is precompiled, as in the preset `release`.
+# bothy_precompile(TARGET OWNER): TARGET's sources begin with the headers that OWNER has precompiled. Files parse in half the
+# time; BOTHY_PRECOMPILE=OFF shows whether each file includes what it uses.
 function(bothy_precompile target owner)
   if(BOTHY_PRECOMPILE)
     target_precompile_headers(${target} REUSE_FROM ${owner})
   endif()
 endfunction()
+# bothy_precompiled(NAME LIBRARY HEADER...): makes the OWNER of the above, compiled with LIBRARY's flags. System headers only:
+# a change to one of ours would compile everything anew.
+function(bothy_precompiled name library)
+  if(BOTHY_PRECOMPILE)
+    add_library(${name} STATIC "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
+    target_link_libraries(${name} PRIVATE ${library})
+    target_precompile_headers(${name} PRIVATE ${ARGN})
+    # With times in it, clang would refuse it after a header was installed again, and ccache can't use it.
+    set_target_properties(${name} PROPERTIES BOTHY_NOT_FUZZED ON)
+    target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
+  endif()
+endfunction()
 set(BOTHY_PRECOMPILED
   <algorithm> <array> <atomic> <chrono> <functional> <map> <memory> <mutex> <optional> <span> <string> <string_view>
-  <thread> <utility> <vector> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp> <boost/asio/post.hpp>
-  <boost/json.hpp> "${CMAKE_SOURCE_DIR}/base/result.h")
-if(BOTHY_PRECOMPILE)
-  add_library(bothy_precompiled STATIC "${CMAKE_SOURCE_DIR}/cmake/precompiled.cc")
-  target_link_libraries(bothy_precompiled PRIVATE bothy_options)
-  target_precompile_headers(bothy_precompiled PRIVATE ${BOTHY_PRECOMPILED})
-endif()
+  <thread> <utility> <vector> <fmt/format.h> <boost/asio/io_context.hpp> <boost/asio/posix/stream_descriptor.hpp>
+  <boost/asio/post.hpp> <boost/json.hpp> <boost/outcome/basic_result.hpp> <boost/outcome/policy/terminate.hpp>
+  <boost/outcome/success_failure.hpp> <boost/outcome/try.hpp>)
+bothy_precompiled(bothy_precompiled bothy_options ${BOTHY_PRECOMPILED})
 
 # bothy_room(name SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
 # makes the library bothy_<name>, alias bothy::<name>.
