@@ -13,13 +13,12 @@
 namespace bothy {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr std::size_t kReportedLines = 80;
 
 }  // namespace
 
-BootRun::BootRun(const BootOptions& options, std::optional<Clock::time_point> deadline)
+BootRun::BootRun(const BootOptions& options,
+                 std::optional<std::chrono::steady_clock::time_point> deadline)
     : options_(options), deadline_(deadline), guest_(control_, machine_hooks()) {}
 
 BootRun::~BootRun() = default;
