@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "cli/boot/command.h"
 #include "cli/boot/control_command.h"
-#include "cli/boot/machine_file.h"
 #include "cli/doctor/command.h"
 #include "cli/exit_status.h"
 #include "cli/image/command.h"
@@ -86,20 +85,13 @@ int main(int argc, char** argv) {
   // A reader of our output that goes away shows as EPIPE where we write.
   std::signal(SIGPIPE, SIG_IGN);
 
-  CLI::App app{"bothy: run a kernel or an image as a microVM"};
+  CLI::App app{"Run a kernel or an image as a microVM", "bothy"};
   app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
   app.require_subcommand(1);
   int status = bothy::exit_status::kSuccess;
   add_commands(app, argc > 1 ? argv[1] : "", status);
-  auto arguments = bothy::expand_machine_files({argv + 1, argv + argc});
-  if (!arguments) {
-    bothy::log_line(bothy::LogLevel::kError, arguments.error().context);
-    return bothy::exit_status::from_error(arguments.error().code);
-  }
-  // CLI11 takes them from the back.
-  std::reverse(arguments.value().begin(), arguments.value().end());
   try {
-    app.parse(std::move(arguments).value());
+    app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return report_parse_result(app, error);
   } catch (const std::exception& error) {

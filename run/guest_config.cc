@@ -10,6 +10,10 @@
 #include <utility>
 
 #include "base/files.h"
+#include "devices/virtio/block/kind.h"
+#include "devices/virtio/fs/kind.h"
+#include "devices/virtio/net/kind.h"
+#include "devices/virtio/vsock/kind.h"
 #include "guest/embed/config_writer.h"
 
 namespace bothy::run {
@@ -194,19 +198,20 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   machine.console.kind = ConsoleKind::kSerial;
   machine.console.backend = {CharacterBackendConfig::Kind::kFile,
                              instance.data_directory() + "/console"};
-  machine.vsock = virtio::VsockConfig{};
-  machine.vsock->path = instance.at("vsock");
+  virtio::VsockConfig vsock;
+  vsock.path = instance.at("vsock");
+  machine.devices.push_back(device_config(std::move(vsock)));
   DiskConfig root;
   root.path = disk;
   root.read_only = true;
   root.id = "root";
-  machine.disks.push_back(std::move(root));
+  machine.devices.push_back(device_config(std::move(root)));
   if (options.storage > 0) {
     DiskConfig scratch;
     scratch.path = instance.data_directory() + "/scratch";
     scratch.id = "scratch";
     scratch.cache = DiskCache::kUnsafe;  // it goes with the instance
-    machine.disks.push_back(std::move(scratch));
+    machine.devices.push_back(device_config(std::move(scratch)));
   }
   for (std::size_t i = 0; i < options.volumes.size(); ++i) {
     const Volume& volume = options.volumes[i];
@@ -214,15 +219,14 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
     if (volume.file) {
       std::tie(shared.path, shared.file) = split_file(volume.source);
     }
-    machine.shares.push_back({volume_tag(i), std::move(shared)});
-    machine.backing = MemoryBacking::kShared;
+    machine.devices.push_back(device_config(virtio::FsConfig{volume_tag(i), std::move(shared)}));
   }
   if (options.network == Network::kUser) {
-    machine.nets.push_back(user_network(options));
+    machine.devices.push_back(device_config(user_network(options)));
   } else if (options.network == Network::kTap) {
     NetConfig net;
     net.tap = options.tap;
-    machine.nets.push_back(std::move(net));
+    machine.devices.push_back(device_config(std::move(net)));
   }
   return machine;
 }

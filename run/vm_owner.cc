@@ -108,7 +108,7 @@ Result<void> VmOwner::build() {
   MachineConfig config = machine_config(run_.options, run_.disk.path, run_.created.instance);
   BOTHY_TRY(open_console(config.console.backend.path));
   tail_.emplace(*console_);
-  BOTHY_TRY(link_, GuestLink::listen(control_, config.vsock->path, link_hooks()));
+  BOTHY_TRY(link_, GuestLink::listen(control_, run_.created.instance.at("vsock"), link_hooks()));
   BOTHY_TRY(open_api());
   std::vector<std::string> names;
   std::vector<guest::Module> modules;

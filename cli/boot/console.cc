@@ -10,18 +10,18 @@
 namespace bothy {
 namespace {
 
-// How long a slow reader may take for what the guest printed last.
-constexpr std::chrono::seconds kFlushPatience{5};
+// For a slow reader of the guest's last output.
+constexpr std::chrono::seconds kFlushTimeout{5};
 
 constexpr std::string_view kHelp =
     "\nbothy: Ctrl-A x ends the guest, Ctrl-A a sends a Ctrl-A, Ctrl-A h shows this\n";
 
-// A terminal that belongs to another job would stop us when we read it.
+// Reading a terminal that belongs to another job would stop this process.
 bool may_read(int fd) {
   return ::isatty(fd) != 1 || ::tcgetpgrp(fd) == ::getpgrp();
 }
 
-// Where the user couldn't know.
+// For a path that the user can't know beforehand.
 void tell_where(std::string_view what, const CharacterBackendConfig& config,
                 const CharacterBackend& backend) {
   if (config.kind == CharacterBackendConfig::Kind::kPty) {
@@ -55,12 +55,15 @@ Result<void> BootConsole::open() {
                                        Unattended::kKeepNewest));
   }
   tail_.emplace(*backend_);
-  for (const PortConfig& port : machine.ports) {
-    BOTHY_TRY(auto backend,
-              create_backend(executor_.context(), "--port " + port.name, port.backend,
-                             port.is_console ? Unattended::kKeepNewest : Unattended::kWait));
-    port_sinks_.push_back(backend.get());
-    ports_.push_back(std::move(backend));
+  for (const DeviceConfig& device : machine.devices) {
+    auto channel = device.kind().channel(device);
+    if (!channel) {
+      continue;
+    }
+    BOTHY_TRY(auto backend, create_backend(executor_.context(), "--" + channel->label,
+                                           channel->backend, channel->unattended));
+    device_sinks_.push_back(backend.get());
+    channels_.push_back({*std::move(channel), std::move(backend)});
   }
   return success();
 }
@@ -76,10 +79,11 @@ Result<void> BootConsole::attach(Machine& machine) {
       tell_where("the console", config.console.backend, *backend_);
     }
   }
-  for (std::size_t i = 0; i < ports_.size(); ++i) {
-    ports_[i]->serve(machine.port_receiver(i),
-                     [&machine, i](bool present) { machine.set_port_open(i, present); });
-    tell_where("port " + config.ports[i].name, config.ports[i].backend, *ports_[i]);
+  const auto ends = machine.character_ends();
+  for (std::size_t i = 0; i < channels_.size(); ++i) {
+    const auto& [channel, backend] = channels_[i];
+    backend->serve(*ends[i].receiver, ends[i].set_open);
+    tell_where(channel.label, channel.backend, *backend);
   }
   return success();
 }
@@ -114,18 +118,18 @@ void BootConsole::follow_size(Machine& machine) const {
 
 void BootConsole::release() noexcept {
   backend_->release_writers();
-  for (const auto& port : ports_) {
-    port->release_writers();
+  for (const auto& channel : channels_) {
+    channel.backend->release_writers();
   }
 }
 
 void BootConsole::stop() noexcept {
   executor_.stop();
   input_.reset();
-  const auto deadline = std::chrono::steady_clock::now() + kFlushPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kFlushTimeout;
   backend_->flush(deadline);
-  for (const auto& port : ports_) {
-    port->flush(deadline);
+  for (const auto& channel : channels_) {
+    channel.backend->flush(deadline);
   }
   terminal_.reset();
 }

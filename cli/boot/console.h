@@ -1,4 +1,4 @@
-// BootConsole: the host's end of a guest's console and ports.
+// BootConsole: the host's end of a guest's console and of the devices that have a channel.
 #pragma once
 
 #include <chrono>
@@ -18,15 +18,15 @@
 
 namespace bothy {
 
-// Has an executor of its own, so that a stalled terminal keeps nobody else from being served.
+// Has an executor of its own, so that a stalled terminal delays nothing else.
 //
-//   create() -> sink(), ports() for the machine -> attach() -> release() -> stop() -> destructor
+//   create() -> sink(), device_sinks() for the machine -> attach() -> release() -> stop() -> ~
 //
 // All functions are the owner's, from one thread.
 class BootConsole {
  public:
   struct Hooks {
-    std::function<void(int error_number)> broken;  // nobody reads the console any more
+    std::function<void(int error_number)> broken;  // the console's output can't be written
     std::function<void()> quit;                    // Ctrl-A x
   };
 
@@ -38,19 +38,22 @@ class BootConsole {
   ~BootConsole();
 
   [[nodiscard]] CharacterSink& sink() noexcept { return *tail_; }
-  [[nodiscard]] std::span<CharacterSink* const> ports() const noexcept { return port_sinks_; }
-  // Input goes to the machine's devices from now on, and its console has the terminal's size. Says
-  // on stderr where a console or a port is that nobody could find. Outlived by the machine.
+  // Of the devices that have a CharacterChannel, in the order of the configuration.
+  [[nodiscard]] std::span<CharacterSink* const> device_sinks() const noexcept {
+    return device_sinks_;
+  }
+  // Sends input to the machine's devices from now on, and tells its console the terminal's size.
+  // Prints on stderr the paths of ptys. The machine outlives this object.
   [[nodiscard]] Result<void> attach(Machine& machine);
 
   // After a stop and SIGCONT.
   void reapply_terminal() const noexcept;
-  // The terminal may have another size. Before stop().
+  // After SIGWINCH, before stop().
   void follow_size(Machine& machine) const;
 
-  // Ends waiting for room, so that the machine can be stopped.
+  // Ends every wait for room in the output, so that the machine can be stopped.
   void release() noexcept;
-  // Once the machine has stopped: prints what is left and gives the terminal back.
+  // Once the machine has stopped: writes the remaining output and restores the terminal.
   void stop() noexcept;
 
   // The last lines that the guest printed.
@@ -67,8 +70,12 @@ class BootConsole {
   Executor executor_{"console"};
   std::unique_ptr<CharacterBackend> backend_;
   std::optional<ConsoleTail> tail_;
-  std::vector<std::unique_ptr<CharacterBackend>> ports_;
-  std::vector<CharacterSink*> port_sinks_;
+  struct Channel {
+    CharacterChannel config;
+    std::unique_ptr<CharacterBackend> backend;
+  };
+  std::vector<Channel> channels_;
+  std::vector<CharacterSink*> device_sinks_;
   std::optional<RawTerminal> terminal_;
   std::unique_ptr<ConsoleInput> input_;
 };

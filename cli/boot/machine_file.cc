@@ -3,86 +3,30 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
+#include <utility>
 
 #include "base/unique_fd.h"
-#include "cli/boot/key_values.h"
+#include "base/units.h"
+#include "vmm/machine/machine_json.h"
 
 namespace bothy {
 namespace {
 
-using Arguments = std::vector<std::string>;
+namespace json = boost::json;
 
-// A text or a number, as somebody would type it.
-Result<std::string> scalar_text(std::string_view name, const boost::json::value& value) {
-  if (value.is_string()) {
-    return std::string(value.get_string());
-  }
-  if (value.is_int64() || value.is_uint64()) {
-    return boost::json::serialize(value);
-  }
-  return make_error(ErrorCode::kInvalid, "'{}' must be a text or a whole number", name);
-}
-
-// {"path": "a", "ro": true} -> "path=a,ro"
-Result<std::string> device_text(std::string_view name, const boost::json::object& device) {
-  std::string text;
-  for (const auto& [key, value] : device) {
-    if (value.is_bool()) {
-      text += fmt::format("{}{}={}", text.empty() ? "" : ",", std::string_view(key),
-                          value.get_bool() ? "on" : "off");
-      continue;
-    }
-    BOTHY_TRY(const auto scalar,
-              scalar_text(fmt::format("{}.{}", name, std::string_view(key)), value));
-    text += fmt::format("{}{}={}", text.empty() ? "" : ",", std::string_view(key),
-                        escape_value(scalar));
-  }
-  return text;
-}
-
-Result<void> add_flag(Arguments& flags, std::string_view name, const boost::json::value& value) {
-  if (value.is_array()) {
-    for (const auto& element : value.get_array()) {
-      if (element.is_array() || element.is_bool()) {
-        return make_error(ErrorCode::kInvalid, "'{}' must be an array of texts, numbers or objects",
-                          name);
-      }
-      BOTHY_TRY(add_flag(flags, name, element));
-    }
-    return success();
-  }
-  if (value.is_bool()) {
-    if (value.get_bool()) {
-      flags.push_back(fmt::format("--{}", name));
-    }
-    return success();
-  }
-  std::string text;
-  if (value.is_object()) {
-    BOTHY_TRY(text, device_text(name, value.get_object()));
-  } else {
-    BOTHY_TRY(text, scalar_text(name, value));
-  }
-  if (!text.empty()) {  // an empty one says nothing, and CLI11 would take the next flag for it
-    flags.push_back(fmt::format("--{}={}", name, text));
-  }
-  return success();
-}
-
-Result<std::string> read_file(const std::string& path) {
+Result<std::string> read_machine_file(const std::string& path) {
+  const auto failed = [&] { return errno_error(fmt::format("--config: can't read '{}'", path)); };
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
-    return errno_error("--config " + path);
+    return failed();
   }
-  std::string text(kMachineFileMax + 1, '\0');
+  std::string text(kMaxMachineFile + 1, '\0');
   std::size_t length = 0;
   while (length < text.size()) {
     const ssize_t got = ::read(fd.get(), text.data() + length, text.size() - length);
     if (got < 0) {
-      return errno_error("--config " + path);
+      return failed();
     }
     if (got == 0) {
       text.resize(length);
@@ -90,69 +34,114 @@ Result<std::string> read_file(const std::string& path) {
     }
     length += static_cast<std::size_t>(got);
   }
-  return make_error(ErrorCode::kInvalid, "--config {}: larger than {} bytes: no machine file", path,
-                    kMachineFileMax);
+  return make_error(ErrorCode::kInvalid,
+                    "--config: '{}' is larger than a machine file may be: {} bytes", path,
+                    kMaxMachineFile);
 }
 
-Result<Arguments> flags_of(const std::string& path) {
-  BOTHY_TRY(const auto text, read_file(path));
-  auto flags = machine_file_flags(text);
-  if (!flags) {
-    return make_error(ErrorCode::kInvalid, "--config {}: {}", path, flags.error().context);
+Result<json::object> parse_members(std::string_view text) {
+  boost::system::error_code error;
+  json::value value = json::parse({text.data(), text.size()}, error);
+  if (error) {
+    return make_error(ErrorCode::kInvalid, "not valid JSON: {}", error.message());
   }
-  return flags;
+  if (!value.is_object()) {
+    return make_error(ErrorCode::kInvalid, "not a JSON object");
+  }
+  return std::move(value.get_object());
+}
+
+// Removes a member from the object; nothing when it is absent.
+std::optional<json::value> take(json::object& members, std::string_view name) {
+  const auto member = members.find(name);
+  if (member == members.end()) {
+    return std::nullopt;
+  }
+  json::value value = std::move(member->value());
+  members.erase(member);
+  return value;
+}
+
+// Calls `apply` with the text of a member that is there and not empty.
+template <class Apply>
+Result<void> take_text(json::object& members, std::string_view name, const Apply& apply) {
+  if (const auto value = take(members, name)) {
+    BOTHY_TRY(const std::string text, json_scalar(name, *value));
+    if (!text.empty()) {
+      return apply(text);
+    }
+  }
+  return success();
+}
+
+Result<void> take_switch(json::object& members, std::string_view name, bool& target) {
+  if (const auto value = take(members, name)) {
+    if (!value->is_bool()) {
+      return make_error(ErrorCode::kInvalid, "'{}': expected true or false", name);
+    }
+    target = value->get_bool();
+  }
+  return success();
 }
 
 }  // namespace
 
-Result<Arguments> machine_file_flags(std::string_view json) {
-  boost::system::error_code error;
-  const auto value = boost::json::parse({json.data(), json.size()}, error);
-  if (error) {
-    return make_error(ErrorCode::kInvalid, "no JSON: {}", error.message());
+Result<void> apply_machine_file(const std::string& path, BootOptions& options) {
+  BOTHY_TRY(const std::string text, read_machine_file(path));
+  auto members = parse_members(text);
+  const auto applied = members ? apply_members(std::move(members).value(), options)
+                               : Result<void>(std::move(members).error());
+  if (!applied) {
+    return make_error(applied.error().code, "--config '{}': {}", path, applied.error().context);
   }
-  if (!value.is_object()) {
-    return make_error(ErrorCode::kInvalid, "not one JSON object");
-  }
-  Arguments flags;
-  for (const auto& [key, member] : value.get_object()) {
-    const std::string_view name(key);
-    // What isn't a name could smuggle in a flag of its own, and a file names no other file.
-    if (name.find_first_not_of("abcdefghijklmnopqrstuvwxyz-") != std::string_view::npos ||
-        name.empty() || name == "config") {
-      return make_error(ErrorCode::kInvalid, "'{}' is no member of a machine file", name);
-    }
-    BOTHY_TRY(add_flag(flags, name, member));
-  }
-  return flags;
+  return success();
 }
 
-Result<Arguments> expand_machine_files(Arguments arguments) {
-  constexpr std::string_view kFlag = "--config";
-  Arguments own;
-  Arguments from_files;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string_view word = arguments[i];
-    std::string path;
-    if (word == kFlag) {
-      if (++i == arguments.size()) {
-        return make_error(ErrorCode::kInvalid, "--config needs a file");
-      }
-      path = arguments[i];
-    } else if (word.starts_with("--config=")) {
-      path = word.substr(kFlag.size() + 1);
-    } else {
-      own.push_back(std::move(arguments[i]));
-      continue;
-    }
-    BOTHY_TRY(auto flags, flags_of(path));
-    std::ranges::move(flags, std::back_inserter(from_files));
+Result<void> apply_members(json::object members, BootOptions& options) {
+  BOTHY_TRY(take_text(members, "on-reboot", [&](const std::string& text) -> Result<void> {
+    BOTHY_TRY(options.restart_on_reboot, parse_on_reboot(text));
+    return success();
+  }));
+  BOTHY_TRY(take_text(members, "timeout", [&](const std::string& text) -> Result<void> {
+    BOTHY_TRY(options.timeout, parse_timeout(text));
+    return success();
+  }));
+  BOTHY_TRY(take_text(members, "control", [&](const std::string& text) -> Result<void> {
+    options.control = text;
+    return success();
+  }));
+  BOTHY_TRY(take_switch(members, "boot-timer", options.boot_timer));
+  BOTHY_TRY(take_switch(members, "json", options.json));
+  BOTHY_TRY(take_switch(members, "dry-run", options.dry_run));
+  return from_json(members, options.machine);
+}
+
+json::object to_json(const BootOptions& options) {
+  json::object object = to_json(options.machine);
+  object["on-reboot"] = options.restart_on_reboot ? "restart" : "exit";
+  if (options.timeout) {
+    object["timeout"] = fmt::format("{}ms", options.timeout->count());
   }
-  if (!own.empty()) {
-    own.insert(own.begin() + 1, std::make_move_iterator(from_files.begin()),
-               std::make_move_iterator(from_files.end()));
+  if (!options.control.empty()) {
+    object["control"] = options.control;
   }
-  return own;
+  return object;
+}
+
+Result<bool> parse_on_reboot(std::string_view text) {
+  if (text != "exit" && text != "restart") {
+    return make_error(ErrorCode::kInvalid,
+                      "--on-reboot: invalid value '{}': expected exit or restart", text);
+  }
+  return text == "restart";
+}
+
+Result<std::chrono::milliseconds> parse_timeout(std::string_view text) {
+  const auto timeout = parse_duration(text);
+  if (!timeout) {
+    return make_error(ErrorCode::kInvalid, "--timeout: {}", timeout.error().context);
+  }
+  return timeout.value();
 }
 
 }  // namespace bothy

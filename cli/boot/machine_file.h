@@ -1,30 +1,30 @@
-// The machine file of --config: what flags would say, as one JSON object.
+// Machine files: the options of `bothy boot` as one JSON object, for --config and from --dry-run.
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "base/result.h"
+#include "cli/boot/options.h"
 
 namespace bothy {
 
-// A file is at most this large.
-inline constexpr std::size_t kMachineFileMax = 1U << 20U;
+// The largest machine file, in bytes.
+inline constexpr std::size_t kMaxMachineFile = 1U << 20U;
 
-// The flags that a machine file stands for. Each member is a flag's name without its dashes, and
-// its value what the flag gets: a text, a number, true for a flag without a value (false: not
-// given), an array for a flag given several times, or an object for the keys of one device:
-//
-//   {"kernel": "vmlinux", "cpus": 2, "rng": true, "disk": [{"path": "root.img", "ro": true}]}
-//
-// An empty text is as if it were not there. kInvalid, with the member's name, for anything else.
-[[nodiscard]] Result<std::vector<std::string>> machine_file_flags(std::string_view json);
+// Applies the file's members over `options`: those of a machine (vmm/machine/machine_json.h), and
+// on-reboot, timeout, control, boot-timer, json and dry-run as their flags have them. Errors name
+// the file and the member.
+[[nodiscard]] Result<void> apply_machine_file(const std::string& path, BootOptions& options);
 
-// `arguments` with every "--config FILE" after the subcommand replaced by the flags of that file.
-// They go before all others: of a flag that is given once, the command line's own wins; one that
-// may be given several times adds to the file's.
-[[nodiscard]] Result<std::vector<std::string>> expand_machine_files(
-    std::vector<std::string> arguments);
+// The same for a file's members.
+[[nodiscard]] Result<void> apply_members(boost::json::object members, BootOptions& options);
+
+// Every choice, defaults included: apply_members() of it gives the same options.
+[[nodiscard]] boost::json::object to_json(const BootOptions& options);
+
+// "exit" or "restart": whether to restart.
+[[nodiscard]] Result<bool> parse_on_reboot(std::string_view text);
+[[nodiscard]] Result<std::chrono::milliseconds> parse_timeout(std::string_view text);
 
 }  // namespace bothy

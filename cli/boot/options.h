@@ -1,4 +1,4 @@
-// What `bothy boot` was asked to do.
+// The options of one `bothy boot`.
 #pragma once
 
 #include <chrono>

@@ -6,9 +6,9 @@
 #include <csignal>
 #include <cstring>
 
-#include "cli/boot/devices/console.h"
+#include "base/units.h"
 #include "cli/exit_status.h"
-#include "cli/units.h"
+#include "devices/virtio/console/kind.h"
 
 namespace bothy {
 namespace {

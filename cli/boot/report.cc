@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "cli/units.h"
+#include "base/units.h"
 
 namespace bothy {
 namespace {

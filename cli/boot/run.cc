@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/signals.h"
-#include "cli/boot/control.h"
 #include "cli/process_clock.h"
 
 namespace bothy {
@@ -58,7 +57,7 @@ Result<void> BootRun::build() {
     boost::asio::post(control_, [this, outcome] { finish(outcome); });
   };
   BOTHY_TRY(console_, BootConsole::create(options_, std::move(hooks)));
-  BOTHY_TRY(guest_.build(options_.machine, console_->sink(), console_->ports()));
+  BOTHY_TRY(guest_.build(options_.machine, console_->sink(), console_->device_sinks()));
   BOTHY_TRY(console_->attach(guest_.machine()));
   watch_terminal();
   return open_control_socket();
@@ -86,7 +85,7 @@ MachineRun::Hooks BootRun::machine_hooks() {
 Result<void> BootRun::open_control_socket() {
   if (!options_.control.empty()) {
     BOTHY_TRY(control_server_, ControlServer::create(control_, options_.control,
-                                                     machine_commands(guest_.machine())));
+                                                     guest_.machine().control_commands()));
   }
   return success();
 }

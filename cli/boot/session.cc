@@ -1,7 +1,7 @@
 #include "cli/boot/session.h"
 
 #include "base/log.h"
-#include "cli/boot/describe_machine.h"
+#include "cli/boot/machine_file.h"
 #include "cli/boot/run.h"
 #include "cli/exit_status.h"
 #include "cli/json_text.h"
@@ -26,20 +26,12 @@ int report(const BootOptions& options, const BootOutcome& outcome) {
   return exit_status_of(outcome);
 }
 
-int dry_run(const BootOptions& options) {
-  if (const auto valid = validate(options.machine); !valid) {
-    log_line(LogLevel::kError, valid.error().context);
-    return exit_status::from_error(valid.error().code);
-  }
-  write_result(pretty_json(describe_machine(options)));
-  return exit_status::kSuccess;
-}
-
 }  // namespace
 
 int run_boot(const BootOptions& options) {
   if (options.dry_run) {
-    return dry_run(options);
+    write_result(pretty_json(to_json(options)));
+    return exit_status::kSuccess;
   }
   std::optional<std::chrono::steady_clock::time_point> deadline;
   if (options.timeout) {

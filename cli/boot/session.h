@@ -5,9 +5,9 @@
 
 namespace bothy {
 
-// Runs guests until one ends for good, says on stderr why where that isn't a plain power-off or
-// reboot, and returns the exit status (exit_status.h). Takes the process's signals over while it
-// runs. Called once, from the main thread.
+// Runs guests until one ends without a restart, reports on stderr an end that isn't a plain
+// power-off or reboot, and returns the exit status (exit_status.h). Handles the process's signals
+// meanwhile. `options` have been validated. Called once, from the main thread.
 [[nodiscard]] int run_boot(const BootOptions& options);
 
 }  // namespace bothy

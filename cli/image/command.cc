@@ -5,11 +5,11 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "cli/exit_status.h"
 #include "cli/image/report.h"
 #include "cli/json_text.h"
 #include "cli/progress_line.h"
-#include "cli/units.h"
 #include "image/import/disk_builder.h"
 #include "image/import/import.h"
 #include "image/import/pull.h"

@@ -12,13 +12,13 @@
 #include <utility>
 
 #include "base/log.h"
+#include "base/units.h"
 #include "cli/exit_status.h"
 #include "cli/instances/report.h"
 #include "cli/json_text.h"
 #include "cli/process_clock.h"
 #include "cli/progress_line.h"
 #include "cli/run/flags.h"
-#include "cli/units.h"
 #include "run/client.h"
 #include "run/start.h"
 

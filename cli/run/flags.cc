@@ -9,7 +9,7 @@
 #include <fstream>
 #include <utility>
 
-#include "cli/boot/key_values.h"
+#include "base/key_values.h"
 
 namespace bothy {
 namespace {

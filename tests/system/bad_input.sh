@@ -39,7 +39,7 @@ run 125 'huge pages that the host does not have' --err 'nr_hugepages' -- \
 run 125 'no size at all' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory lots
 run 125 'an unknown flag' --err 'colour' -- boot --kernel "$kernels/vmlinux" --colour
 run 127 'a missing machine file' --err 'nothere' -- boot --config "$work/nothere"
-run 125 'a machine file that is no JSON' --err 'no JSON' -- boot --config "$work/text"
+run 125 'a machine file that is no JSON' --err 'not valid JSON' -- boot --config "$work/text"
 echo '{"kernel": "x", "cpus": 0.5}' >"$work/half.json"
 run 125 'a machine file with a value of the wrong kind' --err "'cpus'" -- boot --config "$work/half.json"
 echo '{"kernel": "x", "colour": "red"}' >"$work/colour.json"
@@ -56,8 +56,8 @@ run 125 'two disks of one id' --err "the same id 'a'" -- \
 printf 'KDMV\1\0\0\0' >"$work/image.vmdk"
 run 126 'a VMDK image as disk' --err 'qemu-img convert -f vmdk -O raw' -- \
   boot --kernel "$kernels/vmlinux" --disk "$work/image.vmdk"
-run 125 'a vsock without a path' --err 'needs the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
-run 125 'a CID that is the host' --err 'cid=2' -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
+run 125 'a vsock without a path' --err 'missing the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
+run 125 'a CID that is the host' --err "'2' for cid" -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
 run 125 'a vsock where a file is' --err 'no socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"
 run 125 'a console of no kind' --err '--console' -- boot --kernel "$kernels/vmlinux" --console teletype
 run 125 'a console in two places' --err 'exclude' -- boot --kernel "$kernels/vmlinux" --console "pty,file=$work/x"
@@ -73,7 +73,7 @@ run 125 'a port with a name that is a path' --err 'name' -- boot --kernel "$kern
 run 125 'a network on nothing' --err 'one of tap' -- boot --kernel "$kernels/vmlinux" --net mtu=1500
 run 125 'a tap name that is too long' --err 'at most 15' -- \
   boot --kernel "$kernels/vmlinux" --net tap=a-name-beyond-all-limits
-run 125 'a descriptor that is none' --err 'fd=99 is no descriptor' -- boot --kernel "$kernels/vmlinux" --net fd=99
+run 125 'a descriptor that is none' --err 'fd=99: no such descriptor' -- boot --kernel "$kernels/vmlinux" --net fd=99
 run 125 'no passt' --err 'apt install passt' -- \
   env PATH=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --net user
 run 125 'a directory without a tag' --err 'TAG=DIR' -- boot --kernel "$kernels/vmlinux" --fs "$work"

@@ -3,27 +3,18 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/json/value.hpp>
-#include <functional>
-#include <map>
 #include <memory>
 #include <set>
 #include <span>
 #include <string>
 
 #include "base/acceptor.h"
+#include "base/control_commands.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "base/unix_listener.h"
 
 namespace bothy {
-
-// One thing that can be asked for.
-struct ControlCommand {
-  std::string usage;  // "balloon [SIZE]: what it does"
-  std::function<Result<boost::json::value>(std::span<const std::string> arguments)> run;
-};
-
-using ControlCommands = std::map<std::string, ControlCommand, std::less<>>;
 
 // A request is one JSON object on a line, and so is its answer, in the order of the requests:
 //

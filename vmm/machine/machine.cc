@@ -1,5 +1,6 @@
 #include "vmm/machine/machine.h"
 
+#include <boost/json/object.hpp>
 #include <utility>
 
 #include "arch/cpu_report.h"
@@ -51,10 +52,10 @@ Machine::~Machine() {
 
 Result<std::unique_ptr<Machine>> Machine::build(const MachineConfig& config,
                                                 MachineListener& listener, CharacterSink& console,
-                                                std::span<CharacterSink* const> ports) {
+                                                std::span<CharacterSink* const> devices) {
   BOTHY_TRY(validate(config));
   auto machine = std::unique_ptr<Machine>(new Machine(listener));
-  BOTHY_TRY(machine->assemble(config, console, ports));
+  BOTHY_TRY(machine->assemble(config, console, devices));
   return machine;
 }
 
@@ -100,34 +101,25 @@ CharacterReceiver* Machine::console_receiver() noexcept {
                                                : devices_->serial_receiver();
 }
 
-CharacterReceiver& Machine::port_receiver(std::size_t port) noexcept {
-  return virtio_->ports()->port(port);
-}
-
-void Machine::set_port_open(std::size_t port, bool open) {
-  virtio_->ports()->set_open(port, open);
-}
-
 void Machine::resize_console(ConsoleSize size) {
   if (virtio_->console() != nullptr) {
     virtio_->console()->resize(size);
   }
 }
 
-Result<std::uint64_t> Machine::resize_disk(std::string_view id) {
-  virtio::Block* disk = virtio_->find_disk(id);
-  if (disk == nullptr) {
-    return make_error(ErrorCode::kNotFound, "there is no disk with the id '{}'", id);
-  }
-  return disk->resize();
+std::span<const CharacterEnd> Machine::character_ends() const noexcept {
+  return virtio_->character_ends();
 }
 
-virtio::Balloon* Machine::balloon() const noexcept {
-  return virtio_->balloon();
-}
-
-std::span<const virtio::Net* const> Machine::nets() const noexcept {
-  return virtio_->nets();
+ControlCommands Machine::control_commands() const {
+  ControlCommands commands;
+  commands["status"] = {
+      "status: show the kernel and its command line",
+      [this](std::span<const std::string>) -> Result<boost::json::value> {
+        return boost::json::object{{"kernel", kernel_}, {"cmdline", command_line_}};
+      }};
+  virtio_->add_commands(commands);
+  return commands;
 }
 
 ExitCounts Machine::exit_counts() const noexcept {
@@ -169,10 +161,10 @@ std::string Machine::describe_vcpus() const {
 }
 
 Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& console,
-                               std::span<CharacterSink* const> ports) {
-  BOTHY_TRY(ShareServers servers, start_share_servers(config));
+                               std::span<CharacterSink* const> devices) {
+  BOTHY_TRY(PreparedDevices prepared, prepare_devices(config));
   const std::vector<MemoryRange> ranges = arch::ram_ranges(config.memory);
-  BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, config.backing));
+  BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, memory_backing(config)));
   memory_.emplace(std::move(memory));
   BOTHY_TRY(const Kvm kvm, Kvm::open());
   BOTHY_TRY(Vm vm, Vm::create(kvm));
@@ -198,8 +190,8 @@ Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& conso
 
   CharacterSink* serial = plan_console(config).serial ? &console : nullptr;
   BOTHY_TRY(devices_, arch::PlatformDevices::create(*vm_, ports_, *this, serial));
-  BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, ports}, *vm_, *memory_, mmio_,
-                                           std::move(servers)));
+  BOTHY_TRY(virtio_, VirtioDevices::create(config, {console, devices}, *vm_, *memory_, mmio_,
+                                           std::move(prepared)));
   BOTHY_TRY(create_vcpus(kvm, model, config.vcpus));
   BOTHY_TRY(const arch::CpuEntry cpu, loading.get());
   BOTHY_TRY(virtio_->connect());

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "arch/vcpu_state.h"
+#include "base/control_commands.h"
 #include "base/result.h"
 #include "devices/bus.h"
 #include "devices/character.h"
@@ -27,9 +28,6 @@ namespace arch {
 class PlatformDevices;
 }
 class VirtioDevices;
-namespace virtio {
-class Net;
-}
 
 // Why a machine's run ended.
 enum class MachineEndReason {
@@ -72,11 +70,12 @@ class MachineListener {
 // thread.
 class Machine final : private VcpuHandler, private GuestEvents {
  public:
-  // `console` gets what the guest's console prints, and each of `ports` what comes from the port
-  // of that index. They and the listener outlive the machine.
+  // `console` gets what the guest's console prints, and `devices` what the devices print that have
+  // a CharacterChannel, in the order of the configuration. They and the listener outlive the
+  // machine.
   [[nodiscard]] static Result<std::unique_ptr<Machine>> build(
       const MachineConfig& config, MachineListener& listener, CharacterSink& console,
-      std::span<CharacterSink* const> ports = {});
+      std::span<CharacterSink* const> devices = {});
   ~Machine() override;
 
   [[nodiscard]] Result<void> start();
@@ -89,23 +88,17 @@ class Machine final : private VcpuHandler, private GuestEvents {
 
   // What the guest's console is: never kAuto.
   [[nodiscard]] ConsoleKind console_kind() const noexcept { return console_kind_; }
-  // Where its input goes; null without one. Receivers may be used from any thread.
+  // Where the console's input goes; null without a console. Any thread may use a receiver.
   [[nodiscard]] CharacterReceiver* console_receiver() noexcept;
-  [[nodiscard]] CharacterReceiver& port_receiver(std::size_t port) noexcept;
-  // Somebody has come to the host's end of a port, or left it. Any thread, until stop().
-  void set_port_open(std::size_t port, bool open);
-  // The terminal that shows the console has this size. Any thread, until stop().
+  // The size of the terminal that shows the console. Any thread, until stop().
   void resize_console(ConsoleSize size);
+  // The guest's side of the devices that have a CharacterChannel, in the order of the
+  // configuration.
+  [[nodiscard]] std::span<const CharacterEnd> character_ends() const noexcept;
 
-  // Looks again how large the file of a disk is, and tells the guest; its length in bytes.
-  // kNotFound when there is no disk with that id.
-  [[nodiscard]] Result<std::uint64_t> resize_disk(std::string_view id);
-
-  // The network devices, in the order of the configuration.
-  [[nodiscard]] std::span<const virtio::Net* const> nets() const noexcept;
-
-  // Null without one.
-  [[nodiscard]] virtio::Balloon* balloon() const noexcept;
+  // What a control socket offers: the machine's own command (status) and those of its devices. They
+  // run on the owner's thread, and the machine outlives them.
+  [[nodiscard]] ControlCommands control_commands() const;
 
   // What was booted and how, in words; and the command line that the kernel got.
   [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }
@@ -125,7 +118,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   explicit Machine(MachineListener& listener) noexcept;
 
   [[nodiscard]] Result<void> assemble(const MachineConfig& config, CharacterSink& console,
-                                      std::span<CharacterSink* const> ports);
+                                      std::span<CharacterSink* const> devices);
   // Puts firmware tables, kernel, initrd and boot tables into guest memory.
   [[nodiscard]] Result<arch::CpuEntry> load_guest(const MachineConfig& config,
                                                   std::uint32_t tsc_khz);

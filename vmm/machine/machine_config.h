@@ -9,11 +9,7 @@
 #include "arch/cpu_features.h"
 #include "base/result.h"
 #include "devices/host/console/config.h"
-#include "devices/host/disk/config.h"
-#include "devices/host/net/config.h"
-#include "devices/virtio/balloon/balloon.h"
-#include "devices/virtio/fs/fs.h"
-#include "devices/virtio/vsock/vsock.h"
+#include "devices/virtio/device_kind.h"
 #include "memory/guest_memory.h"
 
 namespace bothy {
@@ -21,26 +17,31 @@ namespace bothy {
 struct MachineConfig {
   std::string kernel;                // path
   std::vector<std::string> initrds;  // paths, concatenated in this order
-  std::string cmdline;               // the user's; it wins over the defaults
+  std::string cmdline;               // the user's parameters; they override the defaults
   bool unpack_kernel = true;  // boot a compressed kernel's payload directly where that can be done
 
   std::uint32_t vcpus = 1;  // 1 to layout::kMaxVcpus
   arch::CpuFeatures cpu_features;
   std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
-  MemoryBacking backing = MemoryBacking::kAnonymous;
+  std::optional<MemoryBacking> backing;  // without: memory_backing() chooses
 
-  std::vector<DiskConfig> disks;  // each with an id of its own
-  std::vector<NetConfig> nets;
   ConsoleConfig console;
-  std::vector<PortConfig> ports;  // of a virtio console beside the guest's own
-  bool rng = false;               // a virtio entropy device
-  std::optional<virtio::VsockConfig> vsock;
-  std::optional<virtio::BalloonConfig> balloon;
-  std::vector<virtio::FsConfig> shares;  // each with a tag of its own; they want shared memory
+  // The guest finds devices in the order of device_kinds(), and those of one kind in this order.
+  std::vector<DeviceConfig> devices;
 };
 
-// Ranges of single fields, with an error that names the flag. Whether a kernel fits is found when
-// it's loaded.
+// Adds a device; of a kind that a machine has once, it replaces the one before it.
+void add_device(MachineConfig& config, DeviceConfig device);
+
+// The entries of one kind, in their order. They point into `config`.
+[[nodiscard]] std::vector<const DeviceConfig*> devices_of(const MachineConfig& config,
+                                                          const DeviceKind& kind);
+
+// As chosen; else shared where a device needs that, and anonymous otherwise.
+[[nodiscard]] MemoryBacking memory_backing(const MachineConfig& config) noexcept;
+
+// Ranges of single fields and what holds between devices; errors name the flag. Whether a kernel
+// fits is found when it is loaded.
 [[nodiscard]] Result<void> validate(const MachineConfig& config);
 
 }  // namespace bothy

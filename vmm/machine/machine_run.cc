@@ -19,8 +19,8 @@ MachineRun::~MachineRun() {
 }
 
 Result<void> MachineRun::build(const MachineConfig& config, CharacterSink& console,
-                               std::span<CharacterSink* const> ports) {
-  BOTHY_TRY(machine_, Machine::build(config, *this, console, ports));
+                               std::span<CharacterSink* const> devices) {
+  BOTHY_TRY(machine_, Machine::build(config, *this, console, devices));
   return success();
 }
 

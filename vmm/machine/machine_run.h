@@ -51,7 +51,7 @@ class MachineRun final : private MachineListener {
 
   // As Machine::build(). The sinks outlive the run.
   [[nodiscard]] Result<void> build(const MachineConfig& config, CharacterSink& console,
-                                   std::span<CharacterSink* const> ports = {});
+                                   std::span<CharacterSink* const> devices = {});
   [[nodiscard]] Result<void> start();
   // Releases the writers, joins the vCPUs and stops the devices. Harmless in every state.
   void stop() noexcept;

@@ -1,38 +1,58 @@
 #include "vmm/machine/virtio_devices.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "arch/layout.h"
-#include "devices/virtio/rng/rng.h"
-#include "devices/virtio/vsock/vsock.h"
 #include "vmm/machine/console_plan.h"
+#include "vmm/machine/device_kinds.h"
 
 namespace bothy {
 namespace {
 
-std::vector<virtio::ConsolePortSpec> port_specs(const MachineConfig& config,
-                                                const ConsoleSinks& sinks) {
-  std::vector<virtio::ConsolePortSpec> specs;
-  for (std::size_t i = 0; i < config.ports.size(); ++i) {
-    const PortConfig& port = config.ports[i];
-    // A file always takes what comes; to anything else somebody comes and goes.
-    const bool open = port.backend.kind == CharacterBackendConfig::Kind::kFile;
-    specs.push_back({port.name, port.is_console, open, sinks.ports[i]});
+// A device that a configuration stands for, by its entries.
+struct PlannedDevice {
+  const DeviceKind* kind = nullptr;  // null: the guest's own console
+  std::vector<std::size_t> entries;  // indices into MachineConfig::devices
+};
+
+// In the order of their windows, which is the order in which Linux probes them: the guest's own
+// console is first, since the sooner it is there the more it shows.
+std::vector<PlannedDevice> plan_devices(const MachineConfig& config) {
+  std::vector<PlannedDevice> plan;
+  if (plan_console(config).virtio) {
+    plan.push_back({});
   }
-  return specs;
+  for (const DeviceKind* kind : device_kinds()) {
+    bool begun = false;
+    for (std::size_t i = 0; i < config.devices.size(); ++i) {
+      if (&config.devices[i].kind() != kind) {
+        continue;
+      }
+      if (!begun || !kind->traits().combined) {
+        plan.push_back({kind, {}});
+      }
+      begun = true;
+      plan.back().entries.push_back(i);
+    }
+  }
+  return plan;
 }
 
-std::size_t device_count(const MachineConfig& config) noexcept {
-  return (plan_console(config).virtio ? 1U : 0U) + (config.ports.empty() ? 0U : 1U) +
-         config.disks.size() + config.nets.size() + (config.rng ? 1U : 0U) +
-         (config.vsock ? 1U : 0U) + (config.balloon ? 1U : 0U) + config.shares.size();
+// By the index of the device in the configuration: its place among those with a channel.
+std::vector<std::optional<std::size_t>> channel_places(const MachineConfig& config) {
+  std::vector<std::optional<std::size_t>> places;
+  std::size_t count = 0;
+  for (const DeviceConfig& device : config.devices) {
+    const bool has_channel = device.kind().channel(device).has_value();
+    places.push_back(has_channel ? std::optional(count++) : std::nullopt);
+  }
+  return places;
 }
 
 }  // namespace
 
 std::vector<arch::BusDevice> virtio_windows(const MachineConfig& config) {
-  std::vector<arch::BusDevice> windows(device_count(config));
+  std::vector<arch::BusDevice> windows(plan_devices(config).size());
   for (std::size_t i = 0; i < windows.size(); ++i) {
     windows[i].address = layout::kVirtioMmio + i * layout::kVirtioMmioStride;
     windows[i].size = virtio::MmioTransport::kSize;
@@ -42,96 +62,91 @@ std::vector<arch::BusDevice> virtio_windows(const MachineConfig& config) {
   return windows;
 }
 
-Result<ShareServers> start_share_servers(const MachineConfig& config) {
-  ShareServers servers;
-  for (const virtio::FsConfig& share : config.shares) {
-    BOTHY_TRY(auto server, Virtiofsd::start("--fs " + share.tag, share.directory));
-    servers.push_back(std::move(server));
+Result<PreparedDevices> prepare_devices(const MachineConfig& config) {
+  PreparedDevices prepared;
+  for (const DeviceConfig& device : config.devices) {
+    BOTHY_TRY(auto started, device.kind().prepare(device));
+    prepared.push_back(std::move(started));
   }
-  return servers;
+  return prepared;
 }
 
 Result<std::unique_ptr<VirtioDevices>> VirtioDevices::create(const MachineConfig& config,
                                                              const ConsoleSinks& sinks, Vm& vm,
                                                              const GuestMemory& memory, Bus& mmio,
-                                                             ShareServers servers) {
+                                                             PreparedDevices prepared) {
   std::unique_ptr<VirtioDevices> all(new VirtioDevices);
   const auto windows = virtio_windows(config);
   if (windows.empty()) {
     return all;
   }
   if (windows.size() > layout::kMaxVirtio) {
-    return make_error(ErrorCode::kInvalid, "a machine of {} virtio devices: at most {} fit",
+    return make_error(ErrorCode::kInvalid, "too many virtio devices: {}, and at most {} fit",
                       windows.size(), layout::kMaxVirtio);
   }
   BOTHY_TRY(all->executor_.start());
-  BOTHY_TRY(DeviceList devices, all->make_devices(config, sinks, memory, std::move(servers)));
+  BOTHY_TRY(auto devices, all->make_devices(config, sinks, memory, std::move(prepared)));
   for (std::size_t i = 0; i < devices.size(); ++i) {
     BOTHY_TRY(all->attach(std::move(devices[i]), windows.at(i), vm, memory, mmio));
   }
   return all;
 }
 
-Result<VirtioDevices::DeviceList> VirtioDevices::make_devices(const MachineConfig& config,
-                                                              const ConsoleSinks& sinks,
-                                                              const GuestMemory& memory,
-                                                              ShareServers servers) {
-  DeviceList devices;
-  // First, since Linux looks at them in this order: the sooner it prints there the better.
-  if (plan_console(config).virtio) {
-    auto console = std::make_unique<virtio::Console>(
-        executor_.context(), std::vector{virtio::ConsolePortSpec{{}, true, true, &sinks.console}});
-    console_ = console.get();
-    devices.push_back(std::move(console));
-  }
-  if (!config.ports.empty()) {
-    auto ports = std::make_unique<virtio::Console>(executor_.context(), port_specs(config, sinks));
-    ports_ = ports.get();
-    devices.push_back(std::move(ports));
-  }
-  for (const DiskConfig& disk : config.disks) {
-    BOTHY_TRY(auto block, virtio::Block::create(disk));
-    disks_.push_back(block.get());
-    devices.push_back(std::move(block));
-  }
-  for (const NetConfig& config_of_net : config.nets) {
-    BOTHY_TRY(auto net, virtio::Net::create(config_of_net, executor_.context()));
-    nets_.push_back(net.get());
-    devices.push_back(std::move(net));
-  }
-  if (config.rng) {
-    devices.push_back(std::make_unique<virtio::Rng>(executor_.context()));
-  }
-  if (config.vsock) {
-    BOTHY_TRY(auto vsock, virtio::Vsock::create(*config.vsock, executor_.context()));
-    devices.push_back(std::move(vsock));
-  }
-  if (config.balloon) {
-    BOTHY_TRY(auto balloon, virtio::Balloon::create(*config.balloon, memory, executor_.context()));
-    balloon_ = balloon.get();
-    devices.push_back(std::move(balloon));
-  }
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    UniqueFd socket = servers[i]->take_socket();
-    BOTHY_TRY(auto fs, virtio::Fs::create(config.shares.at(i), std::move(socket),
-                                          std::move(servers[i]), memory, executor_.context()));
-    shares_.push_back(fs.get());
-    devices.push_back(std::move(fs));
+Result<std::vector<std::unique_ptr<virtio::Device>>> VirtioDevices::make_devices(
+    const MachineConfig& config, const ConsoleSinks& sinks, const GuestMemory& memory,
+    PreparedDevices prepared) {
+  std::vector<std::unique_ptr<virtio::Device>> devices;
+  const auto places = channel_places(config);
+  ends_.resize(sinks.devices.size());
+  for (const PlannedDevice& planned : plan_devices(config)) {
+    if (planned.kind == nullptr) {
+      auto console = std::make_unique<virtio::Console>(
+          executor_.context(),
+          std::vector{virtio::ConsolePortSpec{{}, true, true, &sinks.console}});
+      console_ = console.get();
+      devices.push_back(std::move(console));
+      continue;
+    }
+    std::vector<const DeviceConfig*> configs;
+    std::vector<std::size_t> channels;
+    std::vector<CharacterSink*> device_sinks;
+    for (const std::size_t entry : planned.entries) {
+      configs.push_back(&config.devices[entry]);
+      if (places[entry]) {
+        channels.push_back(*places[entry]);
+        device_sinks.push_back(sinks.devices[*places[entry]]);
+      }
+    }
+    BOTHY_TRY(auto device, planned.kind->make({configs, device_sinks,
+                                               std::move(prepared.at(planned.entries.front())),
+                                               executor_.context(), memory}));
+    std::vector<CharacterEnd> ends = planned.kind->character_ends(*device);
+    for (std::size_t i = 0; i < channels.size(); ++i) {
+      ends_.at(channels[i]) = std::move(ends.at(i));
+    }
+    made_.push_back({planned.kind, device.get()});
+    devices.push_back(std::move(device));
   }
   return devices;
 }
 
 Result<void> VirtioDevices::connect() {
-  for (virtio::Fs* share : shares_) {
-    BOTHY_TRY(share->connect());
+  for (const Made& each : made_) {
+    BOTHY_TRY(each.kind->connect(*each.device));
   }
   return success();
 }
 
-virtio::Block* VirtioDevices::find_disk(std::string_view id) const noexcept {
-  const auto disk = std::ranges::find_if(
-      disks_, [id](const virtio::Block* candidate) { return candidate->config().id == id; });
-  return disk == disks_.end() ? nullptr : *disk;
+void VirtioDevices::add_commands(ControlCommands& commands) const {
+  for (const DeviceKind* kind : device_kinds()) {
+    std::vector<virtio::Device*> devices;
+    for (const Made& each : made_) {
+      if (each.kind == kind) {
+        devices.push_back(each.device);
+      }
+    }
+    kind->add_commands(devices, commands);
+  }
 }
 
 Result<void> VirtioDevices::attach(std::unique_ptr<virtio::Device> device,

@@ -40,6 +40,8 @@ class Console final : public Device {
   // Takes the host's input for a port. Lives as long as the device.
   [[nodiscard]] CharacterReceiver& port(std::size_t index) noexcept { return *ports_.at(index); }
 
+  [[nodiscard]] std::size_t port_count() const noexcept { return ports_.size(); }
+
   // Any thread, while the executor exists. The guest's terminal has another size; a client of a
   // port has connected or disconnected.
   void resize(ConsoleSize size);

@@ -1,61 +1,78 @@
 #include "cli/boot/machine_file.h"
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
 #include "tests/support/catch.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bothy {
 namespace {
 
-using Arguments = std::vector<std::string>;
+Result<void> apply(const char* json, BootOptions& options) {
+  return apply_members(boost::json::parse(json).as_object(), options);
+}
 
 }  // namespace
 
-TEST_CASE("A machine file's members are the flags of their names") {
-  const auto flags = machine_file_flags(
-      R"({"kernel":"a b","cpus":2,"rng":true,"json":false,"cmdline":"","initrd":["x","y"],
-          "disk":[{"path":"a,b","ro":true,"iops":100},"c,ro"],"vsock":{"path":"/v"}})");
-  CHECK(flags.value() == Arguments{"--kernel=a b", "--cpus=2", "--rng", "--initrd=x", "--initrd=y",
-                                   "--disk=path=a,,b,ro=on,iops=100", "--disk=c,ro",
-                                   "--vsock=path=/v"});
+TEST_CASE("A machine file has the options of a run beside the machine's own") {
+  BootOptions options;
+  REQUIRE(apply(R"({"kernel":"k","timeout":"5s","on-reboot":"restart","control":"/c",
+                    "json":true,"boot-timer":false,"dry-run":true})",
+                options));
+  CHECK(options.machine.kernel == "k");
+  CHECK(options.timeout == std::chrono::seconds(5));
+  CHECK(options.restart_on_reboot);
+  CHECK(options.control == "/c");
+  CHECK(options.json);
+  CHECK_FALSE(options.boot_timer);
+  CHECK(options.dry_run);
 }
 
-TEST_CASE("What is no machine file is refused with the member's name") {
-  for (const auto& [text, words] :
-       std::vector<std::pair<const char*, const char*>>{{"", "no JSON"},
-                                                        {"{", "no JSON"},
-                                                        {"[]", "object"},
-                                                        {"{\"cpus\":1.5}", "'cpus'"},
-                                                        {"{\"cpus\":null}", "'cpus'"},
-                                                        {"{\"disk\":[[]]}", "'disk'"},
-                                                        {"{\"disk\":[true]}", "'disk'"},
-                                                        {"{\"disk\":{\"path\":[]}}", "'disk.path'"},
-                                                        {"{\"config\":\"x\"}", "'config'"},
-                                                        {"{\"a=b\":\"x\"}", "'a=b'"},
-                                                        {"{\"\":\"x\"}", "''"}}) {
-    INFO(text);
-    const auto flags = machine_file_flags(text);
-    REQUIRE(flags.has_error());
-    CHECK(flags.error().code == ErrorCode::kInvalid);
-    CHECK(flags.error().context.find(words) != std::string::npos);
-  }
+TEST_CASE("What --dry-run prints gives the same options again") {
+  BootOptions options;
+  REQUIRE(apply(R"({"kernel":"k","timeout":0.5,"disk":["a"]})", options).has_error());
+  REQUIRE(apply(R"({"kernel":"k","timeout":2,"on-reboot":"restart","control":"/c"})", options));
+  const auto printed = to_json(options);
+  BootOptions again;
+  REQUIRE(apply_members(printed, again));
+  CHECK(to_json(again) == printed);
 }
 
-TEST_CASE("A machine file's flags come before the command line's own") {
-  const test::TemporaryDirectory directory;
-  const std::string file = directory.write("machine.json", R"({"cpus":2,"initrd":["x"]})");
-  const Arguments expected{"boot", "--cpus=2", "--initrd=x", "--cpus", "4"};
-  CHECK(expand_machine_files({"boot", "--cpus", "4", "--config", file}).value() == expected);
-  CHECK(expand_machine_files({"boot", "--config=" + file, "--cpus", "4"}).value() == expected);
+TEST_CASE("Invalid members of a machine file are refused with their names") {
+  const auto [text, name] = GENERATE(table<const char*, const char*>({
+      {R"({"on-reboot":"halt"})", "--on-reboot"},
+      {R"({"timeout":"soon"})", "--timeout"},
+      {R"({"control":true})", "'control'"},
+      {R"({"json":"yes"})", "'json'"},
+      {R"({"config":"x"})", "'config'"},
+      {R"({"cpus":1.5})", "'cpus'"},
+  }));
+  BootOptions options;
+  const auto applied = apply(text, options);
+  CAPTURE(text);
+  REQUIRE(applied.has_error());
+  CHECK(applied.error().code == ErrorCode::kInvalid);
+  CHECK(applied.error().context.find(name) != std::string::npos);
 }
 
 TEST_CASE("A machine file that can't be read is an error that names it") {
-  CHECK(expand_machine_files({"boot", "--config"}).has_error());
-  const auto missing = expand_machine_files({"boot", "--config=/nothere"});
+  BootOptions options;
+  const auto missing = apply_machine_file("/nothere", options);
   REQUIRE(missing.has_error());
   CHECK(missing.error().code == ErrorCode::kNotFound);
   CHECK(missing.error().context.find("/nothere") != std::string::npos);
-  CHECK(expand_machine_files({"boot", "--config=/dev/zero"}).error().context.find("larger") !=
+  CHECK(apply_machine_file("/dev/zero", options).error().context.find("larger") !=
         std::string::npos);
+  const test::TemporaryDirectory directory;
+  for (const char* text : {"", "{", "[]", "text"}) {
+    const std::string file = directory.write("machine.json", text);
+    const auto applied = apply_machine_file(file, options);
+    CAPTURE(text);
+    REQUIRE(applied.has_error());
+    CHECK(applied.error().context.find(file) != std::string::npos);
+    CHECK(applied.error().context.find("JSON") != std::string::npos);
+  }
 }
 
 }  // namespace bothy

@@ -83,23 +83,4 @@ TEST_CASE("earlyprintk of the user keeps earlycon out") {
   CHECK(plan(ConsoleKind::kAuto, "earlyprintk=ttyS0").with_drivers.parameters.last.empty());
 }
 
-TEST_CASE("Ports need names of their own, of letters that a path takes") {
-  MachineConfig config;
-  config.kernel = "vmlinux";
-  config.ports = {{"agent.0", false, {}}, {"org.qemu:x-y_z", true, {}}};
-  CHECK(validate(config).has_value());
-  for (const char* name : {"", "a/b", "agent.0", "a b", "\n"}) {
-    INFO(name);
-    config.ports[1].name = name;
-    CHECK(validate(config).has_error());
-  }
-  config.ports[1].name = std::string(64, 'x');
-  CHECK(validate(config).has_error());
-  config.ports.clear();
-  for (int i = 0; i < 17; ++i) {
-    config.ports.push_back({std::to_string(i), false, {}});
-  }
-  CHECK(validate(config).has_error());
-}
-
 }  // namespace bothy

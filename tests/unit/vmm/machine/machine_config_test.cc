@@ -22,9 +22,9 @@ TEST_CASE("A machine's fields are held to their ranges, and the error names the 
     CHECK(result.error().context.find(words) != std::string::npos);
   };
   refused([](MachineConfig& config) { config.kernel.clear(); }, "--kernel");
-  refused([](MachineConfig& config) { config.vcpus = 0; }, "--cpus 0");
-  refused([](MachineConfig& config) { config.vcpus = 65; }, "--cpus 65");
-  refused([](MachineConfig& config) { config.memory = 512; }, "--memory of 512 bytes");
+  refused([](MachineConfig& config) { config.vcpus = 0; }, "--cpus: 0 is out of range");
+  refused([](MachineConfig& config) { config.vcpus = 65; }, "--cpus: 65 is out of range");
+  refused([](MachineConfig& config) { config.memory = 512; }, "--memory: 512 bytes");
   refused([](MachineConfig& config) { config.memory = 1ULL << 62U; },
           "more than a guest can address");
   refused([](MachineConfig& config) { config.memory = 64 * kMiB + 1; }, "multiple of 4 KiB");

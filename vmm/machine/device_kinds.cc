@@ -1,0 +1,36 @@
+#include "vmm/machine/device_kinds.h"
+
+#include <algorithm>
+#include <array>
+
+#include "devices/virtio/balloon/kind.h"
+#include "devices/virtio/block/kind.h"
+#include "devices/virtio/console/kind.h"
+#include "devices/virtio/fs/kind.h"
+#include "devices/virtio/net/kind.h"
+#include "devices/virtio/rng/kind.h"
+#include "devices/virtio/vsock/kind.h"
+
+namespace bothy {
+
+std::span<const DeviceKind* const> device_kinds() noexcept {
+  static const std::array kDeviceKinds{
+      &port_kind(),     // first: the sooner a guest finds its consoles, the more they show
+      &disk_kind(),     //
+      &net_kind(),      //
+      &rng_kind(),      //
+      &vsock_kind(),    //
+      &balloon_kind(),  //
+      &fs_kind(),       //
+  };
+  return kDeviceKinds;
+}
+
+const DeviceKind* find_device_kind(std::string_view name) noexcept {
+  const auto kinds = device_kinds();
+  const auto kind =
+      std::ranges::find(kinds, name, [](const DeviceKind* each) { return each->flag().name; });
+  return kind == kinds.end() ? nullptr : *kind;
+}
+
+}  // namespace bothy
