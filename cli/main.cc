@@ -14,6 +14,7 @@
 #include "cli/boot/control_command.h"
 #include "cli/doctor/command.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "cli/image/command.h"
 #include "cli/instances/commands.h"
 #include "cli/instances/copy_command.h"
@@ -88,6 +89,7 @@ int main(int argc, char** argv) {
   CLI::App app{"Run a kernel or an image as a microVM", "bothy"};
   app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
   app.require_subcommand(1);
+  bothy::set_help_form(app);
   int status = bothy::exit_status::kSuccess;
   add_commands(app, argc > 1 ? argv[1] : "", status);
   try {
