@@ -1,14 +1,23 @@
 #include "base/log.h"
 
-#include <sys/uio.h>
-
-#include <array>
 #include <chrono>
+
+#include "base/log_output.h"
 
 namespace bothy {
 namespace {
 
 std::atomic<LogLevel> g_level{LogLevel::kWarning};
+
+// How long a line waits for a reader of stderr that is slow.
+constexpr std::chrono::milliseconds kErrorTimeout{1000};
+constexpr std::chrono::milliseconds kTimeout{100};
+
+// Never destroyed: what runs at the end of the process may log.
+LogOutput& output() noexcept {
+  static LogOutput& output = *new LogOutput;
+  return output;
+}
 
 std::string_view prefix(LogLevel level) noexcept {
   switch (level) {
@@ -35,14 +44,9 @@ bool log_enabled(LogLevel level) noexcept {
 }
 
 void log_line(LogLevel level, std::string_view line) noexcept {
-  const std::string_view start = prefix(level);
-  std::array<iovec, 3> parts{{
-      {const_cast<char*>(start.data()), start.size()},
-      {const_cast<char*>(line.data()), line.size()},
-      {const_cast<char*>("\n"), 1},
-  }};
-  // Nowhere left to complain to when stderr itself fails.
-  [[maybe_unused]] const auto written = ::writev(2, parts.data(), static_cast<int>(parts.size()));
+  // An error is mostly the last line, and worth waiting for.
+  const auto limit = level == LogLevel::kError ? kErrorTimeout : kTimeout;
+  output().write(fmt::format("{}{}\n", prefix(level), line), limit);
 }
 
 bool LogLimiter::allow() noexcept {

@@ -16,7 +16,9 @@ enum class LogLevel { kError, kWarning, kInfo, kDebug };
 void set_log_level(LogLevel level) noexcept;
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
-// Writes "bothy: <line>\n" in one write(2), so lines of several threads never mix.
+// Writes "bothy: <line>\n" to stderr; lines of several threads never mix. Waits at most a second
+// for a reader that is slow, and not at all for one that doesn't read: such lines are lost, and
+// counted in the next that is written. Any thread.
 void log_line(LogLevel level, std::string_view line) noexcept;
 
 template <class... Args>
@@ -26,15 +28,15 @@ void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
   }
 }
 
-// A budget for lines that a guest can provoke: at most `burst` at once and then one a second, so a
+// A budget for lines that a guest can cause: `burst` at once and then one a second, so that a
 // hostile guest can't fill a disk with log. Any thread.
 class LogLimiter {
  public:
   explicit LogLimiter(std::uint32_t burst = 10) noexcept : burst_(burst) {}
 
-  // True when the line may be written.
+  // Whether the line may be written.
   [[nodiscard]] bool allow() noexcept;
-  // How many lines were held back since the start.
+  // The number of lines that were held back.
   [[nodiscard]] std::uint64_t dropped() const noexcept {
     return dropped_.load(std::memory_order_relaxed);
   }
@@ -46,7 +48,7 @@ class LogLimiter {
   std::atomic<std::uint64_t> dropped_{0};
 };
 
-// The line is the guest's doing: a warning, rate-limited.
+// A warning about the guest's behaviour, rate-limited.
 template <class... Args>
 void log_guest(LogLimiter& limiter, fmt::format_string<Args...> format, Args&&... args) {
   if (log_enabled(LogLevel::kWarning) && limiter.allow()) {
