@@ -50,13 +50,13 @@ struct Region {
   std::uint64_t user_address = 0;
   std::uint64_t file_offset = 0;
 };
-constexpr std::size_t kMostRegions = 8;
+constexpr std::size_t kMaxRegions = 8;
 struct MemoryTable {
   std::uint32_t count = 0;
   std::uint32_t padding = 0;
-  std::array<Region, kMostRegions> regions{};
+  std::array<Region, kMaxRegions> regions{};
 };
-constexpr std::size_t kMemoryTableHead = offsetof(MemoryTable, regions);
+constexpr std::size_t kMemoryTableHeaderSize = offsetof(MemoryTable, regions);
 
 // "A vring state description" and "A vring address description"
 struct RingState {
@@ -130,80 +130,95 @@ Error VhostUser::give_up(ErrorCode code, fmt::format_string<Args...> format, Arg
 Result<std::unique_ptr<VhostUser>> VhostUser::connect(UniqueFd socket, std::string who,
                                                       const GuestMemory& memory,
                                                       std::uint16_t queues,
-                                                      std::chrono::milliseconds patience_at_first) {
-  std::unique_ptr<VhostUser> back_end(new VhostUser(std::move(socket), std::move(who)));
-  BOTHY_TRY(back_end->negotiate(queues, patience_at_first));
+                                                      std::chrono::milliseconds timeout,
+                                                      const Clock& clock) {
+  std::unique_ptr<VhostUser> back_end(new VhostUser(std::move(socket), std::move(who), clock));
+  back_end->set_deadline(timeout);
+  BOTHY_TRY(back_end->negotiate(queues));
   BOTHY_TRY(back_end->share(memory));
   return back_end;
 }
 
-Result<void> VhostUser::negotiate(std::uint16_t queues, std::chrono::milliseconds patience) {
-  BOTHY_TRY(features_, ask(kGetFeatures, patience));
+Result<void> VhostUser::negotiate(std::uint16_t queues) {
+  BOTHY_TRY(features_, query(kGetFeatures));
   if ((features_ & kFeatureProtocol) == 0 || (features_ & kFeatureVersion1) == 0) {
     return give_up(ErrorCode::kUnsupported,
-                   "is too old: it offers the features {:#x}, without virtio 1 or without those of "
-                   "the protocol",
+                   "is too old: its features {:#x} lack VIRTIO_F_VERSION_1 or "
+                   "VHOST_USER_F_PROTOCOL_FEATURES",
                    features_);
   }
   features_ &= ~kFeatureProtocol;
-  BOTHY_TRY(const std::uint64_t offered, ask(kGetProtocolFeatures));
-  const std::uint64_t settled = offered & (kProtocolMultiqueue | kProtocolReplyAck);
-  BOTHY_TRY(tell(kSetProtocolFeatures, bytes_of(settled)));
-  acknowledges_ = (settled & kProtocolReplyAck) != 0;
-  if ((settled & kProtocolMultiqueue) != 0) {
-    BOTHY_TRY(const std::uint64_t most, ask(kGetQueueNum));
-    if (most < queues) {
-      return give_up(ErrorCode::kUnsupported, "serves {} queues, not {}", most, queues);
+  BOTHY_TRY(const std::uint64_t offered, query(kGetProtocolFeatures));
+  const std::uint64_t negotiated = offered & (kProtocolMultiqueue | kProtocolReplyAck);
+  BOTHY_TRY(command(kSetProtocolFeatures, bytes_of(negotiated)));
+  acknowledges_ = (negotiated & kProtocolReplyAck) != 0;
+  if ((negotiated & kProtocolMultiqueue) != 0) {
+    BOTHY_TRY(const std::uint64_t maximum, query(kGetQueueNum));
+    if (maximum < queues) {
+      return give_up(ErrorCode::kUnsupported, "serves {} queues, not {}", maximum, queues);
     }
   }
-  return tell(kSetOwner, {});
+  return command(kSetOwner, {});
 }
 
 Result<void> VhostUser::share(const GuestMemory& memory) {
   const auto regions = memory.regions();
-  if (memory.fd() < 0 || regions.size() > kMostRegions) {
+  if (memory.fd() < 0 || regions.size() > kMaxRegions) {
     return give_up(ErrorCode::kInvalid,
-                   "can't map the guest's memory, which is private to this process: it needs "
-                   "--memory-backing shared");
+                   "can't map the guest's memory, which is private to bothy: use --memory-backing "
+                   "shared");
   }
   MemoryTable table;
-  std::array<int, kMostRegions> fds{};
+  std::array<int, kMaxRegions> fds{};
   for (const GuestMemory::Region& region : regions) {
     fds[table.count] = memory.fd();
-    // What the protocol calls our own addresses need only be the same here and in SET_VRING_ADDR.
-    // The guest's do, and tell nothing about where this process has its memory.
+    // "User addresses" only need to be the same here and in SET_VRING_ADDR. Guest addresses serve,
+    // and reveal nothing about the layout of this process.
     table.regions[table.count++] = {region.range.start, region.range.size, region.range.start,
                                     region.file_offset};
   }
-  return tell(kSetMemTable,
-              bytes_of(table).first(kMemoryTableHead + regions.size() * sizeof(Region)),
-              std::span(fds).first(regions.size()));
+  return command(kSetMemTable,
+                 bytes_of(table).first(kMemoryTableHeaderSize + regions.size() * sizeof(Region)),
+                 std::span(fds).first(regions.size()));
 }
 
-Result<void> VhostUser::set_features(std::uint64_t features) {
+Result<void> VhostUser::start_rings(std::uint64_t features, std::span<const VhostRing> rings) {
+  set_deadline(kTimeout);
   const std::uint64_t all = features | kFeatureProtocol;
-  return tell(kSetFeatures, bytes_of(all));
+  BOTHY_TRY(command(kSetFeatures, bytes_of(all)));
+  for (const VhostRing& ring : rings) {
+    BOTHY_TRY(start_ring(ring));
+  }
+  return success();
 }
 
 Result<void> VhostUser::start_ring(const VhostRing& ring) {
   const std::uint64_t index = ring.index;
-  BOTHY_TRY(tell(kSetVringNum, bytes_of(RingState{ring.index, ring.size})));
-  BOTHY_TRY(tell(kSetVringBase, bytes_of(RingState{ring.index, ring.base})));
-  BOTHY_TRY(tell(kSetVringAddr, bytes_of(RingAddress{ring.index, 0, ring.descriptors,
-                                                     ring.device_area, ring.driver_area, 0})));
+  BOTHY_TRY(command(kSetVringNum, bytes_of(RingState{ring.index, ring.size})));
+  BOTHY_TRY(command(kSetVringBase, bytes_of(RingState{ring.index, ring.base})));
+  BOTHY_TRY(command(kSetVringAddr, bytes_of(RingAddress{ring.index, 0, ring.descriptors,
+                                                        ring.device_area, ring.driver_area, 0})));
   // The call first: the kick is what starts the ring.
-  BOTHY_TRY(tell(kSetVringCall, bytes_of(index), std::span(&ring.call, 1)));
-  BOTHY_TRY(tell(kSetVringKick, bytes_of(index), std::span(&ring.kick, 1)));
-  return tell(kSetVringEnable, bytes_of(RingState{ring.index, 1}));
+  BOTHY_TRY(command(kSetVringCall, bytes_of(index), std::span(&ring.call, 1)));
+  BOTHY_TRY(command(kSetVringKick, bytes_of(index), std::span(&ring.kick, 1)));
+  return command(kSetVringEnable, bytes_of(RingState{ring.index, 1}));
+}
+
+Result<void> VhostUser::stop_rings(std::span<VhostRingPosition> rings) {
+  set_deadline(kTimeout);
+  for (VhostRingPosition& ring : rings) {
+    BOTHY_TRY(ring.base, stop_ring(ring.index));
+  }
+  return success();
 }
 
 Result<std::uint16_t> VhostUser::stop_ring(std::uint8_t index) {
   BOTHY_TRY(send(kGetVringBase, false, bytes_of(RingState{index, 0}), {}));
   RingState state;
-  BOTHY_TRY(receive(kGetVringBase, std::as_writable_bytes(std::span(&state, 1)), kPatience));
+  BOTHY_TRY(receive(kGetVringBase, std::as_writable_bytes(std::span(&state, 1))));
   if (state.index != index || state.number > UINT16_MAX) {
-    return give_up(ErrorCode::kSystem, "says that ring {} stands at {} when asked for ring {}",
-                   state.index, state.number, index);
+    return give_up(ErrorCode::kSystem, "answers GET_VRING_BASE of ring {} with entry {} of ring {}",
+                   index, state.number, state.index);
   }
   return static_cast<std::uint16_t>(state.number);
 }
@@ -214,23 +229,23 @@ bool VhostUser::alive() const noexcept {
          (errno == EAGAIN || errno == EINTR);
 }
 
-Result<std::uint64_t> VhostUser::ask(std::uint32_t request, std::chrono::milliseconds patience) {
+Result<std::uint64_t> VhostUser::query(std::uint32_t request) {
   BOTHY_TRY(send(request, false, {}, {}));
   std::uint64_t number = 0;
-  BOTHY_TRY(receive(request, std::as_writable_bytes(std::span(&number, 1)), patience));
+  BOTHY_TRY(receive(request, std::as_writable_bytes(std::span(&number, 1))));
   return number;
 }
 
-Result<void> VhostUser::tell(std::uint32_t request, std::span<const std::byte> payload,
-                             std::span<const int> fds) {
+Result<void> VhostUser::command(std::uint32_t request, std::span<const std::byte> payload,
+                                std::span<const int> fds) {
   BOTHY_TRY(send(request, acknowledges_, payload, fds));
   if (!acknowledges_) {
     return success();
   }
   std::uint64_t failure = 0;
-  BOTHY_TRY(receive(request, std::as_writable_bytes(std::span(&failure, 1)), kPatience));
+  BOTHY_TRY(receive(request, std::as_writable_bytes(std::span(&failure, 1))));
   if (failure != 0) {
-    return give_up(ErrorCode::kSystem, "refuses {}: its answer is {}", name_of(request), failure);
+    return give_up(ErrorCode::kSystem, "refuses {} with error {}", name_of(request), failure);
   }
   return success();
 }
@@ -238,7 +253,11 @@ Result<void> VhostUser::tell(std::uint32_t request, std::span<const std::byte> p
 Result<void> VhostUser::send(std::uint32_t request, bool wants_reply,
                              std::span<const std::byte> payload, std::span<const int> fds) {
   if (broken_) {
-    return give_up(ErrorCode::kSystem, "is gone");
+    return give_up(ErrorCode::kSystem, "has ended or broken the protocol");
+  }
+  // Answers that come without waiting count too.
+  if (clock_.now() >= deadline_) {
+    return give_up(ErrorCode::kSystem, "doesn't answer {} in time", name_of(request));
   }
   std::array<std::byte, sizeof(Header) + sizeof(MemoryTable)> message{};
   const Header header{request, kVersion | (wants_reply ? kFlagNeedReply : 0),
@@ -249,7 +268,7 @@ Result<void> VhostUser::send(std::uint32_t request, bool wants_reply,
   }
 
   iovec rest{message.data(), sizeof(header) + payload.size()};
-  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMostRegions * sizeof(int))> control{};
+  alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(kMaxRegions * sizeof(int))> control{};
   msghdr parts{};
   parts.msg_iov = &rest;
   parts.msg_iovlen = 1;
@@ -262,7 +281,6 @@ Result<void> VhostUser::send(std::uint32_t request, bool wants_reply,
     part->cmsg_len = CMSG_LEN(fds.size_bytes());
     std::memcpy(CMSG_DATA(part), fds.data(), fds.size_bytes());
   }
-  const auto deadline = Clock::now() + kPatience;
   while (rest.iov_len > 0) {
     const ssize_t sent = ::sendmsg(socket_.get(), &parts, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent >= 0) {
@@ -271,7 +289,7 @@ Result<void> VhostUser::send(std::uint32_t request, bool wants_reply,
       parts.msg_control = nullptr;  // they went with the first byte
       parts.msg_controllen = 0;
     } else if (errno == EAGAIN) {
-      BOTHY_TRY(wait_for(request, POLLOUT, deadline));
+      BOTHY_TRY(wait_for(request, POLLOUT));
     } else if (errno != EINTR) {
       const int error = errno;
       return give_up(ErrorCode::kSystem, "has ended: {} can't be sent: {}", name_of(request),
@@ -281,30 +299,27 @@ Result<void> VhostUser::send(std::uint32_t request, bool wants_reply,
   return success();
 }
 
-Result<void> VhostUser::receive(std::uint32_t request, std::span<std::byte> payload,
-                                std::chrono::milliseconds patience) {
-  const auto deadline = Clock::now() + patience;
+Result<void> VhostUser::receive(std::uint32_t request, std::span<std::byte> payload) {
   Header header;
-  BOTHY_TRY(read_bytes(request, std::as_writable_bytes(std::span(&header, 1)), deadline));
+  BOTHY_TRY(read_bytes(request, std::as_writable_bytes(std::span(&header, 1))));
   if (header.request != request ||
       (header.flags & (kVersionMask | kFlagReply)) != (kVersion | kFlagReply) ||
       header.size != payload.size()) {
     return give_up(ErrorCode::kSystem,
-                   "answers {} with message {} of {} bytes and the flags {:#x}, which is no answer",
+                   "answers {} with message {} of {} bytes and the flags {:#x}: not a valid answer",
                    name_of(request), header.request, header.size, header.flags);
   }
-  return read_bytes(request, payload, deadline);
+  return read_bytes(request, payload);
 }
 
-Result<void> VhostUser::read_bytes(std::uint32_t request, std::span<std::byte> bytes,
-                                   Clock::time_point deadline) {
+Result<void> VhostUser::read_bytes(std::uint32_t request, std::span<std::byte> bytes) {
   while (!bytes.empty()) {
     // Descriptors that come along are dropped by the kernel: there is no room for any.
     const ssize_t got = ::recv(socket_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT);
     if (got > 0) {
       bytes = bytes.subspan(static_cast<std::size_t>(got));
     } else if (got < 0 && errno == EAGAIN) {
-      BOTHY_TRY(wait_for(request, POLLIN, deadline));
+      BOTHY_TRY(wait_for(request, POLLIN));
     } else if (got == 0 || errno != EINTR) {
       return give_up(ErrorCode::kSystem, "has ended without an answer to {}", name_of(request));
     }
@@ -312,9 +327,9 @@ Result<void> VhostUser::read_bytes(std::uint32_t request, std::span<std::byte> b
   return success();
 }
 
-Result<void> VhostUser::wait_for(std::uint32_t request, short events, Clock::time_point deadline) {
+Result<void> VhostUser::wait_for(std::uint32_t request, short events) {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline_ - clock_.now());
     pollfd poll{socket_.get(), events, 0};
     const int ready = left.count() > 0 ? ::poll(&poll, 1, static_cast<int>(left.count())) : 0;
     if (ready > 0) {

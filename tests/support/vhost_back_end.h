@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -62,6 +63,7 @@ class VhostBackEnd {
     std::optional<std::size_t> die_at = std::nullopt;  // the message, by its number
     bool silent = false;
     std::map<std::uint32_t, std::vector<std::byte>> answers = {};  // by request, whole
+    std::function<void()> before_answer = {};
   };
 
   explicit VhostBackEnd(Behaviour behaviour) : behaviour_(std::move(behaviour)) {
@@ -96,6 +98,9 @@ class VhostBackEnd {
         return hang_up();
       }
       const auto answer = answer_to(*message);
+      if (behaviour_.before_answer) {
+        behaviour_.before_answer();
+      }
       {
         const std::lock_guard lock(mutex_);
         messages_.push_back(std::move(*message));

@@ -116,7 +116,7 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
 }
 
 Result<void> Fs::hand_over(std::uint64_t features) {
-  BOTHY_TRY(back_end_->set_features(features & ring_features_));
+  std::vector<VhostRing> rings;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
     Lane& lane = lanes_[i];
     if (!lane.active.queue) {
@@ -127,12 +127,12 @@ Result<void> Fs::hand_over(std::uint64_t features) {
     lane.call.emplace(executor_, calls_[i],
                       [this, index = lane.active.index] { link_->signal_queue(index); });
     lane.handed_over = true;
-    BOTHY_TRY(back_end_->start_ring(
-        VhostRing{static_cast<std::uint8_t>(i), config.size, config.descriptors, config.driver_area,
-                  config.device_area, lane.active.queue->state().next_available,
-                  lane.active.kick->fd(), calls_[i].fd()}));
+    rings.push_back({static_cast<std::uint8_t>(i), config.size, config.descriptors,
+                     config.driver_area, config.device_area,
+                     lane.active.queue->state().next_available, lane.active.kick->fd(),
+                     calls_[i].fd()});
   }
-  return success();
+  return back_end_->start_rings(features & ring_features_, rings);
 }
 
 void Fs::watch() {
@@ -173,22 +173,21 @@ void Fs::fail(const std::string& why) {
 std::vector<QueueState> Fs::stop() noexcept {
   *running_ = false;
   std::vector<QueueState> states(lanes_.size());
+  std::vector<VhostRingPosition> rings;
   for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    if (lane.refusal) {
-      states[i] = lane.refusal->stop();
-    } else if (lane.handed_over && back_end_) {
-      const auto position = back_end_->stop_ring(static_cast<std::uint8_t>(i));
-      if (position) {
-        // What it has taken it has completed.
-        states[i] = {.next_available = position.value(), .next_used = position.value()};
-      } else {
-        log(LogLevel::kWarning, "{}: it is killed", position.error().context);
-        disconnect();
-        if (server_) {
-          static_cast<void>(server_->kill());
-        }
-      }
+    if (lanes_[i].refusal) {
+      states[i] = lanes_[i].refusal->stop();
+    } else if (lanes_[i].handed_over) {
+      rings.push_back({static_cast<std::uint8_t>(i)});
+    }
+  }
+  if (back_end_) {
+    take_back(rings);
+  }
+  for (const VhostRingPosition& ring : rings) {
+    if (ring.base) {
+      // The back end has completed what it has taken.
+      states[ring.index] = {.next_available = *ring.base, .next_used = *ring.base};
     }
   }
   if (watch_.is_open()) {
@@ -197,6 +196,16 @@ std::vector<QueueState> Fs::stop() noexcept {
   lanes_.clear();
   link_ = nullptr;
   return states;
+}
+
+void Fs::take_back(std::span<VhostRingPosition> rings) noexcept {
+  if (const auto stopped = back_end_->stop_rings(rings); !stopped) {
+    log(LogLevel::kWarning, "{}: virtiofsd is killed", stopped.error().context);
+    disconnect();
+    if (server_) {
+      static_cast<void>(server_->kill());
+    }
+  }
 }
 
 void Fs::disconnect() noexcept {

@@ -74,6 +74,7 @@ class Fs final : public Device {
   void watch();
   // The back end is no more.
   void fail(const std::string& why);
+  void take_back(std::span<VhostRingPosition> rings) noexcept;
   void disconnect() noexcept;
 
   const FsConfig config_;

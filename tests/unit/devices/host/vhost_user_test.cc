@@ -8,6 +8,7 @@
 #include "base/event_fd.h"
 #include "tests/support/catch.h"
 #include "tests/support/hang_limit.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/vhost_back_end.h"
 
 namespace bothy {
@@ -58,9 +59,10 @@ std::string live(VhostBackEnd& other, const GuestMemory& memory) {
     // The first failure is the last word.
     CHECK((why.empty() || !result));
   };
-  note(user.set_features(user.features()));
-  note(user.start_ring(ring));
-  note(user.stop_ring(1));
+  VhostRingPosition position{1};
+  note(user.start_rings(user.features(), {&ring, 1}));
+  note(user.stop_rings({&position, 1}));
+  CHECK(position.base.has_value() == why.empty());
   CHECK(user.alive() == why.empty());
   return why;
 }
@@ -87,8 +89,8 @@ TEST_CASE("A ring is handed over with the memory it lies in, and taken back") {
   REQUIRE(table.fds.size() == 2);
   CHECK(same_file(table.fds[1].get(), memory.fd()));
 
-  REQUIRE(user->set_features(1ULL << 32U));
-  REQUIRE(user->start_ring({1, 64, 0x1000, 0x2000, 0x3000, 5, kick.fd(), call.fd()}));
+  const VhostRing ring{1, 64, 0x1000, 0x2000, 0x3000, 5, kick.fd(), call.fd()};
+  REQUIRE(user->start_rings(1ULL << 32U, {&ring, 1}));
   const auto second = other.take_messages();
   CHECK(requests_of(second) == std::vector<std::uint32_t>{2, 8, 10, 9, 13, 12, 18});
   CHECK(second[0].at<std::uint64_t>(0) == (1ULL << 32U | 1ULL << 30U));
@@ -107,11 +109,13 @@ TEST_CASE("A ring is handed over with the memory it lies in, and taken back") {
   CHECK(::write(second[4].fds[0].get(), &count, sizeof(count)) == sizeof(count));
   CHECK(call.drain() == 3);
 
-  CHECK(user->stop_ring(1).value() == 7);
+  VhostRingPosition position{1};
+  REQUIRE(user->stop_rings({&position, 1}));
+  CHECK(position.base == 7);
   CHECK(user->alive());
 }
 
-TEST_CASE("A back end that acknowledges nothing is told the same") {
+TEST_CASE("A back end without REPLY_ACK gets the same messages") {
   VhostBackEnd other({.protocol_features = 0});
   CHECK(live(other, shared_memory()).empty());
   for (const VhostMessage& message : other.take_messages()) {
@@ -120,26 +124,26 @@ TEST_CASE("A back end that acknowledges nothing is told the same") {
   }
 }
 
-TEST_CASE("A back end that lies is found out") {
+TEST_CASE("An invalid answer is an error") {
   constexpr std::uint32_t kReply = VhostBackEnd::kReplyFlags;
   const std::uint64_t zero = 0;
   const std::uint64_t huge = 1ULL << 40U;
-  const auto [request, answer, why] =
-      GENERATE_COPY(table<std::uint32_t, std::vector<std::byte>, const char*>({
-          {1, vhost_answer(1, kReply, 8, zero), "too old"},
-          {1, vhost_answer(2, kReply, 8, zero), "no answer"},
-          {1, vhost_answer(1, 1, 8, zero), "no answer"},
-          {1, vhost_answer(1, 6, 8, zero), "no answer"},
-          {1, vhost_answer(1, kReply, 4, zero), "no answer"},
-          {1, vhost_answer(1, kReply, 0xffffffff, zero), "no answer"},
-          {17, vhost_answer(17, kReply, 8, std::uint64_t{1}), "serves 1 queues, not 2"},
-          {5, vhost_answer(5, kReply, 8, std::uint64_t{1}), "refuses SET_MEM_TABLE"},
-          {2, vhost_answer(2, kReply, 8, huge), "refuses SET_FEATURES"},
-          {12, vhost_answer(13, kReply, 8, zero), "answers SET_VRING_KICK with message 13"},
-          {11, vhost_answer(11, kReply, 8, 0U, 0U), "ring 0 stands at 0 when asked for ring 1"},
-          {11, vhost_answer(11, kReply, 8, 1U, 65536U), "ring 1 stands at 65536"},
-          {11, vhost_answer(11, kReply, 0), "no answer"},
-      }));
+  const auto [request, answer,
+              why] = GENERATE_COPY(table<std::uint32_t, std::vector<std::byte>, const char*>({
+      {1, vhost_answer(1, kReply, 8, zero), "too old"},
+      {1, vhost_answer(2, kReply, 8, zero), "not a valid answer"},
+      {1, vhost_answer(1, 1, 8, zero), "not a valid answer"},
+      {1, vhost_answer(1, 6, 8, zero), "not a valid answer"},
+      {1, vhost_answer(1, kReply, 4, zero), "not a valid answer"},
+      {1, vhost_answer(1, kReply, 0xffffffff, zero), "not a valid answer"},
+      {17, vhost_answer(17, kReply, 8, std::uint64_t{1}), "serves 1 queues, not 2"},
+      {5, vhost_answer(5, kReply, 8, std::uint64_t{1}), "refuses SET_MEM_TABLE"},
+      {2, vhost_answer(2, kReply, 8, huge), "refuses SET_FEATURES"},
+      {12, vhost_answer(13, kReply, 8, zero), "answers SET_VRING_KICK with message 13"},
+      {11, vhost_answer(11, kReply, 8, 0U, 0U), "GET_VRING_BASE of ring 1 with entry 0 of ring 0"},
+      {11, vhost_answer(11, kReply, 8, 1U, 65536U), "with entry 65536 of ring 1"},
+      {11, vhost_answer(11, kReply, 0), "not a valid answer"},
+  }));
   VhostBackEnd::Behaviour behaviour;
   behaviour.answers[request] = answer;
   VhostBackEnd other(behaviour);
@@ -149,7 +153,7 @@ TEST_CASE("A back end that lies is found out") {
   CHECK(said.find(why) != std::string::npos);
 }
 
-TEST_CASE("A back end that dies is found out, whenever it does") {
+TEST_CASE("The end of a back end is an error at any message") {
   const std::size_t number = GENERATE(range<std::size_t>(0, 14));
   VhostBackEnd other({.die_at = number});
   const std::string said = live(other, shared_memory());
@@ -157,14 +161,44 @@ TEST_CASE("A back end that dies is found out, whenever it does") {
   CHECK(said.find("has ended") != std::string::npos);
 }
 
-TEST_CASE("A back end that never answers isn't waited for") {
+TEST_CASE("A back end that never answers is an error after the time limit") {
   VhostBackEnd other({.silent = true});
   const auto user = VhostUser::connect(other.take_socket(), "fake", shared_memory(), 2, 1ms);
   REQUIRE(!user);
   CHECK(user.error().context == "fake doesn't answer GET_FEATURES in time");
 }
 
-TEST_CASE("Private memory can't be handed over") {
+TEST_CASE("A back end that is slow with each message has one time limit for all of them") {
+  test::ManualClock clock;
+  VhostBackEnd other({.before_answer = [&clock] { clock.advance(3s); }});
+  const GuestMemory memory = shared_memory();
+  auto connected =
+      VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit, clock);
+  REQUIRE(connected);
+  VhostUser& user = *connected.value();
+  const EventFd event = EventFd::create().value();
+  const VhostRing ring{1, 64, 0x1000, 0x2000, 0x3000, 5, event.fd(), event.fd()};
+  const auto started = user.start_rings(user.features(), {&ring, 1});
+  REQUIRE(!started);
+  CHECK(started.error().context.starts_with("fake doesn't answer SET_VRING_"));
+  CHECK(started.error().context.ends_with(" in time"));
+}
+
+TEST_CASE("Each transaction has the time limit for itself") {
+  test::ManualClock clock;
+  VhostBackEnd other({.before_answer = [&clock] { clock.advance(1s); }});
+  const GuestMemory memory = shared_memory();
+  auto connected = VhostUser::connect(other.take_socket(), "fake", memory, 2, 7s, clock);
+  REQUIRE(connected);
+  VhostUser& user = *connected.value();
+  const EventFd event = EventFd::create().value();
+  const VhostRing ring{1, 64, 0x1000, 0x2000, 0x3000, 5, event.fd(), event.fd()};
+  VhostRingPosition position{1};
+  CHECK(user.start_rings(user.features(), {&ring, 1}));
+  CHECK(user.stop_rings({&position, 1}));
+}
+
+TEST_CASE("Private memory can't be shared with a back end") {
   VhostBackEnd other({});
   const auto memory = GuestMemory::create(kRanges, MemoryBacking::kAnonymous).value();
   const auto user = VhostUser::connect(other.take_socket(), "fake", memory, 2, test::kHangLimit);
@@ -172,7 +206,7 @@ TEST_CASE("Private memory can't be handed over") {
   CHECK(user.error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("Whether a back end lives shows without asking it") {
+TEST_CASE("Whether a back end lives is known without a message to it") {
   VhostBackEnd other({});
   const GuestMemory memory = shared_memory();
   const auto user =
