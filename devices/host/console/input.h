@@ -1,13 +1,12 @@
-// ConsoleInput: what somebody types, or pipes, on its way to a guest.
+// ConsoleInput: input of a terminal or a pipe, on its way to a guest.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "base/fd_watch.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "devices/character.h"
@@ -15,9 +14,9 @@
 
 namespace bothy {
 
-// Reads a descriptor on an executor and feeds a receiver. When the receiver is full it reads no
-// more until there is room: the pipe's own limit then holds the sender back. The end of the input
-// is simply that. Everything but create() happens on the executor.
+// Reads a descriptor on an executor and feeds a receiver. While the receiver is full nothing is
+// read, so the pipe's own limit holds the sender back. At the end of the input the guest receives
+// no more. Everything but create() happens on the executor.
 class ConsoleInput {
  public:
   struct Hooks {
@@ -33,26 +32,23 @@ class ConsoleInput {
   ConsoleInput& operator=(const ConsoleInput&) = delete;
   ~ConsoleInput();
 
-  // Begins to read.
+  // Begins to read. Any thread.
   void start();
 
  private:
-  ConsoleInput(boost::asio::io_context& executor, UniqueFd fd, bool interactive,
-               CharacterReceiver& receiver, Hooks hooks);
+  ConsoleInput(boost::asio::io_context& executor, bool interactive, CharacterReceiver& receiver,
+               Hooks hooks);
 
   void wait_for_input();
   void read_some();
   void deliver();
 
-  boost::asio::io_context& executor_;
-  boost::asio::posix::stream_descriptor descriptor_;
-  UniqueFd plain_fd_;  // a file that epoll refuses: always ready
+  FdWatch watch_;
   const bool interactive_;
   CharacterReceiver& receiver_;
   Hooks hooks_;
   EscapeFilter filter_;
   std::string pending_;  // read, and not yet taken by the receiver
-  bool waiting_ = false;
 };
 
 }  // namespace bothy

@@ -2,11 +2,10 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
+#include <array>
 #include <cerrno>
 #include <climits>
 #include <cstring>
@@ -15,24 +14,8 @@
 namespace bothy {
 namespace {
 
-// poll's promise of room is for this much: a larger write could block on a pipe that is nearly
-// full.
-constexpr int kPiecesInARow = 16;
+// A pipe that polls writable has room for this much: a larger write could block.
 constexpr std::size_t kPieceSize = PIPE_BUF;
-
-// epoll refuses regular files, and needs to: they are always ready.
-bool can_be_polled(int fd) noexcept {
-  struct stat status {};
-  return ::fstat(fd, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode) &&
-         !S_ISBLK(status.st_mode);
-}
-
-// /dev/null and its like: character devices that epoll refuses as it does files.
-bool accepts_epoll(boost::asio::posix::stream_descriptor& descriptor, int fd) {
-  boost::system::error_code error;
-  descriptor.assign(fd, error);
-  return !error;
-}
 
 }  // namespace
 
@@ -43,23 +26,13 @@ Result<std::unique_ptr<ConsoleOutput>> ConsoleOutput::create(boost::asio::io_con
   if (!copy) {
     return errno_error("can't keep the console's output open");
   }
-  const bool pollable = can_be_polled(copy.get());
-  return std::unique_ptr<ConsoleOutput>(
-      new ConsoleOutput(executor, std::move(copy), pollable, std::move(on_broken)));
+  std::unique_ptr<ConsoleOutput> output(new ConsoleOutput(executor, std::move(on_broken)));
+  BOTHY_TRY(output->watch_.own(std::move(copy)));
+  return output;
 }
 
-ConsoleOutput::ConsoleOutput(boost::asio::io_context& executor, UniqueFd fd, bool pollable,
-                             std::function<void(int)> on_broken)
-    : executor_(executor),
-      pollable_(pollable),
-      descriptor_(executor),
-      on_broken_(std::move(on_broken)) {
-  if (pollable_ && accepts_epoll(descriptor_, fd.get())) {
-    (void)fd.release();  // the descriptor object owns it now
-  } else {
-    plain_fd_ = std::move(fd);
-  }
-}
+ConsoleOutput::ConsoleOutput(boost::asio::io_context& executor, std::function<void(int)> on_broken)
+    : executor_(executor), watch_(executor), on_broken_(std::move(on_broken)) {}
 
 ConsoleOutput::~ConsoleOutput() {
   release_writers();
@@ -89,29 +62,17 @@ std::size_t ConsoleOutput::take(std::span<const std::byte> bytes) noexcept {
   const std::size_t kept = broken_ ? 0 : ring_.append(bytes);
   const std::size_t taken = released_ || broken_ ? bytes.size() : kept;
   if (kept > 0 && !std::exchange(draining_, true)) {
-    boost::asio::post(executor_, [this] { drain(); });
+    watch_.post([this] { drain(); });
   }
   return taken;
 }
 
 void ConsoleOutput::drain() {
-  if (!descriptor_.is_open()) {
-    // A file is always ready: others get their turns all the same.
-    int left = kPiecesInARow;
-    while (write_piece()) {
-      if (--left == 0) {
-        boost::asio::post(executor_, [this] { drain(); });
-        return;
-      }
+  watch_.wait(FdWatch::Event::kWritable, [this] {
+    if (write_piece()) {
+      drain();
     }
-    return;
-  }
-  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                         [this](const boost::system::error_code& error) {
-                           if (!error && write_piece()) {
-                             drain();
-                           }
-                         });
+  });
 }
 
 bool ConsoleOutput::write_piece() {
@@ -127,10 +88,9 @@ bool ConsoleOutput::write_piece() {
     }
     std::memcpy(piece.data(), front.data(), size);
   }
-  // Outside the lock: a terminal may take its time, and the guest goes on meanwhile.
-  const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
+  // Without the lock: a terminal may be slow, and the guest runs on meanwhile.
   keep_limit();
-  const auto written = ::write(fd, piece.data(), size);
+  const auto written = ::write(watch_.fd(), piece.data(), size);
   if (written < 0) {
     if (errno == EINTR || errno == EAGAIN) {
       return !executor_.stopped();
@@ -143,9 +103,9 @@ bool ConsoleOutput::write_piece() {
   return true;
 }
 
-// Before something is written: the last words stay.
+// Before a write, so that the file always holds the newest output.
 void ConsoleOutput::keep_limit() noexcept {
-  if (limit_ > 0 && written_ >= limit_ && ::ftruncate(plain_fd_.get(), 0) == 0) {
+  if (limit_ > 0 && written_ >= limit_ && ::ftruncate(watch_.fd(), 0) == 0) {
     written_ = 0;
   }
 }
@@ -154,7 +114,7 @@ void ConsoleOutput::make_room(std::size_t size) {
   {
     const std::lock_guard lock(mutex_);
     ring_.consume(size);
-    // Not for every piece: who waits goes on with something worth it.
+    // Not for every piece: a waiting writer continues with a sizeable one.
     if (room_hook_ && room_wanted_ && ring_.room() >= kCapacity / 2) {
       room_wanted_ = false;
       room_hook_();
@@ -191,11 +151,10 @@ void ConsoleOutput::release_writers() noexcept {
 }
 
 void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexcept {
-  const int fd = descriptor_.is_open() ? descriptor_.native_handle() : plain_fd_.get();
   while (ring_.size() > 0 && !broken_) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    pollfd ready{fd, POLLOUT, 0};
+    pollfd ready{watch_.fd(), POLLOUT, 0};
     const int result = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (result == 0 || (result < 0 && errno != EINTR)) {
       return;
@@ -205,7 +164,7 @@ void ConsoleOutput::flush(std::chrono::steady_clock::time_point deadline) noexce
     }
     const auto front = ring_.front(kPieceSize);
     keep_limit();
-    const auto written = ::write(fd, front.data(), front.size());
+    const auto written = ::write(watch_.fd(), front.data(), front.size());
     if (written < 0 && errno != EINTR && errno != EAGAIN) {
       return;
     }

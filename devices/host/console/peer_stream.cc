@@ -3,9 +3,12 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <boost/asio/post.hpp>
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
+
+#include "base/log.h"
 
 namespace bothy {
 namespace {
@@ -35,11 +38,14 @@ void PeerStream::serve(CharacterReceiver& receiver, std::function<void(bool)> on
   receiver_ = &receiver;
   on_peer_ = std::move(on_peer);
   on_gone_ = std::move(on_gone);
-  receiver.set_room_hook([this] { boost::asio::post(executor_, [this] { deliver(); }); });
+  receiver.set_room_hook([this] { watch_.post([this] { deliver(); }); });
 }
 
 void PeerStream::attach(UniqueFd fd) {
-  descriptor_.assign(fd.release());
+  if (const auto watched = watch_.own(std::move(fd)); !watched) {
+    log(LogLevel::kError, "the console has no peer any more: {}", watched.error().context);
+    return;
+  }
   on_peer_(true);
   {
     const std::lock_guard lock(mutex_);
@@ -50,7 +56,7 @@ void PeerStream::attach(UniqueFd fd) {
     }
   }
   room_.notify_all();
-  deliver();  // what the last one sent comes first
+  deliver();  // the last peer's input comes first
   drain();
 }
 
@@ -84,7 +90,7 @@ std::size_t PeerStream::take(std::span<const std::byte> bytes) noexcept {
   }
   const std::size_t kept = ring_.append(bytes);
   if (kept > 0 && !std::exchange(draining_, true)) {
-    boost::asio::post(executor_, [this] { drain(); });
+    watch_.post([this] { drain(); });
   }
   return released_ ? bytes.size() : kept;
 }
@@ -104,7 +110,7 @@ void PeerStream::drain() {
       return;
     }
   }
-  boost::asio::post(executor_, [this] { drain(); });
+  watch_.post([this] { drain(); });
 }
 
 bool PeerStream::write_piece() {
@@ -117,21 +123,16 @@ bool PeerStream::write_piece() {
       return false;
     }
   }
-  const auto written = ::write(descriptor_.native_handle(), piece.data(), piece.size());
+  const auto written = ::write(watch_.fd(), piece.data(), piece.size());
   if (written < 0 && errno == EINTR) {
     return true;
   }
   if (written < 0 && errno == EAGAIN) {
-    descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_write,
-                           [this](const boost::system::error_code& error) {
-                             if (!error) {
-                               drain();
-                             }
-                           });
+    watch_.wait(FdWatch::Event::kWritable, [this] { drain(); });
     return false;
   }
   if (written < 0) {
-    end_output();  // what it has sent is still to be read
+    end_output();  // the peer's input is still to be read
     return false;
   }
   {
@@ -146,54 +147,39 @@ bool PeerStream::write_piece() {
 }
 
 void PeerStream::wait_for_input() {
-  if (std::exchange(waiting_, true)) {
-    return;
-  }
-  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [this](const boost::system::error_code& error) {
-                           waiting_ = false;
-                           if (!error) {
-                             read_some();
-                           } else {
-                             deliver();  // the last peer's wait ends, and the next one's begins
-                           }
-                         });
+  watch_.wait(FdWatch::Event::kReadable, [this] { read_some(); });
 }
 
 void PeerStream::read_some() {
   std::array<char, 4096> buffer;
-  const auto size = ::read(descriptor_.native_handle(), buffer.data(), buffer.size());
+  const auto size = ::read(watch_.fd(), buffer.data(), buffer.size());
   if (size < 0 && (errno == EINTR || errno == EAGAIN)) {
     wait_for_input();
   } else if (size > 0) {
     pending_.append(buffer.data(), static_cast<std::size_t>(size));
     deliver();
-  } else if (size == 0 && !hung_up(descriptor_.native_handle())) {
-    wait_for_leaving();  // it sends no more, but may still read
+  } else if (size == 0 && !hung_up(watch_.fd())) {
+    wait_for_leaving();  // the peer sends no more, but may still read
   } else {
     detach();
   }
 }
 
 void PeerStream::wait_for_leaving() {
-  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_error,
-                         [this](const boost::system::error_code& error) {
-                           if (error) {
-                             return;
-                           }
-                           if (hung_up(descriptor_.native_handle())) {
-                             detach();
-                           } else {
-                             wait_for_leaving();
-                           }
-                         });
+  watch_.wait(FdWatch::Event::kHangUp, [this] {
+    if (hung_up(watch_.fd())) {
+      detach();
+    } else {
+      wait_for_leaving();
+    }
+  });
 }
 
 void PeerStream::deliver() {
   if (!pending_.empty()) {
     pending_.erase(0, receiver_->receive(std::as_bytes(std::span(pending_))));
   }
-  if (pending_.empty() && descriptor_.is_open()) {
+  if (pending_.empty() && watch_.is_open()) {
     wait_for_input();
   }
 }
@@ -215,8 +201,7 @@ void PeerStream::end_output() {
 
 void PeerStream::detach() {
   end_output();
-  boost::system::error_code ignored;
-  descriptor_.close(ignored);
+  watch_.close();
   on_peer_(false);
   on_gone_();
 }
@@ -237,13 +222,13 @@ void PeerStream::flush(std::chrono::steady_clock::time_point deadline) noexcept 
   while (attached_ && ring_.size() > 0) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
         deadline - std::chrono::steady_clock::now());
-    pollfd ready{descriptor_.native_handle(), POLLOUT, 0};
+    pollfd ready{watch_.fd(), POLLOUT, 0};
     const int result = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
     if (result == 0 || (result < 0 && errno != EINTR)) {
       return;
     }
     const auto front = ring_.front(kCapacity);
-    const auto written = ::write(descriptor_.native_handle(), front.data(), front.size());
+    const auto written = ::write(watch_.fd(), front.data(), front.size());
     if (written < 0 && errno != EINTR && errno != EAGAIN) {
       return;
     }

@@ -7,15 +7,14 @@
 #include <unistd.h>
 
 #include <array>
-#include <boost/asio/post.hpp>
 #include <cstdlib>
 #include <utility>
 
 namespace bothy {
 namespace {
 
-// Whether a program has the other side open, or had, and left words. It says no only after one had
-// (make_raw() was it).
+// Whether a program has the other side open, or had and left input. Before any program has had it
+// open the answer would be yes, so make_raw() opens it once.
 bool attended(int master) noexcept {
   pollfd state{master, POLLIN, 0};
   return ::poll(&state, 1, 0) >= 0 &&
@@ -46,26 +45,27 @@ Result<std::unique_ptr<Pty>> Pty::create(boost::asio::io_context& executor, cons
   if (!watch || ::inotify_add_watch(watch.get(), path.data(), IN_OPEN) < 0) {
     return errno_error(what + ": can't watch " + path.data());
   }
-  return std::unique_ptr<Pty>(
-      new Pty(executor, std::move(master), std::move(watch), path.data(), unattended));
+  std::unique_ptr<Pty> pty(new Pty(executor, std::move(master), path.data(), unattended));
+  BOTHY_TRY(pty->watch_.own(std::move(watch)));
+  return pty;
 }
 
-Pty::Pty(boost::asio::io_context& executor, UniqueFd master, UniqueFd watch, std::string path,
+Pty::Pty(boost::asio::io_context& executor, UniqueFd master, std::string path,
          Unattended unattended)
     : master_(std::move(master)),
-      watch_(executor, watch.release()),
+      watch_(executor),
       path_(std::move(path)),
       stream_(executor, unattended) {}
 
 void Pty::serve(CharacterReceiver& receiver, std::function<void(bool)> on_peer) {
   stream_.serve(receiver, std::move(on_peer), [this] { look_for_peer(); });
-  boost::asio::post(watch_.get_executor(), [this] { look_for_peer(); });
+  watch_.post([this] { look_for_peer(); });
 }
 
 void Pty::look_for_peer() {
   std::array<std::byte, 4096> events;
-  while (::read(watch_.native_handle(), events.data(), events.size()) > 0) {
-    // What they say is less than what the terminal itself does.
+  while (::read(watch_.fd(), events.data(), events.size()) > 0) {
+    // Only wake-ups: attended() has the state itself.
   }
   UniqueFd peer;
   if (attended(master_.get())) {
@@ -79,12 +79,7 @@ void Pty::look_for_peer() {
 }
 
 void Pty::wait_for_peer() {
-  watch_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                    [this](const boost::system::error_code& error) {
-                      if (!error) {
-                        look_for_peer();
-                      }
-                    });
+  watch_.wait(FdWatch::Event::kReadable, [this] { look_for_peer(); });
 }
 
 }  // namespace bothy

@@ -1,16 +1,15 @@
-// Pty: a pseudo-terminal of our own, for whoever opens its other side.
+// Pty: a pseudo-terminal for the program that opens its other side.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-
+#include "base/fd_watch.h"
 #include "devices/host/console/peer_stream.h"
 
 namespace bothy {
 
-// Raw, with nobody at it until a program opens where(). Goes with this object.
+// Raw, with no peer until a program opens where(). Exists as long as this object.
 class Pty final : public CharacterBackend {
  public:
-  // `what` begins the errors: a flag's name.
+  // `what`, a flag, prefixes the errors.
   [[nodiscard]] static Result<std::unique_ptr<Pty>> create(boost::asio::io_context& executor,
                                                            const std::string& what,
                                                            Unattended unattended);
@@ -32,14 +31,13 @@ class Pty final : public CharacterBackend {
   [[nodiscard]] std::string where() const override { return path_; }
 
  private:
-  Pty(boost::asio::io_context& executor, UniqueFd master, UniqueFd watch, std::string path,
-      Unattended unattended);
+  Pty(boost::asio::io_context& executor, UniqueFd master, std::string path, Unattended unattended);
 
   void wait_for_peer();
   void look_for_peer();
 
   const UniqueFd master_;
-  boost::asio::posix::stream_descriptor watch_;  // inotify: the terminal has been opened
+  FdWatch watch_;  // of an inotify instance: the terminal has been opened
   const std::string path_;
   PeerStream stream_;
 };

@@ -1,22 +1,21 @@
 // SocketBackend: a listening unix socket, for one client at a time.
 #pragma once
 
-#include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
-
+#include "base/fd_watch.h"
+#include "base/timer.h"
 #include "base/unix_listener.h"
 #include "devices/host/console/peer_stream.h"
 
 namespace bothy {
 
-// Who connects while another is there waits. The socket's file goes with this object.
+// Further clients wait in the listen queue. The socket's file is removed with this object.
 class SocketBackend final : public CharacterBackend {
  public:
-  // `what` begins the errors: a flag's name.
+  // `what`, a flag, prefixes the errors.
   [[nodiscard]] static Result<std::unique_ptr<SocketBackend>> create(
       boost::asio::io_context& executor, const std::string& what, const std::string& path,
       Unattended unattended);
-  ~SocketBackend() override;
+  ~SocketBackend() override = default;
 
   void write(std::span<const std::byte> bytes) noexcept override { stream_.write(bytes); }
   [[nodiscard]] std::size_t try_write(std::span<const std::byte> bytes) noexcept override {
@@ -36,11 +35,11 @@ class SocketBackend final : public CharacterBackend {
   SocketBackend(boost::asio::io_context& executor, UnixListener listener, Unattended unattended);
 
   void wait_for_client();
-  void wait_a_while();
+  void accept();
 
   const UnixListener listener_;
-  boost::asio::posix::stream_descriptor acceptor_;
-  boost::asio::steady_timer timer_;
+  FdWatch watch_;
+  Timer timer_;
   PeerStream stream_;
 };
 
