@@ -6,14 +6,11 @@
 #include <functional>
 #include <span>
 
+#include "base/terminal.h"
+
 namespace bothy {
 
-// A terminal's size in characters; 0 x 0: not known.
-struct ConsoleSize {
-  std::uint16_t columns = 0;
-  std::uint16_t rows = 0;
-  friend bool operator==(const ConsoleSize&, const ConsoleSize&) = default;
-};
+using ConsoleSize = TerminalSize;
 
 // Takes what the guest sends. Any thread, several at once.
 class CharacterSink {

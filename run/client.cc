@@ -22,8 +22,8 @@
 
 #include "base/json_fields.h"
 #include "base/log.h"
+#include "base/terminal.h"
 #include "base/unix_listener.h"
-#include "devices/host/console/terminal.h"
 #include "guest/protocol/agent.h"
 #include "run/client_frames.h"
 #include "run/client_protocol.h"
@@ -41,7 +41,7 @@ constexpr char kCtrlQ = 0x11;
 constexpr int kInsistence = 3;
 constexpr std::chrono::seconds kInARow{3};
 
-ConsoleSize own_size() noexcept {
+TerminalSize own_size() noexcept {
   return terminal_size(::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : STDOUT_FILENO);
 }
 
@@ -183,8 +183,8 @@ void Talk::flush() {
 }
 
 void Talk::send_size() {
-  const ConsoleSize size = own_size();
-  if (size != ConsoleSize{}) {
+  const TerminalSize size = own_size();
+  if (size != TerminalSize{}) {
     const std::array both{size.columns, size.rows};
     send(kResize, std::as_bytes(std::span(both)));
   }
@@ -411,8 +411,8 @@ bool write_out(int fd, std::span<const std::byte> bytes) noexcept {
 }
 
 void take_terminal_size(ProcessOptions& options) {
-  const ConsoleSize size = own_size();
-  if (options.terminal && size != ConsoleSize{}) {
+  const TerminalSize size = own_size();
+  if (options.terminal && size != TerminalSize{}) {
     options.columns = size.columns;
     options.rows = size.rows;
   }

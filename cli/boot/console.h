@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "base/executor.h"
+#include "base/terminal.h"
 #include "cli/boot/options.h"
 #include "devices/host/console/character_backend.h"
 #include "devices/host/console/input.h"
 #include "devices/host/console/tail.h"
-#include "devices/host/console/terminal.h"
 #include "vmm/machine/machine.h"
 
 namespace bothy {

@@ -1,4 +1,4 @@
-#include "devices/host/console/terminal.h"
+#include "base/terminal.h"
 
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -12,7 +12,7 @@
 namespace bothy {
 namespace {
 
-// For the handler of a fatal signal, which can reach nothing but static storage.
+// Static: the handler of a fatal signal needs them.
 std::atomic<int> g_fd{-1};
 termios g_saved;
 
@@ -40,7 +40,7 @@ void restore() noexcept {
   }
 }
 
-// Runs once (SA_RESETHAND), puts the terminal right and dies of the same signal.
+// Runs once (SA_RESETHAND): restores the terminal and lets the same signal end the process.
 void on_fatal_signal(int signal) {
   restore();
   ::raise(signal);
@@ -92,10 +92,10 @@ RawTerminal::~RawTerminal() {
   }
 }
 
-ConsoleSize terminal_size(int fd) noexcept {
+TerminalSize terminal_size(int fd) noexcept {
   winsize size{};
-  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? ConsoleSize{size.ws_col, size.ws_row}
-                                             : ConsoleSize{};
+  return ::ioctl(fd, TIOCGWINSZ, &size) == 0 ? TerminalSize{size.ws_col, size.ws_row}
+                                             : TerminalSize{};
 }
 
 void RawTerminal::reapply() const noexcept {

@@ -1,4 +1,4 @@
-#include "devices/host/console/terminal.h"
+#include "base/terminal.h"
 
 #include <fcntl.h>
 #include <pty.h>
@@ -56,7 +56,7 @@ struct Pty {
 
 }  // namespace
 
-TEST_CASE("A terminal is raw while it is the guest's, and as before afterwards") {
+TEST_CASE("A terminal is raw while a RawTerminal exists, and as before afterwards") {
   Pty pty;
   const int fd = pty.slave.get();
   const int status = in_session_of(fd, [fd] {
@@ -72,7 +72,7 @@ TEST_CASE("A terminal is raw while it is the guest's, and as before afterwards")
   CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("What a guest's terminal has made lines of is left as it is") {
+TEST_CASE("Output that has line ends already is left as it is") {
   Pty pty;
   const int fd = pty.slave.get();
   const int status = in_session_of(fd, [fd] {
