@@ -72,6 +72,9 @@ for who in root user; do
   said 'a file of the guest, there' "found ${sent:-nothing}"
   is 'a file of the guest, here' [ "$(sha256sum <"$share/directory/from-guest" | cut -d' ' -f1)" = "$sent" ]
   is 'what is removed there is gone here' [ ! -e "$share/victim" ]
+  said 'a FIFO' 'made a fifo'
+  said 'no device node is created' 'no device nodes'
+  is 'no device node is on the host' [ -z "$(find "$share" -type b -o -type c)" ]
   said 'a mount below it' 'below there'
   said 'a file made meanwhile' 'later now'
   said 'a link that leads out leads nowhere' 'no escape'

@@ -15,6 +15,8 @@ both)
   say "found $(sum /data/link/from-guest)"
   say "owner $(stat -c %u:%g /data/from-host) $(stat -c %u:%g /data/directory)"
   chown 1000:1001 /data/directory/from-guest 2>/dev/null && say 'gave away'
+  mkfifo /data/directory/fifo && say 'made a fifo'
+  mknod /data/directory/null c 1 3 2>/dev/null || mknod /data/directory/loop b 7 0 2>/dev/null || say 'no device nodes'
   say "below $(cat /data/below/file)"
   say waits
   until [ -e /data/later ]; do sleep 0.2; done
