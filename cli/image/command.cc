@@ -28,6 +28,7 @@ struct Request {
   std::string max_size;
   std::string max_metadata;
   std::uint64_t max_inodes = 0;
+  std::string timeout;
   std::string out;
   bool json = false;
   bool force = false;
@@ -77,6 +78,9 @@ Result<void> bring(const Request& request, bool pull) {
   options.name = request.name;
   options.only = request.only;
   BOTHY_TRY(options.limits, limits_of(request));
+  if (!request.timeout.empty()) {
+    BOTHY_TRY(options.registry_timeout, parse_duration(request.timeout));
+  }
   if (!request.platform.empty()) {
     BOTHY_TRY(options.platform, image::Platform::parse(request.platform));
   }
@@ -201,6 +205,8 @@ class Commands {
     command->add_option("IMAGE", request_->subject, "Its name, such as debian:12")->required();
     add_bringing(command);
     add_limit(command);
+    command->add_option("--timeout", request_->timeout,
+                        "How long the registry may take to answer (default: 10s)");
   }
 
   void add_rest() {

@@ -66,9 +66,9 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   BOTHY_TRY(check_name(config_path, manifest.config));
   manifest.config.media_type = kConfigType;
   BOTHY_TRY(const std::string text,
-            read_file(job.stage.blob_path(manifest.config.digest), kLongestDocument));
+            read_file(job.stage.blob_path(manifest.config.digest), kMaxDocumentSize));
   BOTHY_TRY(const ImageConfig config, ImageConfig::parse(text));
-  if (layer_paths.empty() || layer_paths.size() > kMostLayers ||
+  if (layer_paths.empty() || layer_paths.size() > kMaxLayers ||
       config.diff_ids.size() != layer_paths.size()) {
     return make_error(ErrorCode::kBadImage, "its {} has {} layers and its config {}", kName,
                       layer_paths.size(), config.diff_ids.size());

@@ -103,9 +103,9 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
     BOTHY_TRY(writer.write(part.bytes));
     if (text != nullptr) {
       text->append(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size());
-      if (text->size() > kLongestDocument) {
+      if (text->size() > kMaxDocumentSize) {
         return make_error(ErrorCode::kBadImage, "its {} is longer than {} bytes",
-                          printable(entry.path), kLongestDocument);
+                          printable(entry.path), kMaxDocumentSize);
       }
     }
   }

@@ -9,6 +9,7 @@
 // tars may be packed by gzip, zstd, xz or bzip2.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -20,12 +21,16 @@
 
 namespace bothy::image {
 
+inline constexpr std::chrono::seconds kRegistryTimeout{10};
+
 struct ImportOptions {
   std::string name;                  // instead of the one that the source has
   bool anonymous = false;            // no name at all, whatever the source says
   std::string only;                  // of several images in the source, the one so named there
   std::optional<Platform> platform;  // instead of this host's
   Limits limits;                     // on all that one import reads, unpacks and downloads
+  // How long a registry may take to send an image's manifest. pull_image() only.
+  std::chrono::milliseconds registry_timeout = kRegistryTimeout;
   Progress progress;
 };
 

@@ -92,13 +92,13 @@ class LayoutImporter {
   }
 
   Result<std::string> document(const Descriptor& descriptor) {
-    if (descriptor.size > kLongestDocument) {
+    if (descriptor.size > kMaxDocumentSize) {
       return make_error(ErrorCode::kBadImage, "{} is a document of more than {} bytes",
-                        descriptor.digest.text(), kLongestDocument);
+                        descriptor.digest.text(), kMaxDocumentSize);
     }
     BOTHY_TRY(fetch_(descriptor));
     return job_.stage.blobs().contains(descriptor.digest)
-               ? read_file(job_.stage.blob_path(descriptor.digest), kLongestDocument)
+               ? read_file(job_.stage.blob_path(descriptor.digest), kMaxDocumentSize)
                : job_.store.document(descriptor);
   }
 

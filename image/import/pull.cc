@@ -1,55 +1,57 @@
 #include "image/import/pull.h"
 
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <csignal>
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
 #include <utility>
 
 #include "base/files.h"
-#include "base/find_program.h"
-#include "base/process.h"
+#include "image/import/skopeo.h"
+#include "image/store/media_type.h"
 #include "image/store/reference.h"
 
 namespace bothy::image {
 namespace {
 
 constexpr std::string_view kDocker = "docker://";
-constexpr std::string_view kMessage = "msg=\"";
+constexpr std::array<std::string_view, 6> kLocalTransports{
+    "containers-storage", "docker-daemon", "docker-archive", "oci", "oci-archive", "dir"};
 
 struct Source {
-  std::string transport;  // with the reference, as skopeo wants it
-  std::string name;       // to give the image, in full; empty for its own
+  std::string transport;   // with the reference, as skopeo wants it
+  std::string repository;  // of a registry, likewise
+  std::string name;        // to give the image, in full; empty for its own
 };
 
 Result<Source> source_of(const std::string& text) {
-  const std::size_t colon = text.find(':');
-  const std::string scheme = text.substr(0, colon);
-  const bool transport = scheme == "containers-storage" || scheme == "docker-daemon" ||
-                         scheme == "docker-archive" || scheme == "oci" || scheme == "oci-archive" ||
-                         scheme == "dir";
-  if (transport) {
-    return Source{text, ""};
+  const std::string_view scheme = std::string_view(text).substr(0, text.find(':'));
+  if (std::find(kLocalTransports.begin(), kLocalTransports.end(), scheme) !=
+      kLocalTransports.end()) {
+    return Source{text, "", ""};
   }
   BOTHY_TRY(const Reference reference,
             Reference::parse(text.starts_with(kDocker) ? text.substr(kDocker.size()) : text));
-  Source source{std::string(kDocker) + reference.full(), reference.full()};
+  const std::string repository = std::string(kDocker) + reference.repository;
+  Source source{std::string(kDocker) + reference.full(), repository, reference.full()};
   if (reference.digest) {
     // Skopeo takes a tag or a digest; and a digest is no name.
-    source.transport = std::string(kDocker) + reference.repository + "@" + reference.digest->text();
-    source.name = reference.tag.empty() ? reference.repository + ":latest"
-                                        : reference.repository + ":" + reference.tag;
+    source.transport = repository + "@" + reference.digest->text();
+    source.name = reference.repository + ":" + (reference.tag.empty() ? "latest" : reference.tag);
   }
   return source;
 }
 
-std::uint64_t bytes_in(const std::string& directory) {
+// Of all files that skopeo has written so far.
+std::uint64_t bytes_in(const std::string& layout) {
   std::uint64_t total = 0;
   for (const char* part : {"", "/blobs/sha256"}) {
-    const auto names = list_directory(directory + part);
+    const auto names = list_directory(layout + part);
     for (std::size_t i = 0; names && i < names.value().size(); ++i) {
       struct stat status {};
-      const std::string path = directory + part + "/" + names.value()[i];
+      const std::string path = layout + part + "/" + names.value()[i];
       if (::lstat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode)) {
         total += static_cast<std::uint64_t>(status.st_size);
       }
@@ -58,54 +60,101 @@ std::uint64_t bytes_in(const std::string& directory) {
   return total;
 }
 
-// skopeo's log line, without what its logger puts around the message.
-std::string message_of(const std::string& output) {
-  std::string text = last_line(output);
-  if (const std::size_t message = text.find(kMessage); message != std::string::npos) {
-    text = text.substr(message + kMessage.size());
-    text = text.substr(0, text.rfind('"'));
+class Pull {
+ public:
+  Pull(std::string reference, Source source, const ImportOptions& options, std::string scratch)
+      : reference_(std::move(reference)),
+        source_(std::move(source)),
+        options_(options),
+        scratch_(std::move(scratch)),
+        platform_(options.platform.value_or(Platform::host())),
+        skopeo_(platform_),
+        budget_(options.limits) {}
+
+  [[nodiscard]] std::string layout() const { return scratch_ + "/pulled"; }
+
+  Result<void> run() {
+    if (!source_.repository.empty()) {
+      BOTHY_TRY(check_sizes());
+    }
+    return copy();
   }
-  return text;
-}
+
+ private:
+  // Asks the registry for the manifest, before any layer: it tells a registry that can't be reached
+  // and an image that is too large early. Then the copy is of that manifest, whatever the tag means
+  // by then.
+  Result<void> check_sizes() {
+    std::string reference = source_.transport;
+    for (int depth = 0; depth < kMaxIndexDepth; ++depth) {
+      BOTHY_TRY(const std::string text,
+                skopeo_.manifest(reference, scratch_, options_.registry_timeout));
+      if (const auto index = Index::parse(text); index) {
+        BOTHY_TRY(const Descriptor chosen, choose_manifest(index.value().manifests, platform_));
+        reference = source_.repository + "@" + chosen.digest.text();
+        continue;
+      }
+      const auto manifest = Manifest::parse(text);
+      if (!manifest) {
+        return success();  // one of an older kind, which skopeo converts
+      }
+      BOTHY_TRY(budget_.spend(Resource::kDownload, manifest.value().config.size));
+      for (const Descriptor& layer : manifest.value().layers) {
+        BOTHY_TRY(budget_.spend(Resource::kDownload, layer.size));
+      }
+      expected_ = budget_.spent(Resource::kDownload);
+      source_.transport = source_.repository + "@" + digest_of(text).text();
+      return success();
+    }
+    return make_error(ErrorCode::kBadImage, "the image's indexes are nested too deeply");
+  }
+
+  // The manifest may lie about sizes: what is written is watched too.
+  Result<void> copy() {
+    const std::uint64_t limit = options_.limits.download_bytes;
+    // A file that is larger by a byte shows that the limit was exceeded.
+    const std::uint64_t max_file =
+        std::min<std::uint64_t>(limit, std::numeric_limits<std::int64_t>::max() - 1) + 1;
+    const auto within_limit = [&] {
+      const std::uint64_t done = bytes_in(layout());
+      if (options_.progress) {
+        options_.progress("pulling " + printable(reference_), done, expected_);
+      }
+      return done <= limit;
+    };
+    const auto copied = skopeo_.copy(source_.transport, layout(), max_file, within_limit);
+    if (!within_limit()) {
+      return limit_error(Resource::kDownload, limit);
+    }
+    return copied;
+  }
+
+  static constexpr int kMaxIndexDepth = 4;
+
+  const std::string reference_;  // as the user wrote it
+  Source source_;
+  const ImportOptions& options_;
+  const std::string scratch_;
+  const Platform platform_;
+  const Skopeo skopeo_;
+  Budget budget_;
+  std::uint64_t expected_ = 0;  // bytes to download; 0: unknown
+};
 
 }  // namespace
 
 Result<std::vector<Image>> pull_image(const Store& store, const std::string& reference,
                                       const ImportOptions& options) {
-  BOTHY_TRY(const Source source, source_of(reference));
+  BOTHY_TRY(Source source, source_of(reference));
   BOTHY_TRY(const Addition room, store.begin());
-  const std::string layout = room.stage.path() + "/pulled";
-  const Platform platform = options.platform.value_or(Platform::host());
-  ProcessOptions command;
-  command.arguments = {"skopeo", "--override-os", platform.os, "--override-arch",
-                       platform.architecture};
-  if (!platform.variant.empty()) {
-    command.arguments.insert(command.arguments.end(), {"--override-variant", platform.variant});
-  }
-  command.arguments.insert(command.arguments.end(),
-                           {"copy", "--quiet", source.transport, "oci:" + layout + ":pulled"});
-  command.captured = {STDERR_FILENO};
-  command.death_signal = SIGTERM;
-  auto started = Process::start(command);
-  if (!started && started.error().code == ErrorCode::kNotFound) {
-    return make_error(ErrorCode::kNotFound,
-                      "skopeo is not installed, and pulling images needs it: 'apt install skopeo'");
-  }
-  BOTHY_TRY(Process skopeo, std::move(started));
-  Process::ReadLimits limits;
-  limits.on_tick = [&] {
-    if (options.progress) {
-      options.progress("pulling " + reference, bytes_in(layout), 0);
-    }
-  };
-  skopeo.read_output(limits);
-  if (!skopeo.wait().succeeded()) {
-    return make_error(ErrorCode::kBadImage, "can't pull {}: {}", printable(reference),
-                      message_of(skopeo.output()));
-  }
   ImportOptions local = options;
   local.name = options.name.empty() ? source.name : options.name;
-  return import_image(store, layout, local);
+  Pull pull(reference, std::move(source), options, room.stage.path());
+  if (auto pulled = pull.run(); !pulled) {
+    return Error{pulled.error().code,
+                 "can't pull '" + printable(reference) + "': " + pulled.error().context};
+  }
+  return import_image(store, pull.layout(), local);
 }
 
 }  // namespace bothy::image

@@ -10,9 +10,13 @@
 
 namespace bothy::image {
 
-// `reference` as people write it: a name is looked for at docker.io. Also anything that skopeo
-// takes with a transport: docker://, containers-storage:, docker-daemon:, ... kNotFound when there
-// is no skopeo; kBadImage, with its last words, when it fails.
+// `reference` is an image's name as people write it, completed with docker.io; or anything that
+// skopeo takes with a transport: docker://, containers-storage:, docker-daemon:, ...
+//
+// A registry must answer within options.registry_timeout. The sizes in the manifest and what
+// skopeo writes are counted against options.limits.download_bytes: skopeo is killed as soon as it
+// exceeds them. Errors: kNotFound when skopeo is not installed or the registry has no such image;
+// kPermission when it wants a login; kSystem when it can't be reached; those of import_image().
 [[nodiscard]] Result<std::vector<Image>> pull_image(const Store& store,
                                                     const std::string& reference,
                                                     const ImportOptions& options);

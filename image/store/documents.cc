@@ -168,8 +168,8 @@ Result<Manifest> Manifest::parse(std::string_view text) {
     return make_error(ErrorCode::kBadImage, "it is of media type '{}', which is no container image",
                       printable(manifest.config.media_type));
   }
-  if (layers->size() > kMostLayers) {
-    return make_error(ErrorCode::kBadImage, "it has more than {} layers", kMostLayers);
+  if (layers->size() > kMaxLayers) {
+    return make_error(ErrorCode::kBadImage, "it has more than {} layers", kMaxLayers);
   }
   for (const auto& layer : *layers) {
     BOTHY_TRY(Descriptor descriptor, parse_descriptor(layer, kManifestName));

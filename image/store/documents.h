@@ -15,8 +15,8 @@
 namespace bothy::image {
 
 // No document is longer (image-spec/manifest.md asks registries to take so much).
-inline constexpr std::uint64_t kLongestDocument = 4U << 20U;
-inline constexpr std::size_t kMostLayers = 1024;
+inline constexpr std::uint64_t kMaxDocumentSize = 4U << 20U;
+inline constexpr std::size_t kMaxLayers = 1024;
 
 inline constexpr std::string_view kNameAnnotation = "org.opencontainers.image.ref.name";
 inline constexpr std::string_view kContainerdNameAnnotation = "io.containerd.image.name";

@@ -174,7 +174,7 @@ bool Store::has_blob(const Digest& digest, std::uint64_t size) const {
 }
 
 Result<std::string> Store::document(const Descriptor& descriptor) const {
-  BOTHY_TRY(std::string text, read_file(blob_path(descriptor.digest), kLongestDocument));
+  BOTHY_TRY(std::string text, read_file(blob_path(descriptor.digest), kMaxDocumentSize));
   if (digest_of(text) != descriptor.digest) {
     return make_error(ErrorCode::kBadImage,
                       "the image store's {} is damaged: remove the image and import it anew",
