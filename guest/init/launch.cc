@@ -51,7 +51,7 @@ bool identify(Plan& plan, Failure& failure) {
   bool good = wrong == nullptr;
   if (!good) {
     failure.error = EINVAL;
-    failure.words.add("can't run as '").add(culprit).add("': ").add(wrong);
+    failure.message.add("can't run as '").add(culprit).add("': ").add(wrong);
   } else if (spec.variable("HOME") == nullptr) {
     const Text home = plan.identity.home;
     plan.home = static_cast<char*>(malloc(home.size + 6));
@@ -74,7 +74,8 @@ bool make_directory(const ProcessSpec& spec, Failure& failure) {
   if (stat(spec.directory, &status) == 0 && S_ISDIR(status.st_mode)) return true;
   if (make_directories(spec.directory)) return true;
   failure.error = errno;
-  failure.words.add("can't make the working directory ").add(spec.directory);
+  failure.message.add("can't make the working directory '").add(spec.directory).add("': ");
+  failure.message.add(error_text(failure.error));
   return false;
 }
 
@@ -171,8 +172,11 @@ pid_t launch(ProcessSpec& spec, const Standard& standard, Failure& failure) {
   failure.error = ENOMEM;
   if (const char* path = spec.variable("PATH")) plan.path = path;
   plan.candidate = static_cast<char*>(malloc(strlen(plan.path) + strlen(spec.arguments[0]) + 2));
-  if (plan.candidate == nullptr || !identify(plan, failure) || !make_directory(spec, failure))
+  if (plan.candidate == nullptr) {
+    failure.message.add("can't start '").add(spec.arguments[0]).add("': no memory");
     return -1;
+  }
+  if (!identify(plan, failure) || !make_directory(spec, failure)) return -1;
   give_standard(plan);
 
   // vfork: this memory isn't copied, and init goes on only when the program runs or has failed to.
@@ -180,7 +184,8 @@ pid_t launch(ProcessSpec& spec, const Standard& standard, Failure& failure) {
   if (pid == 0) child(plan);  // NOLINT(clang-analyzer-unix.Vfork)
   if (pid > 0 && plan.error == 0) return pid;
   failure.error = pid < 0 ? errno : plan.error;
-  failure.words.add("can't ").add(pid < 0 ? "start" : plan.doing).add(" ").add(spec.arguments[0]);
+  failure.message.add("can't ").add(pid < 0 ? "start" : plan.doing);
+  failure.message.add(" '").add(spec.arguments[0]).add("': ").add(error_text(failure.error));
   return -1;
 }
 

@@ -9,8 +9,8 @@ namespace bothy::init {
 
 // Why a program did not start.
 struct Failure {
-  int error = 0;
-  Line words;
+  int error = 0;  // errno
+  Line message;   // with the system's reason
 };
 
 // What is 0, 1 and 2 of a program; with a terminal all three are its one descriptor, and it becomes

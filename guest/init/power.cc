@@ -16,7 +16,7 @@ void power_off() {
 
 void fail(Text what, int error) {
   Line line;
-  fail(line.add(what).add(": ").add(strerror(error)).text());
+  fail(line.add(what).add(": ").add(error_text(error)).text());
 }
 
 void fail(Text what) {

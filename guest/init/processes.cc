@@ -182,7 +182,7 @@ bool start(uint32_t number, ProcessSpec& spec, Connections connections) {
   if (spec.terminal) standard = {{-1, -1, -1}};  // the slave stays with the process
   close_all(standard);
   if (process->pid < 0) {
-    refuse(number, failure.error, failure.words.text());
+    refuse(number, failure.error, failure.message.text());
     release(process);
     return false;
   }
@@ -213,7 +213,7 @@ void start_on_console(ProcessSpec& spec) {
   if (process == nullptr) fail("no memory");
   *process = Process{};
   process->pid = launch(spec, {{0, 1, 2}}, failure);
-  if (process->pid < 0) fail(failure.words.add(": ").add(strerror(failure.error)).text());
+  if (process->pid < 0) fail(failure.message.text());
   enlist(process);
 }
 

@@ -69,7 +69,7 @@ void system_mount(const char* type, const char* target, unsigned long flags, con
 void optional_mount(const char* type, const char* target, const char* options) {
   if (mount(type, target, type, kNoPrograms, options) != 0 && errno != ENODEV && errno != ENOENT) {
     Line what;
-    say(what.add("can't mount ").add(target).add(": ").add(strerror(errno)).text());
+    say(what.add("can't mount ").add(target).add(": ").add(error_text(errno)).text());
   }
 }
 

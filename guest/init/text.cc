@@ -71,6 +71,11 @@ const char* Line::string() {
   return buffer_;
 }
 
+const char* error_text(int error) {
+  // musl: "Symbolic link loop"
+  return error == ELOOP ? "Too many levels of symbolic links" : strerror(error);
+}
+
 void say(Text text) {
   Line line;
   // As critical, which a kernel shows that is quiet about all else.

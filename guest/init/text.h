@@ -59,6 +59,9 @@ class Line {
   size_t used_ = 0;
 };
 
+// The system's text for an errno, as glibc has it: what users know from other programs.
+const char* error_text(int error);
+
 // A line on the guest's console, which is where fd 2 is.
 void say(Text text);
 // From now on fd 2 is /dev/kmsg.

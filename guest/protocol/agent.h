@@ -94,7 +94,7 @@ enum Type : uint16_t {
   kHello = 1,       // Opening, with the version: the first frame of control
   kStream = 2,      // Opening, with 0 stdin or terminal, 1 stdout, 2 stderr: the first of stdio
   kStarted = 3,     // uint32_t pid in the guest
-  kNotStarted = 4,  // int32_t errno, then what failed, in words
+  kNotStarted = 4,  // int32_t errno, then a message with the errno's text
   kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After this or
                 // NOT_STARTED of process 0 the guest ends the rest, then waits for the host, which
                 // reads the streams to their end and answers by SHUTDOWN or by closing control:

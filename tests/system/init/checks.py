@@ -100,9 +100,13 @@ def check_processes(host):
     run = host.start(22, "pwd", user="nosuch")
     check("an unknown user", run.status() == "22 can't run as 'nosuch': the image has no such user", run.status())
     run = host.start(23, "nosuch")
-    check("an unknown command", run.status() == "2 can't run nosuch", run.status())
+    check("an unknown command", run.status() == "2 can't run 'nosuch': No such file or directory", run.status())
     run = host.start(24, "/etc/passwd")
-    check("a file that can't be run", run.status() == "13 can't run /etc/passwd", run.status())
+    check("a file that can't be run", run.status() == "13 can't run '/etc/passwd': Permission denied", run.status())
+    run = host.start(30, "sh", "-c", "ln -s /bin/loop /bin/loop")
+    run.status()
+    run = host.start(31, "loop")
+    check("a program behind a loop of symbolic links", run.status() == "40 can't run 'loop': Too many levels of symbolic links", run.status())
     run = host.start(25, "sh", "-c", "echo $0 $A $HOME; pwd; ulimit -n; ulimit -Hn", env=("PATH=/x:/bin", "A=b c"), cwd="/made/here",
                      limits=((resource.RLIMIT_NOFILE, 99, 100),))
     check("environment, directory, limits", run.output() == b"sh b c /root\n/made/here\n99\n100\n", run.output(), run.output(2))
@@ -244,7 +248,7 @@ def other_guests():
               b"clean" in state.stdout and b"needs_recovery" not in state.stdout, disk, state.stdout)
 
     with guest(process("nosuch")) as host:
-        check("a first command that isn't there", host.process(0).status() == "2 can't run nosuch", host.process(0).frames)
+        check("a first command that isn't there", host.process(0).status() == "2 can't run 'nosuch': No such file or directory", host.process(0).frames)
         check("ends the guest", host.ended() == 0, host.console())
 
     with guest(shell("trap '' TERM; echo ready; while :; do sleep 0.1; done"), record(GRACE, struct.pack("<I", 300))) as host:
