@@ -130,12 +130,11 @@ struct Rig {
     transmit.add({{size, false, at}});
     kicks[1].signal();
   }
-  // Until the device has completed `count` chains, and said so.
-  bool wait_used(DriverQueue& queue, std::uint16_t count) {
-    return link.wait([&] {
-      queue.enable_interrupts();
-      return queue.used_index() == count;
-    });
+  // Until the device has used `count` buffers and notified the driver of some. Not of each: the
+  // driver has event indices and takes no buffer meanwhile.
+  bool wait_used(const DriverQueue& queue, std::uint16_t count) {
+    return test::eventually([&] { return queue.used_index() == count; }) &&
+           link.wait([&] { return !link.signals_.empty(); });
   }
   [[nodiscard]] std::uint16_t link_status() const {
     std::array<std::byte, 2> status{};
