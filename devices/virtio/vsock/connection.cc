@@ -16,6 +16,9 @@ namespace {
 // "CONNECT 4294967295\n" and some room to see that a line is too long.
 constexpr std::size_t kLongestHandshake = 32;
 constexpr std::string_view kConnect = "CONNECT ";
+// Of one packet: Linux's limit (VIRTIO_VSOCK_MAX_PKT_BUF_SIZE). Streams and devices take turns, and
+// a buffer of the guest may be as large as 4 GiB.
+constexpr std::uint32_t kMaxPayload = 64U << 10U;
 // VMADDR_PORT_ANY is no port.
 constexpr std::uint32_t kNoPort = 0xffffffff;
 
@@ -247,7 +250,7 @@ VsockConnection::Fate VsockConnection::fill(std::span<const iovec> buffers, Vsoc
 
 VsockConnection::Fate VsockConnection::fill_data(std::span<const iovec> buffers,
                                                  VsockHeader& header) {
-  BufferList room = part_of(buffers, kVsockHeaderSize, credit());
+  BufferList room = part_of(buffers, kVsockHeaderSize, std::min(credit(), kMaxPayload));
   const ssize_t count = receive_buffers(socket_.get(), room);
   if (count > 0) {
     sent_ += static_cast<std::uint32_t>(count);

@@ -76,6 +76,28 @@ TEST_CASE("What no packet should be is answered with a reset, or dropped") {
   CHECK(rig.parked.empty());
 }
 
+TEST_CASE("A packet carries a bounded payload, however large the buffer") {
+  VsockRig rig;
+  const auto stream = rig.connect_to_guest(1024);
+  rig.refill = false;
+  while (rig.take()) {
+  }
+  const std::uint32_t window = 1U << 20U;
+  VsockHeader update = rig.header(VsockOp::kCreditUpdate, stream.ports);
+  update.buffer_size = window;
+  rig.send(update);
+  const std::string text(150U << 10U, 'x');
+  REQUIRE(say(stream.host, text));
+  rig.run();  // fills the small buffers
+  while (rig.take()) {
+  }
+  rig.offer_more(1, window / 4);
+  rig.run();
+  const auto packet = rig.take();
+  REQUIRE(packet.has_value());
+  CHECK(packet->payload.size() == 64U << 10U);
+}
+
 TEST_CASE("A flood without a buffer for the answers waits in the ring") {
   VsockRig rig(0);
   std::size_t taken = 0;
