@@ -50,7 +50,7 @@ Result<std::unique_ptr<Block>> Block::create(const DiskConfig& config,
     std::string why;
     engine = choose_io_engine(why);
     if (engine == IoEngineKind::kThreads) {
-      log(LogLevel::kInfo, "disk {} is served by threads: {}", config.path, why);
+      log(LogLevel::kInfo, "disk {}: using threads instead of io_uring: {}", config.path, why);
     }
   }
   BOTHY_TRY(EventFd stop, EventFd::create());
@@ -160,8 +160,9 @@ void Block::run(Queue& queue, const EventFd& kick, std::uint16_t index, DriverLi
   const IoEngine::Bells bells{kick, stop_};
   auto engine = make_io_engine(engine_, target, bells, kQueueSize);
   if (!engine && engine_ == IoEngineKind::kUring) {
-    log(LogLevel::kWarning, "disk {} is served by threads: {}", disk_.config.path,
-        engine.error().context);
+    // The guest decides how often the device starts.
+    log_guest(disk_.log, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
+              engine.error().context);
     engine = make_io_engine(IoEngineKind::kThreads, target, bells, kQueueSize);
   }
   if (!engine) {

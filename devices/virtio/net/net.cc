@@ -109,7 +109,7 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
     ready = backend_->leave_to_us(guest_offloads(features), true);
   }
   if (!ready && link_up_) {
-    log(LogLevel::kWarning, "a network device goes without offloads: {}", ready.error().context);
+    log_guest(limiter_, "network device: can't use offloads: {}", ready.error().context);
   }
   const bool several = (features & feature(kNetMultiQueue)) != 0;
   const std::size_t pairs = several ? backend_->queues() : 1;

@@ -9,6 +9,7 @@
 #include "tests/support/fake_port.h"
 #include "tests/support/hang_limit.h"
 #include "tests/support/link_recorder.h"
+#include "tests/support/log_capture.h"
 #include "tests/support/virtio_driver.h"
 
 namespace bothy::virtio {
@@ -42,7 +43,12 @@ class StepBackend final : public NetBackend {
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
   [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }
   [[nodiscard]] PacketPort& port(std::size_t index) noexcept override { return ports_[index]; }
-  [[nodiscard]] Result<void> leave_to_us(const NetOffloads&, bool) override { return success(); }
+  [[nodiscard]] Result<void> leave_to_us(const NetOffloads&, bool) override {
+    if (refuse_offloads) {
+      return make_error(ErrorCode::kSystem, "refused");
+    }
+    return success();
+  }
   [[nodiscard]] Result<void> use_queues(std::size_t count) override {
     while (used != count) {
       const std::size_t next = used < count ? used + 1 : used - 1;
@@ -56,6 +62,7 @@ class StepBackend final : public NetBackend {
 
   std::size_t used = 1;
   std::optional<std::size_t> refused;
+  bool refuse_offloads = false;
 
  private:
   std::array<EventPort, kPairs> ports_;
@@ -162,6 +169,22 @@ TEST_CASE("A backend that refuses to have fewer pairs keeps those that it had") 
   CHECK(rig.backend->used == 3);
   CHECK(rig.sends(0));
   CHECK(rig.sends(2));
+}
+
+TEST_CASE("A guest that resets the device again and again can't flood the log") {
+  constexpr std::size_t kStarts = 1000;
+  boost::asio::io_context executor;
+  test::LinkRecorder link;
+  auto backend = std::make_unique<StepBackend>();
+  backend->refuse_offloads = true;
+  Net net(NetConfig{}, std::move(backend), executor);
+  const test::LogCapture log;
+  for (std::size_t i = 0; i < kStarts; ++i) {
+    net.start(0, std::vector<ActiveQueue>(2 * kPairs + 1), link);
+    static_cast<void>(net.stop());
+  }
+  CHECK(log.lines() > 0);
+  CHECK(log.lines() < kStarts / 2);  // the burst and a line a second
 }
 
 }  // namespace bothy::virtio
