@@ -14,7 +14,7 @@
 namespace bothy::virtio {
 namespace {
 
-// Header and status have a descriptor each, and no chain is longer than the queue (2.7.5.3.1).
+// Header and status take a descriptor each, and no chain is longer than the queue (2.7.5.3.1).
 constexpr std::uint32_t kMaxDataBuffers = Block::kQueueSize - 2;
 
 template <class T>
@@ -43,8 +43,8 @@ Result<std::unique_ptr<Block>> Block::create(const DiskConfig& config,
   BOTHY_TRY(const std::uint64_t length, file.length());
   if (length % DiskFile::kSector != 0) {
     log(LogLevel::kWarning,
-        "disk {} ends in {} bytes that are no whole sector: the guest won't see them", config.path,
-        length % DiskFile::kSector);
+        "disk {}: the last {} bytes are an incomplete sector and hidden from the guest",
+        config.path, length % DiskFile::kSector);
   }
   if (!engine) {
     std::string why;
@@ -55,14 +55,14 @@ Result<std::unique_ptr<Block>> Block::create(const DiskConfig& config,
   }
   BOTHY_TRY(EventFd stop, EventFd::create());
   std::unique_ptr<Block> block(new Block(std::move(file), config, *engine, std::move(stop)));
-  BOTHY_TRY(const std::uint64_t capacity, block->find_capacity());
+  BOTHY_TRY(const std::uint64_t capacity, block->read_capacity());
   if (capacity == 0) {
     return make_error(ErrorCode::kInvalid,
-                      "disk {} is empty: give it a size, with 'truncate -s 1G {}' say", config.path,
-                      config.path);
+                      "disk {} is empty: set its size, for example with 'truncate -s 1G {}'",
+                      config.path, config.path);
   }
   block->disk_.capacity = capacity;
-  block->shown_capacity_ = capacity;
+  block->last_read_capacity_ = capacity;
   return block;
 }
 
@@ -97,9 +97,9 @@ std::uint64_t Block::features() const noexcept {
 void Block::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
   virtio_blk_config config{};
   if (offset == 0) {
-    shown_capacity_ = disk_.capacity.load();
+    last_read_capacity_ = disk_.capacity.load();
   }
-  config.capacity = shown_capacity_;
+  config.capacity = last_read_capacity_;
   config.seg_max = kMaxDataBuffers;
   describe(disk_.file.geometry(), config);
   config.wce = write_back_ ? 1 : 0;
@@ -124,7 +124,7 @@ void Block::write_config(std::uint64_t offset, std::span<const std::byte> data) 
 
 void Block::set_write_back(bool on) noexcept {
   write_back_ = on;
-  // virtio 1.2, 5.2.6.2: a driver without FLUSH can't ask for durability, so it always gets it.
+  // A driver without FLUSH can't request durability, so all its writes are durable (5.2.6.2).
   const bool flushes = (features_ & feature(VIRTIO_BLK_F_FLUSH)) != 0;
   disk_.write_through = disk_.config.cache != DiskCache::kUnsafe && !(flushes && on);
 }
@@ -148,7 +148,7 @@ void Block::start(std::uint64_t features, std::vector<ActiveQueue> queues,
         run(*worker.queue, *kick, index, link);
       });
     } catch (const std::system_error& error) {
-      link.park(errno_error("the host gives it no thread", error.code().value()).context);
+      link.park(errno_error("can't start the queue's thread", error.code().value()).context);
     }
   }
 }
@@ -191,7 +191,7 @@ std::vector<QueueState> Block::stop() noexcept {
   return states;
 }
 
-Result<std::uint64_t> Block::find_capacity() const {
+Result<std::uint64_t> Block::read_capacity() const {
   BOTHY_TRY(const std::uint64_t length, disk_.file.length());
   const std::uint64_t block = disk_.file.geometry().logical_block;
   return length / block * block / DiskFile::kSector;
@@ -199,7 +199,7 @@ Result<std::uint64_t> Block::find_capacity() const {
 
 Result<std::uint64_t> Block::resize() {
   const std::lock_guard lock(link_mutex_);
-  BOTHY_TRY(const std::uint64_t capacity, find_capacity());
+  BOTHY_TRY(const std::uint64_t capacity, read_capacity());
   if (disk_.capacity.exchange(capacity) != capacity && link_ != nullptr) {
     link_->signal_config();
   }

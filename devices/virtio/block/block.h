@@ -15,13 +15,13 @@
 
 namespace bothy::virtio {
 
-// Each queue has a thread and an engine of its own while the device runs.
+// Each queue has a thread and an I/O engine of its own while the device runs.
 class Block final : public Device {
  public:
   static constexpr std::uint16_t kQueueSize = 256;
 
-  // Opens the disk and locks it; an error is the user's to read. Without an `engine` it is the best
-  // that the host lets us have.
+  // Opens and locks the disk. Errors are for the user. Without `engine` the best one that the host
+  // supports is used.
   [[nodiscard]] static Result<std::unique_ptr<Block>> create(
       const DiskConfig& config, std::optional<IoEngineKind> engine = std::nullopt);
   ~Block() override;
@@ -39,8 +39,8 @@ class Block final : public Device {
 
   [[nodiscard]] const DiskConfig& config() const noexcept { return disk_.config; }
 
-  // Looks again how large the file is, tells the driver, and returns it: bytes, whole blocks. Any
-  // thread.
+  // Reads the file's size again, notifies the driver of a change, and returns the capacity: bytes,
+  // a multiple of the block size. Any thread.
   Result<std::uint64_t> resize();
 
  private:
@@ -51,9 +51,9 @@ class Block final : public Device {
 
   Block(DiskFile file, const DiskConfig& config, IoEngineKind engine, EventFd stop);
 
-  [[nodiscard]] Result<std::uint64_t> find_capacity() const;
+  [[nodiscard]] Result<std::uint64_t> read_capacity() const;
   void set_write_back(bool on) noexcept;
-  // A queue's thread.
+  // The main function of a queue's thread.
   void run(Queue& queue, const EventFd& kick, std::uint16_t index, DriverLink& link) noexcept;
 
   BlockDisk disk_;
@@ -61,10 +61,10 @@ class Block final : public Device {
   const EventFd stop_;
   const std::vector<std::uint16_t> queue_sizes_;
   std::vector<std::unique_ptr<Worker>> workers_;
-  // What the driver was last shown the lower half of: it reads the halves one by one.
-  std::atomic<std::uint64_t> shown_capacity_{0};
-  std::atomic<bool> write_back_{true};      // the field of the configuration space
-  std::atomic<std::uint64_t> features_{0};  // as accepted, while running
+  // The capacity of which the driver last read the lower half: it reads the halves one by one.
+  std::atomic<std::uint64_t> last_read_capacity_{0};
+  std::atomic<bool> write_back_{true};      // the config space's `writeback` field
+  std::atomic<std::uint64_t> features_{0};  // negotiated, while running
   std::mutex link_mutex_;
   DriverLink* link_ = nullptr;  // while running
 };

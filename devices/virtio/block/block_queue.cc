@@ -14,16 +14,16 @@ namespace {
 constexpr std::uint64_t kSector = DiskFile::kSector;
 constexpr std::size_t kAlignment = 4096;
 constexpr std::size_t kBounceSize = 256U << 10U;
-// The host is given so many requests at once where it serves them before it returns, from its page
-// cache: the driver gets the first ones back, and can ask for more, while the others are served.
+// Requests submitted at once where the host serves them within the call, from its page cache: the
+// driver gets the first ones back while the others are served.
 constexpr std::size_t kCachedBatch = 16;
-// With direct I/O it is given as many as are under way, and so many at least: while it prepares a
-// longer list, the disk would run out of work.
-constexpr std::size_t kFew = 6;
-// The host is asked for so much data at once, since a device that is to stop waits for it.
-constexpr std::size_t kMostData = 4U << 20U;
-// Of an operation that the host is too busy for.
-constexpr unsigned kMostTries = 10;
+// With direct I/O as many are submitted at once as are in flight, and at least this number: while
+// the host prepares a longer batch, the disk would run idle.
+constexpr std::size_t kMinDirectBatch = 6;
+// Data of one operation: stop() waits for those in flight.
+constexpr std::size_t kMaxTransferBytes = 4U << 20U;
+// Tries of an operation that ends with EAGAIN.
+constexpr unsigned kMaxTries = 10;
 
 const char* verb(IoOperation::Kind kind) noexcept {
   switch (kind) {
@@ -50,21 +50,22 @@ BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::
       size_(size),
       engine_(engine),
       link_(link),
-      window_(on_one_processor()) {}
+      window_(has_single_cpu()) {}
 
 bool BlockQueue::step() {
   const IoEngine::Rung rung = engine_.wait(done_, deadline());
   if (rung.stop && !stopping_) {
-    if (held_ != nullptr) {
-      begin(*std::exchange(held_, nullptr));
+    if (throttled_ != nullptr) {
+      begin(*std::exchange(throttled_, nullptr));
     }
     stopping_ = true;
   }
-  queue_.disable_kicks();  // before the driver is shown anything: it may be quicker than we are
+  // Before completions are published: the driver may be faster than this thread.
+  queue_.disable_kicks();
   for (IoOperation* operation : done_) {
-    went_on(static_cast<BlockRequest&>(*operation));
+    on_io_complete(static_cast<BlockRequest&>(*operation));
   }
-  shown_ = !done_.empty();
+  published_ = !done_.empty();
   done_.clear();
   publish();
   if (stopping_) {
@@ -77,82 +78,82 @@ bool BlockQueue::step() {
 }
 
 void BlockQueue::drain() {
-  look_again_ = false;
-  fail_bouncing(1);  // the host has the first
+  poll_again_ = false;
+  fail_bounce_queue(1);  // the first is in flight
 }
 
-void BlockQueue::fail_bouncing(std::size_t kept) noexcept {
-  while (bouncing_.size() > kept) {
-    bouncing_.back()->complete(BlockStatus::kIoError);
-    free_.push_back(bouncing_.back());
-    bouncing_.pop_back();
+void BlockQueue::fail_bounce_queue(std::size_t kept) noexcept {
+  while (bounce_queue_.size() > kept) {
+    bounce_queue_.back()->complete(BlockStatus::kIoError);
+    free_.push_back(bounce_queue_.back());
+    bounce_queue_.pop_back();
   }
 }
 
 std::optional<BlockQueue::Clock::time_point> BlockQueue::deadline() const noexcept {
-  if (look_again_) {
+  if (poll_again_) {
     return Clock::time_point{};
   }
-  return held_ != nullptr ? std::optional(held_until_) : std::nullopt;
+  return throttled_ != nullptr ? std::optional(throttled_until_) : std::nullopt;
 }
 
 std::size_t BlockQueue::batch() const noexcept {
   if (!disk_.config.direct) {
     return kCachedBatch;
   }
-  return std::max(kFew, slots_.size() - free_.size());
+  return std::max(kMinDirectBatch, slots_.size() - free_.size());
 }
 
 void BlockQueue::take_requests() {
-  look_again_ = false;
-  if (held_ != nullptr) {
-    if (!admit(*held_)) {
+  poll_again_ = false;
+  if (throttled_ != nullptr) {
+    if (!admit(*throttled_)) {
       return;
     }
-    begin(*std::exchange(held_, nullptr));
+    begin(*std::exchange(throttled_, nullptr));
   }
   for (std::size_t left = batch(); left > 0; --left) {
     if (free_.empty()) {
       if (slots_.size() == size_) {
-        return;  // whatever ends next looks again
+        return;  // the next completion polls again
       }
       free_.push_back(slots_.emplace_back(std::make_unique<BlockRequest>()).get());
     }
     auto chain = next();
     if (!chain) {
-      return sleep_at_next();
+      return wait_for_notification();
     }
     BlockRequest& request = *free_.back();
     if (!request.take(std::move(*chain))) {
-      log_guest(disk_.log, "disk {}: a request without room for its status", disk_.config.path);
+      log_guest(disk_.log, "disk {}: dropped a request without a status byte", disk_.config.path);
       continue;
     }
     free_.pop_back();
     if (!admit(request)) {
-      held_ = &request;
-      return;  // looks again in time
+      throttled_ = &request;
+      return;  // deadline() has the time to go on
     }
     begin(request);
   }
-  look_again_ = true;
+  poll_again_ = true;
 }
 
-void BlockQueue::sleep_at_next() {
+void BlockQueue::wait_for_notification() {
   if (queue_.broken()) {
-    if (!std::exchange(parked_, true)) {
+    if (!std::exchange(reset_requested_, true)) {
       link_.park(queue_.why_broken());
     }
     return;
   }
-  look_again_ = queue_.enable_kicks();
+  poll_again_ = queue_.enable_kicks();
 }
 
 std::optional<Chain> BlockQueue::next() {
   auto chain = queue_.pop();
-  if (std::exchange(shown_, false) && !chain && window_.opens()) {
+  if (std::exchange(published_, false) && !chain && window_.opens()) {
     const auto end = Clock::now() + PollWindow::kLength;
     do {
-      relax_processor();
+      cpu_relax();
       chain = queue_.pop();
     } while (!chain && !queue_.broken() && Clock::now() < end);
     window_.ended(chain.has_value());
@@ -166,8 +167,8 @@ bool BlockQueue::admit(const BlockRequest& request) {
   }
   const bool moves = request.type() == VIRTIO_BLK_T_IN || request.type() == VIRTIO_BLK_T_OUT;
   const std::lock_guard lock(disk_.limiter_mutex);
-  const auto until = disk_.limiter.take(moves ? request.left() : 0, Clock::now());
-  held_until_ = until.value_or(Clock::time_point{});
+  const auto until = disk_.limiter.take(moves ? request.remaining() : 0, Clock::now());
+  throttled_until_ = until.value_or(Clock::time_point{});
   return !until;
 }
 
@@ -189,7 +190,7 @@ void BlockQueue::begin(BlockRequest& request) {
     case VIRTIO_BLK_T_FLUSH:
       return flush(request);
     case VIRTIO_BLK_T_GET_ID:
-      return tell_id(request);
+      return report_id(request);
     case VIRTIO_BLK_T_DISCARD:
       return begin_ranges(request, IoOperation::Kind::kDiscard);
     case VIRTIO_BLK_T_WRITE_ZEROES:
@@ -209,10 +210,10 @@ bool BlockQueue::on_disk(std::uint64_t sector, std::uint64_t bytes) const noexce
 void BlockQueue::begin_transfer(BlockRequest& request, IoOperation::Kind kind) {
   request.kind = kind;
   const bool writes = kind == IoOperation::Kind::kWrite;
-  if ((writes && disk_.config.read_only) || !on_disk(request.sector(), request.left())) {
+  if ((writes && disk_.config.read_only) || !on_disk(request.sector(), request.remaining())) {
     return finish(request, BlockStatus::kIoError);
   }
-  if (request.left() == 0) {
+  if (request.remaining() == 0) {
     return finish(request, BlockStatus::kOk);
   }
   request.durable = writes && disk_.write_through.load(std::memory_order_relaxed);
@@ -228,14 +229,14 @@ void BlockQueue::submit(BlockRequest& request) {
 
 void BlockQueue::transfer(BlockRequest& request) {
   request.offset = request.sector() * kSector + request.moved();
-  // One that has bounced in part goes on so: transferred() can't tell its pieces apart.
-  const bool bouncing = !bouncing_.empty() && bouncing_.front() == &request;
-  if (bouncing || !suits_direct(request)) {
-    // In its turn: the first of them has the buffer.
-    if (bouncing_.empty() || bouncing_.front() != &request) {
-      bouncing_.push_back(&request);
+  // A request that has used the bounce buffer keeps using it: on_transfer_complete() can't tell its
+  // operations apart.
+  const bool bouncing = !bounce_queue_.empty() && bounce_queue_.front() == &request;
+  if (bouncing || !is_aligned(request)) {
+    if (bounce_queue_.empty() || bounce_queue_.front() != &request) {
+      bounce_queue_.push_back(&request);
     }
-    if (bouncing_.front() == &request) {
+    if (bounce_queue_.front() == &request) {
       bounce(request);
     }
     return;
@@ -246,21 +247,21 @@ void BlockQueue::transfer(BlockRequest& request) {
 
 std::span<const iovec> BlockQueue::first_buffers(BlockRequest& request) noexcept {
   const auto buffers = request.data();
-  if (request.left() <= kMostData) {
+  if (request.remaining() <= kMaxTransferBytes) {
     return buffers;
   }
   std::size_t count = 0;
-  for (std::size_t bytes = buffers[0].iov_len; bytes <= kMostData; ++count) {
-    bytes += buffers[count + 1].iov_len;  // there is one: more is left
+  for (std::size_t bytes = buffers[0].iov_len; bytes <= kMaxTransferBytes; ++count) {
+    bytes += buffers[count + 1].iov_len;  // exists: more bytes remain
   }
   if (count == 0) {
-    request.own_buffer = {buffers[0].iov_base, kMostData};
+    request.own_buffer = {buffers[0].iov_base, kMaxTransferBytes};
     return {&request.own_buffer, 1};
   }
   return buffers.first(count);
 }
 
-bool BlockQueue::suits_direct(const BlockRequest& request) const noexcept {
+bool BlockQueue::is_aligned(const BlockRequest& request) const noexcept {
   const DiskGeometry& geometry = disk_.file.geometry();
   if (geometry.direct_block == 1) {
     return true;
@@ -275,7 +276,7 @@ void BlockQueue::bounce(BlockRequest& request) {
   if (!bounce_) {
     bounce_.reset(static_cast<std::byte*>(std::aligned_alloc(kAlignment, kBounceSize)));
   }
-  const std::size_t length = std::min<std::uint64_t>(request.left(), kBounceSize);
+  const std::size_t length = std::min<std::uint64_t>(request.remaining(), kBounceSize);
   const std::span buffer(bounce_.get(), length);
   if (request.kind == IoOperation::Kind::kWrite) {
     static_cast<void>(Reader(request.data()).read_bytes(buffer));
@@ -285,17 +286,17 @@ void BlockQueue::bounce(BlockRequest& request) {
   submit(request);
 }
 
-void BlockQueue::transferred(BlockRequest& request) {
+void BlockQueue::on_transfer_complete(BlockRequest& request) {
   if (request.result <= 0) {
     return fail(request);
   }
-  const auto length = std::min(static_cast<std::uint64_t>(request.result), request.left());
-  const bool bounced = !bouncing_.empty() && bouncing_.front() == &request;
+  const auto length = std::min(static_cast<std::uint64_t>(request.result), request.remaining());
+  const bool bounced = !bounce_queue_.empty() && bounce_queue_.front() == &request;
   if (bounced && request.kind == IoOperation::Kind::kRead) {
     static_cast<void>(Writer(request.data()).write_bytes(std::span(bounce_.get(), length)));
   }
   request.advance(length);
-  if (request.left() != 0) {
+  if (request.remaining() != 0) {
     return transfer(request);
   }
   finish(request, BlockStatus::kOk);
@@ -313,7 +314,7 @@ void BlockQueue::flush(BlockRequest& request) {
   submit(request);
 }
 
-void BlockQueue::flushed(BlockRequest& request) {
+void BlockQueue::on_flush_complete(BlockRequest& request) {
   if (request.result >= 0) {
     return finish(request, BlockStatus::kOk);
   }
@@ -323,47 +324,47 @@ void BlockQueue::flushed(BlockRequest& request) {
   fail(request);
 }
 
-void BlockQueue::tell_id(BlockRequest& request) {
+void BlockQueue::report_id(BlockRequest& request) {
   std::array<char, VIRTIO_BLK_ID_BYTES> id{};
   disk_.config.id.copy(id.data(), id.size());
-  const std::size_t length = std::min<std::uint64_t>(request.left(), id.size());
+  const std::size_t length = std::min<std::uint64_t>(request.remaining(), id.size());
   static_cast<void>(Writer(request.data()).write_bytes(std::as_bytes(std::span(id)).first(length)));
   request.advance(length);
   finish(request, BlockStatus::kOk);
 }
 
-void BlockQueue::went_on(BlockRequest& request) {
-  if (request.result == -EINTR || (request.result == -EAGAIN && ++request.tries < kMostTries)) {
+void BlockQueue::on_io_complete(BlockRequest& request) {
+  if (request.result == -EINTR || (request.result == -EAGAIN && ++request.tries < kMaxTries)) {
     return submit(request);
   }
   switch (request.kind) {
     case IoOperation::Kind::kRead:
     case IoOperation::Kind::kWrite:
-      return request.fill_left != 0 ? filled(request) : transferred(request);
+      return request.zeros_left != 0 ? on_fill_complete(request) : on_transfer_complete(request);
     case IoOperation::Kind::kFlush:
-      return flushed(request);
+      return on_flush_complete(request);
     default:
-      return ranged(request);
+      return on_range_complete(request);
   }
 }
 
 void BlockQueue::fail(BlockRequest& request) {
-  log_guest(disk_.log, "disk {}: can't {} at byte {}: {}", disk_.config.path, verb(request.kind),
+  log_guest(disk_.log, "disk {}: can't {} at offset {}: {}", disk_.config.path, verb(request.kind),
             request.offset,
             request.result < 0 ? std::strerror(static_cast<int>(-request.result))
-                               : "it has become shorter");
+                               : "the file has become shorter");
   finish(request, BlockStatus::kIoError);
 }
 
 void BlockQueue::finish(BlockRequest& request, BlockStatus status) noexcept {
   request.complete(status);
   free_.push_back(&request);
-  if (!bouncing_.empty() && bouncing_.front() == &request) {
-    bouncing_.pop_front();
+  if (!bounce_queue_.empty() && bounce_queue_.front() == &request) {
+    bounce_queue_.pop_front();
     if (stopping_) {
-      fail_bouncing(0);
-    } else if (!bouncing_.empty()) {
-      bounce(*bouncing_.front());
+      fail_bounce_queue(0);
+    } else if (!bounce_queue_.empty()) {
+      bounce(*bounce_queue_.front());
     }
   }
 }

@@ -1,5 +1,5 @@
 // BlockQueue: serves one queue of a block device on a thread of its own.
-// BlockDisk: what all queues of one device share.
+// BlockDisk: the state that the queues of a device share.
 #pragma once
 
 #include <atomic>
@@ -20,9 +20,9 @@
 
 namespace bothy::virtio {
 
-// Any thread.
+// Used by all queues' threads.
 struct BlockDisk {
-  // Of one DISCARD or WRITE_ZEROES: segments, and sectors of each.
+  // Limits of DISCARD and WRITE_ZEROES: segments per request, sectors per segment.
   static constexpr std::uint32_t kMaxSegments = 32;
   static constexpr std::uint32_t kMaxSegmentSectors = 1U << 21U;
 
@@ -36,30 +36,30 @@ struct BlockDisk {
   const DiskFile file;
   const DiskConfig config;
   std::atomic<std::uint64_t> capacity{0};  // sectors
-  // Each write is on stable storage before it is completed: the driver knows no FLUSH, or wants it
-  // so (CONFIG_WCE).
+  // Each write is on stable storage before it is completed: without FLUSH, or when the driver has
+  // turned the write cache off (CONFIG_WCE).
   std::atomic<bool> write_through{false};
-  // Why a flush failed, by way of the page cache: the host says so once, and then takes what it
-  // could not write for written. So no flush succeeds any more.
+  // The errno of a failed flush through the page cache: the kernel reports a failed writeback once
+  // and then treats the pages as clean. So every later flush fails too.
   std::atomic<int> flush_error{0};
   std::mutex limiter_mutex;
   RateLimiter limiter;
   LogLimiter log;
 };
 
-// Belongs to one thread. Requests are taken as they come and completed as they end; what ends at
-// once is shown to the driver at once, with at most one interrupt. A driver that answers what it is
-// shown with its next request right away is waited for awake: it needn't kick, which is an exit of
-// its vCPU, and the thread needn't be woken.
+// Used by one thread. Requests complete out of order; those that complete together are published
+// together, with at most one interrupt. If the driver usually follows up with a request at once,
+// the thread polls for it a moment: that saves the notification, which is an exit of the vCPU, and
+// a wake-up of the thread.
 //
-//   take_requests() -> admit() -> begin() -> [the engine] -> went_on() ... -> finish()
+//   take_requests() -> admit() -> begin() -> [engine] -> on_io_complete() ... -> finish()
 class BlockQueue {
  public:
   BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::uint16_t size,
              IoEngine& engine, DriverLink& link);
 
-  // Waits until there is something to do, and does it. False once the engine's stop bell was rung
-  // and nothing is under way any more.
+  // Waits for completions, notifications or the stop event, and handles them. False once stop was
+  // requested and nothing is in flight.
   [[nodiscard]] bool step();
 
  private:
@@ -70,28 +70,28 @@ class BlockQueue {
 
   [[nodiscard]] std::optional<Clock::time_point> deadline() const noexcept;
   void take_requests();
-  // How many of them are taken before the host is given them.
+  // How many requests are taken before they are submitted to the host.
   [[nodiscard]] std::size_t batch() const noexcept;
-  // Until the driver kicks for its next request: there is none.
-  void sleep_at_next();
-  // The next request. Waits a moment for it if the driver was just shown something.
+  // Enables notifications: the ring is empty, or broken.
+  void wait_for_notification();
+  // The next request. Polls for it a moment after completions.
   [[nodiscard]] std::optional<Chain> next();
-  // Nothing is begun any more: what the host has is waited for, and the rest fails.
+  // Stopping: requests that the host has not got fail.
   void drain();
-  // Those of bouncing_ but the first `kept`.
-  void fail_bouncing(std::size_t kept) noexcept;
-  // False: the rate limit holds it back.
+  // Fails all requests of bounce_queue_ but the first `kept`.
+  void fail_bounce_queue(std::size_t kept) noexcept;
+  // False: the rate limit delays the request, until throttled_until_.
   [[nodiscard]] bool admit(const BlockRequest& request);
   void publish() noexcept;
 
   void begin(BlockRequest& request);
   void begin_transfer(BlockRequest& request, IoOperation::Kind kind);
   void flush(BlockRequest& request);
-  void flushed(BlockRequest& request);
+  void on_flush_complete(BlockRequest& request);
   void begin_ranges(BlockRequest& request, IoOperation::Kind kind);
-  void tell_id(BlockRequest& request);
+  void report_id(BlockRequest& request);
 
-  // Each gives the engine the next operation of a request, by way of submit().
+  // Each submits the next operation of a request to the engine.
   void submit(BlockRequest& request);
   void transfer(BlockRequest& request);
   void bounce(BlockRequest& request);
@@ -99,16 +99,16 @@ class BlockQueue {
   void next_range(BlockRequest& request);
   void fill(BlockRequest& request);
 
-  // Each takes note of what an operation did.
-  void went_on(BlockRequest& request);
-  void transferred(BlockRequest& request);
-  void ranged(BlockRequest& request);
-  void filled(BlockRequest& request);
+  // Each handles the result of an operation.
+  void on_io_complete(BlockRequest& request);
+  void on_transfer_complete(BlockRequest& request);
+  void on_range_complete(BlockRequest& request);
+  void on_fill_complete(BlockRequest& request);
 
   [[nodiscard]] bool on_disk(std::uint64_t sector, std::uint64_t bytes) const noexcept;
-  // As many of a request's buffers as the host is given at once.
+  // The first of a request's buffers, up to the limit of one operation.
   [[nodiscard]] static std::span<const iovec> first_buffers(BlockRequest& request) noexcept;
-  [[nodiscard]] bool suits_direct(const BlockRequest& request) const noexcept;
+  [[nodiscard]] bool is_aligned(const BlockRequest& request) const noexcept;
   void fail(BlockRequest& request);
   void finish(BlockRequest& request, BlockStatus status) noexcept;
 
@@ -119,20 +119,20 @@ class BlockQueue {
   IoEngine& engine_;
   DriverLink& link_;
 
-  std::vector<std::unique_ptr<BlockRequest>> slots_;  // made as they are needed, size_ at most
+  std::vector<std::unique_ptr<BlockRequest>> slots_;  // allocated on demand, at most size_
   std::vector<BlockRequest*> free_;
   std::vector<IoOperation*> done_;
-  BlockRequest* held_ = nullptr;  // by the rate limit, until held_until_
-  Clock::time_point held_until_;
+  BlockRequest* throttled_ = nullptr;  // delayed by the rate limit, until throttled_until_
+  Clock::time_point throttled_until_;
   PollWindow window_;
-  bool shown_ = false;      // completions, and no request was looked for since
-  bool look_again_ = true;  // there may be requests that no kick will tell of
+  bool published_ = false;  // completions, and the ring was not polled since
+  bool poll_again_ = true;  // there may be requests without a notification
   bool stopping_ = false;
-  bool parked_ = false;
+  bool reset_requested_ = false;
 
-  // One request at a time goes by way of it.
+  // The bounce buffer, for one request at a time.
   std::unique_ptr<std::byte, FreeDeleter> bounce_;
-  std::deque<BlockRequest*> bouncing_;  // the first has the buffer, the others wait for it
+  std::deque<BlockRequest*> bounce_queue_;  // the first one uses the buffer
 };
 
 }  // namespace bothy::virtio

@@ -1,5 +1,5 @@
-// PollWindow: whether a queue's thread looks at the ring itself for a moment before it sleeps until
-// a kick.
+// PollWindow: decides whether a queue's thread polls the available ring for a moment before it
+// waits for a notification.
 #pragma once
 
 #include <sched.h>
@@ -9,51 +9,51 @@
 
 namespace bothy::virtio {
 
-// It does as long as it pays off: after a driver that wasn't back in time it is left out, once, and
-// twice as often after each further one. How long the driver really took isn't asked for: a thread
-// that sleeps learns of a kick late, by more than what it would have polled for. Belongs to one
-// thread.
+// Polling goes on as long as it pays off: after a driver that made no request available in time,
+// the next window is skipped, and twice as many after each further failure. The driver's real delay
+// isn't measured: a thread that sleeps gets notifications later than it would have polled. Used by
+// one thread.
 class PollWindow {
  public:
-  // A sleeping vCPU is interrupted, and asks for more, in some 10 to 20 us.
+  // A sleeping vCPU takes 10 to 20 us from the interrupt to its next request.
   static constexpr std::chrono::microseconds kLength{32};
-  static constexpr unsigned kMostLeftOut = 256;
+  static constexpr unsigned kMaxSkipped = 256;
 
-  // `alone`: the driver can't run while this thread does.
-  explicit PollWindow(bool alone) noexcept : alone_(alone) {}
+  // `single_cpu`: the driver can't run while this thread does.
+  explicit PollWindow(bool single_cpu) noexcept : single_cpu_(single_cpu) {}
 
-  // Asked once for each time that the driver is shown something: is it to be waited for?
+  // Called once after each used buffer notification: whether to poll now.
   [[nodiscard]] bool opens() noexcept {
-    if (alone_) {
+    if (single_cpu_) {
       return false;
     }
-    if (left_ != 0) {
-      --left_;
+    if (skips_left_ != 0) {
+      --skips_left_;
       return false;
     }
     return true;
   }
 
-  // What came of it.
+  // The result of polling: whether a request came in time.
   void ended(bool in_time) noexcept {
-    left_out_ = in_time ? 0 : std::clamp(2 * left_out_, 1U, kMostLeftOut);
-    left_ = left_out_;
+    skip_count_ = in_time ? 0 : std::clamp(2 * skip_count_, 1U, kMaxSkipped);
+    skips_left_ = skip_count_;
   }
 
  private:
-  const bool alone_;
-  unsigned left_out_ = 0;  // how often, this time
-  unsigned left_ = 0;      // of those
+  const bool single_cpu_;
+  unsigned skip_count_ = 0;  // windows to skip after the last failure
+  unsigned skips_left_ = 0;
 };
 
-// Whether the calling thread may run on one processor only.
-[[nodiscard]] inline bool on_one_processor() noexcept {
+// Whether the calling thread may run on one CPU only.
+[[nodiscard]] inline bool has_single_cpu() noexcept {
   cpu_set_t allowed;
   return ::sched_getaffinity(0, sizeof(allowed), &allowed) == 0 && CPU_COUNT(&allowed) == 1;
 }
 
-// Tells the processor that this is a loop that waits.
-inline void relax_processor() noexcept {
+// A hint to the CPU that this is a busy-wait loop.
+inline void cpu_relax() noexcept {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
 #elif defined(__aarch64__)

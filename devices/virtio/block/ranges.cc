@@ -1,4 +1,4 @@
-// What a BlockQueue does with DISCARD and WRITE_ZEROES.
+// BlockQueue: the requests DISCARD and WRITE_ZEROES (virtio 1.2, 5.2.6).
 #include <linux/virtio_blk.h>
 
 #include <algorithm>
@@ -12,11 +12,10 @@ namespace {
 
 constexpr std::uint64_t kSector = DiskFile::kSector;
 constexpr std::uint64_t kRangeSize = sizeof(virtio_blk_discard_write_zeroes);
-// Some hosts write zeros, and a device that is to stop waits for them: so many bytes at once.
-constexpr std::uint64_t kMostZeros = 16U << 20U;
+// Some hosts write zeros for a range, and stop() waits for operations in flight: bytes of one.
+constexpr std::uint64_t kMaxZeroBytes = 16U << 20U;
 
-// What zeros are written from, where the host can't make them itself: never written to, so that it
-// takes no memory.
+// The source of zeros where the host can't zero ranges. Never written, so that it takes no memory.
 constexpr std::size_t kZerosSize = 64U << 10U;
 alignas(4096) std::array<std::byte, kZerosSize> zeros;
 const std::vector<iovec> kZeroBuffers(16, iovec{zeros.data(), zeros.size()});
@@ -26,10 +25,11 @@ const std::vector<iovec> kZeroBuffers(16, iovec{zeros.data(), zeros.size()});
 void BlockQueue::begin_ranges(BlockRequest& request, IoOperation::Kind kind) {
   const bool zeroes = kind == IoOperation::Kind::kZero;
   if (zeroes ? disk_.config.read_only : !disk_.discards()) {
-    return finish(request, BlockStatus::kUnsupported);  // not offered
+    return finish(request, BlockStatus::kUnsupported);  // the feature is not offered
   }
-  const std::uint64_t segments = request.left() / kRangeSize;
-  if (request.left() % kRangeSize != 0 || segments == 0 || segments > BlockDisk::kMaxSegments) {
+  const std::uint64_t segments = request.remaining() / kRangeSize;
+  if (request.remaining() % kRangeSize != 0 || segments == 0 ||
+      segments > BlockDisk::kMaxSegments) {
     return finish(request, BlockStatus::kIoError);
   }
   next_range(request);
@@ -37,10 +37,10 @@ void BlockQueue::begin_ranges(BlockRequest& request, IoOperation::Kind kind) {
 
 void BlockQueue::next_segment(BlockRequest& request) {
   const bool zeroes = request.type() == VIRTIO_BLK_T_WRITE_ZEROES;
-  while (request.left() != 0) {
+  while (request.remaining() != 0) {
     const auto segment = *Reader(request.data()).read<virtio_blk_discard_write_zeroes>();
     request.advance(sizeof(segment));
-    // virtio 1.2, 5.2.6.2: what isn't known, and UNMAP where it means nothing.
+    // 5.2.6.2: unknown flags, and UNMAP on a discard.
     if ((segment.flags & ~(zeroes ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0U)) != 0) {
       return finish(request, BlockStatus::kUnsupported);
     }
@@ -70,21 +70,21 @@ void BlockQueue::next_range(BlockRequest& request) {
   }
   const bool discards = request.kind == IoOperation::Kind::kDiscard;
   request.offset = request.range_offset;
-  request.length = discards ? request.range_left : std::min(request.range_left, kMostZeros);
+  request.length = discards ? request.range_left : std::min(request.range_left, kMaxZeroBytes);
   request.range_offset += request.length;
   request.range_left -= request.length;
   if (!discards && !disk_.limiter.unlimited()) {
     const std::lock_guard lock(disk_.limiter_mutex);
     disk_.limiter.charge(request.length);
   }
-  if (request.kind == IoOperation::Kind::kWrite) {  // the host made no zeros of what came before
-    request.fill_left = request.length;
+  if (request.kind == IoOperation::Kind::kWrite) {  // the host couldn't zero the range before
+    request.zeros_left = request.length;
     return fill(request);
   }
   submit(request);
 }
 
-void BlockQueue::ranged(BlockRequest& request) {
+void BlockQueue::on_range_complete(BlockRequest& request) {
   if (request.result == 0) {
     return next_range(request);
   }
@@ -100,30 +100,31 @@ void BlockQueue::ranged(BlockRequest& request) {
     default:
       request.kind = IoOperation::Kind::kWrite;
       request.durable = false;
-      request.fill_left = request.length;
+      request.zeros_left = request.length;
       return fill(request);
   }
 }
 
 void BlockQueue::fill(BlockRequest& request) {
-  if (request.fill_left < kZerosSize) {
-    request.own_buffer = {zeros.data(), static_cast<std::size_t>(request.fill_left)};
+  if (request.zeros_left < kZerosSize) {
+    request.own_buffer = {zeros.data(), static_cast<std::size_t>(request.zeros_left)};
     request.buffers = std::span(&request.own_buffer, 1);
   } else {
-    const auto most = std::min<std::uint64_t>(request.fill_left / kZerosSize, kZeroBuffers.size());
-    request.buffers = std::span(kZeroBuffers).first(static_cast<std::size_t>(most));
+    const auto count =
+        std::min<std::uint64_t>(request.zeros_left / kZerosSize, kZeroBuffers.size());
+    request.buffers = std::span(kZeroBuffers).first(static_cast<std::size_t>(count));
   }
   submit(request);
 }
 
-void BlockQueue::filled(BlockRequest& request) {
+void BlockQueue::on_fill_complete(BlockRequest& request) {
   if (request.result <= 0) {
     return fail(request);
   }
   const auto length = static_cast<std::uint64_t>(request.result);
   request.offset += length;
-  request.fill_left -= length;
-  return request.fill_left != 0 ? fill(request) : next_range(request);
+  request.zeros_left -= length;
+  return request.zeros_left != 0 ? fill(request) : next_range(request);
 }
 
 }  // namespace bothy::virtio

@@ -7,10 +7,10 @@
 namespace bothy::virtio {
 namespace {
 
-// A list longer than that is not kept for the next request.
-constexpr std::size_t kKeptBuffers = 64;
+// A longer list is freed with its request.
+constexpr std::size_t kMaxKeptBuffers = 64;
 
-constexpr bool answers_with_data(std::uint32_t type) noexcept {
+constexpr bool writes_data(std::uint32_t type) noexcept {
   return type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
 }
 
@@ -21,9 +21,9 @@ bool BlockRequest::take(Chain chain) {
   type_.reset();
   device_writes_ = false;
   data_ = {};
-  left_ = 0;
+  remaining_ = 0;
   moved_ = 0;
-  fill_left = 0;
+  zeros_left = 0;
   range_left = 0;
   tries = 0;
   const auto writable = chain_->writable();
@@ -38,17 +38,17 @@ bool BlockRequest::take(Chain chain) {
   }
   type_ = header->type;
   sector_ = header->sector;
-  device_writes_ = answers_with_data(header->type);
+  device_writes_ = writes_data(header->type);
   if (device_writes_) {
-    cut(writable, 0, sizeof(BlockStatus));
+    set_data(writable, 0, sizeof(BlockStatus));
   } else {
-    cut(chain_->readable(), sizeof(virtio_blk_outhdr), 0);
+    set_data(chain_->readable(), sizeof(virtio_blk_outhdr), 0);
   }
   return true;
 }
 
-void BlockRequest::cut(std::span<const iovec> whole, std::uint64_t front, std::uint64_t back) {
-  left_ = total_bytes(whole) - front - back;
+void BlockRequest::set_data(std::span<const iovec> whole, std::uint64_t front, std::uint64_t back) {
+  remaining_ = total_bytes(whole) - front - back;
   while (front != 0 && front >= whole.front().iov_len) {
     front -= whole.front().iov_len;
     whole = whole.subspan(1);
@@ -61,22 +61,22 @@ void BlockRequest::cut(std::span<const iovec> whole, std::uint64_t front, std::u
   if (front == 0 && back == 0) {
     return;
   }
-  own_.assign(whole.begin(), whole.end());
-  own_.back().iov_len -= back;
-  own_.front().iov_base = static_cast<std::byte*>(own_.front().iov_base) + front;
-  own_.front().iov_len -= front;
-  data_ = own_;
+  own_buffers_.assign(whole.begin(), whole.end());
+  own_buffers_.back().iov_len -= back;
+  own_buffers_.front().iov_base = static_cast<std::byte*>(own_buffers_.front().iov_base) + front;
+  own_buffers_.front().iov_len -= front;
+  data_ = own_buffers_;
 }
 
 void BlockRequest::advance(std::uint64_t bytes) {
   moved_ += bytes;
-  left_ -= bytes;
-  if (left_ == 0) {
+  remaining_ -= bytes;
+  if (remaining_ == 0) {
     data_ = {};
     return;
   }
-  own_ = std::vector<iovec>(data_.begin(), data_.end());
-  std::span<iovec> rest(own_);
+  own_buffers_ = std::vector<iovec>(data_.begin(), data_.end());
+  std::span<iovec> rest(own_buffers_);
   while (bytes >= rest.front().iov_len) {
     bytes -= rest.front().iov_len;
     rest = rest.subspan(1);
@@ -88,15 +88,15 @@ void BlockRequest::advance(std::uint64_t bytes) {
 
 void BlockRequest::complete(BlockStatus status) noexcept {
   *status_ = static_cast<std::byte>(status);
-  // What counts is written from the first writable byte on, without a gap (2.7.8.2).
+  // The used length counts bytes written from the first writable byte on, without a gap (2.7.8.2).
   std::uint64_t written = device_writes_ ? moved_ : 0;
   if (written + sizeof(BlockStatus) == total_bytes(chain_->writable())) {
     written += sizeof(BlockStatus);
   }
   chain_->complete(static_cast<std::uint32_t>(written));
   chain_.reset();
-  if (own_.capacity() > kKeptBuffers) {
-    own_ = std::vector<iovec>();
+  if (own_buffers_.capacity() > kMaxKeptBuffers) {
+    own_buffers_ = std::vector<iovec>();
   }
 }
 

@@ -1,4 +1,4 @@
-// Disks past the page cache (O_DIRECT), whose buffers must be aligned.
+// Disks with direct I/O (O_DIRECT), whose buffers must be aligned.
 #include <fcntl.h>
 
 #include <cstring>
@@ -13,14 +13,14 @@ bool has_direct() {
   const test::TemporaryFile probe(kMiB);
   const UniqueFd fd(::open(probe.path().c_str(), O_RDONLY | O_DIRECT));
   if (!fd) {
-    WARN("no O_DIRECT here");
+    WARN("the file system has no O_DIRECT: nothing is tested");
   }
   return static_cast<bool>(fd);
 }
 
 }  // namespace
 
-TEST_CASE("Past the page cache, what isn't aligned goes by way of a buffer that is") {
+TEST_CASE("Direct I/O: unaligned requests use the bounce buffer") {
   const BlockRigKind kind = each_kind();
   if (!has_direct()) {
     return;
@@ -46,7 +46,7 @@ TEST_CASE("Past the page cache, what isn't aligned goes by way of a buffer that 
   rig.wait();
   CHECK(rig.ring.memory().read<std::uint8_t>(written) == kOk);
   CHECK(rig.file.read(4096, text.size()) == text);
-  // Two that bounce and one that needn't, all at once.
+  // Two unaligned requests and an aligned one, at once.
   const std::vector<GuestAddress> statuses{transfer(VIRTIO_BLK_T_IN, odd + 1, length),
                                            transfer(VIRTIO_BLK_T_IN, 0x380001, 8192),
                                            transfer(VIRTIO_BLK_T_IN, even, length)};
@@ -61,14 +61,14 @@ TEST_CASE("Past the page cache, what isn't aligned goes by way of a buffer that 
   CHECK(std::memcmp(rig.ring.memory().slice(0x380001, 8192)->data(), text.data(), 8192) == 0);
 }
 
-TEST_CASE("A read into buffers of which only the first isn't aligned gets what is on the disk") {
+TEST_CASE("Direct I/O: a read with an unaligned first buffer and an aligned second one") {
   const BlockRigKind kind = each_kind();
   if (!has_direct()) {
     return;
   }
   BlockRig rig(kind, 2 * kMiB, [](DiskConfig& config) { config.direct = true; });
   rig.start();
-  constexpr std::uint32_t kFirst = 256 * 1024;  // as much as bounces at once
+  constexpr std::uint32_t kFirst = 256 * 1024;  // the size of the bounce buffer
   constexpr std::uint32_t kSecond = 1024 * 1024;
   std::string text;
   for (unsigned i = 0; i < (kFirst + kSecond) / 16; ++i) {

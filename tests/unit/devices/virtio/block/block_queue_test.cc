@@ -16,14 +16,14 @@ namespace {
 
 using Kind = IoOperation::Kind;
 
-// One queue of a disk of 1 MiB, over a host that does what a test says.
+// One queue of a disk of 1 MiB, whose operations the test performs.
 struct Rig {
   test::TemporaryFile file{1U << 20U};
   test::VirtioDriver ring{
       64, {.indirect = false, .event_index = false, .packed = GENERATE(false, true)}};
   test::BlockDriver driver{ring};
   test::LinkRecorder link;
-  std::vector<IoOperation> operations;  // as they came; of their buffers only the number counts
+  std::vector<IoOperation> operations;  // as submitted; the buffers may no longer exist
   BlockDisk disk;
   test::SyncEngine engine;
   std::unique_ptr<Queue> queue = ring.queue();
@@ -55,7 +55,7 @@ struct Rig {
   }
 };
 
-// What a host that does everything says.
+// The result of an operation that succeeds as a whole.
 std::int64_t length_of(const IoOperation& operation) {
   if (operation.kind != Kind::kRead && operation.kind != Kind::kWrite) {
     return 0;
@@ -71,7 +71,7 @@ std::string_view bytes_of(const std::vector<virtio_blk_discard_write_zeroes>& se
   return {reinterpret_cast<const char*>(segments.data()), segments.size() * sizeof(segments[0])};
 }
 
-// A host that never ends anything, and counts what it is given at once.
+// An engine that completes nothing, and counts the operations submitted between waits.
 struct StuckEngine final : IoEngine {
   std::vector<unsigned> batches;
   unsigned submitted = 0;
@@ -85,7 +85,8 @@ struct StuckEngine final : IoEngine {
 
 }  // namespace
 
-TEST_CASE("A disk is given no more requests at once than keep it busy, the page cache sixteen") {
+TEST_CASE(
+    "The batch is 16 with the page cache, and follows the requests in flight with direct I/O") {
   const bool direct = GENERATE(false, true);
   const test::TemporaryFile file(1U << 20U);
   test::VirtioDriver ring(64, {.indirect = true});
@@ -107,9 +108,9 @@ TEST_CASE("A disk is given no more requests at once than keep it busy, the page 
         (direct ? std::vector<unsigned>{0, 6, 6, 8} : std::vector<unsigned>{0, 16, 4, 0}));
 }
 
-TEST_CASE("A transfer that comes in pieces is put together") {
+TEST_CASE("Partial transfers are continued") {
   Rig rig([](const IoOperation& operation, std::size_t) {
-    // At most 700 bytes at a time, each the lowest byte of where it comes from.
+    // At most 700 bytes at a time, whose values follow from their offsets.
     std::int64_t left = 700;
     std::uint64_t at = operation.offset;
     for (const iovec& buffer : operation.buffers) {
@@ -140,13 +141,13 @@ TEST_CASE("A transfer that comes in pieces is put together") {
   CHECK(rig.ring.take()->length == 4097);
 }
 
-TEST_CASE("What a signal interrupted is asked for again") {
+TEST_CASE("An operation that ends with EINTR is submitted again") {
   Rig rig([](const IoOperation&, std::size_t count) { return count == 0 ? -EINTR : 512; });
   CHECK(rig.run(rig.driver.read(0, 512)) == 0);
   CHECK(rig.operations.size() == 2);
 }
 
-TEST_CASE("A host that fails makes the request fail") {
+TEST_CASE("An operation that fails makes its request fail") {
   const int error = GENERATE(ENOSPC, EIO, ENODEV);
   Rig rig([error](const IoOperation&, std::size_t) { return -error; });
   const std::vector<virtio_blk_discard_write_zeroes> all{{0, 8, 0}};
@@ -158,7 +159,7 @@ TEST_CASE("A host that fails makes the request fail") {
   CHECK(rig.link.why_parked().empty());
 }
 
-TEST_CASE("A flush that failed isn't made good by the next one, but past the page cache") {
+TEST_CASE("After a failed flush all flushes fail, except with direct I/O") {
   const bool direct = GENERATE(false, true);
   Rig rig([](const IoOperation&, std::size_t count) { return count == 1 ? -EIO : 0; }, direct);
   const auto flush = [&] { return rig.run(rig.driver.add(VIRTIO_BLK_T_FLUSH, 0, 0, false)); };
@@ -167,7 +168,7 @@ TEST_CASE("A flush that failed isn't made good by the next one, but past the pag
   CHECK(flush() == (direct ? 0 : 1));
 }
 
-TEST_CASE("A host that can't make zeros has them written, and one that can't discard is said so") {
+TEST_CASE("Without host support zeros are written, and discards are unsupported") {
   Rig rig([](const IoOperation& operation, std::size_t) {
     return operation.kind == Kind::kWrite ? std::min(length_of(operation), std::int64_t{600000})
                                           : -EOPNOTSUPP;
@@ -184,7 +185,7 @@ TEST_CASE("A host that can't make zeros has them written, and one that can't dis
   CHECK(rig.run(rig.driver.add(VIRTIO_BLK_T_DISCARD, 0, 16, false, bytes_of(first))) == 2);
 }
 
-TEST_CASE("Write-through makes writes durable, and flushes behind zeros") {
+TEST_CASE("Write-through makes writes durable, and flushes after WRITE_ZEROES") {
   Rig rig([](const IoOperation& operation, std::size_t) { return length_of(operation); });
   rig.disk.write_through = true;
   const std::vector<virtio_blk_discard_write_zeroes> two{{0, 8, 0}, {16, 8, 0}};
@@ -194,7 +195,7 @@ TEST_CASE("Write-through makes writes durable, and flushes behind zeros") {
   CHECK(rig.kinds() == std::vector<Kind>{Kind::kWrite, Kind::kZero, Kind::kZero, Kind::kFlush});
 }
 
-TEST_CASE("Many requests are served some at a time, with one interrupt each") {
+TEST_CASE("Requests are served in batches, with one interrupt per batch") {
   Rig rig([](const IoOperation& operation, std::size_t) { return length_of(operation); });
   for (int i = 0; i < 21; ++i) {
     static_cast<void>(rig.driver.read(0, 512));
@@ -202,7 +203,7 @@ TEST_CASE("Many requests are served some at a time, with one interrupt each") {
   static_cast<void>(rig.worker.step());
   CHECK(rig.operations.size() == 16);
   CHECK(rig.ring.used_index() == 0);
-  static_cast<void>(rig.worker.step());  // unasked
+  static_cast<void>(rig.worker.step());  // without a notification
   CHECK(rig.operations.size() == 21);
   CHECK(rig.ring.used_index() == 16);
   CHECK(rig.link.take_signalled().size() == 1);
@@ -213,7 +214,7 @@ TEST_CASE("Many requests are served some at a time, with one interrupt each") {
   CHECK(!rig.worker.step());
 }
 
-TEST_CASE("A device that is to stop waits for what the host is doing, and begins nothing more") {
+TEST_CASE("Stopping waits for operations in flight, and submits no more") {
   // 512 bytes at a time; zeros only by writing them.
   Rig rig([](const IoOperation& operation, std::size_t) -> std::int64_t {
     const bool moves = operation.kind == Kind::kRead || operation.kind == Kind::kWrite;
@@ -233,7 +234,7 @@ TEST_CASE("A device that is to stop waits for what the host is doing, and begins
   CHECK(rig.driver.status(short_read) == 0);
 }
 
-TEST_CASE("The host is asked for no more than can be waited for") {
+TEST_CASE("Operations are limited in size") {
   Rig rig([](const IoOperation& operation, std::size_t) {
     return operation.kind == Kind::kRead ? length_of(operation) : 0;
   });
@@ -248,7 +249,7 @@ TEST_CASE("The host is asked for no more than can be waited for") {
   CHECK(ranges == std::vector<std::pair<std::uint64_t, std::uint64_t>>{
                       {0, kPiece}, {kPiece, kPiece}, {4096, 4096}});
   rig.operations.clear();
-  // The same memory again and again, which costs its driver nothing: 15 times 512 KiB.
+  // The same memory in 15 buffers of 512 KiB.
   const GuestAddress header = rig.driver.make_header(VIRTIO_BLK_T_IN, 0);
   const GuestAddress status = rig.driver.make_status();
   std::vector<test::DriverQueue::Buffer> buffers{{16, false, header}};
@@ -265,12 +266,12 @@ TEST_CASE("The host is asked for no more than can be waited for") {
   CHECK(offsets == std::vector<std::uint64_t>{0, 4U << 20U});
 }
 
-TEST_CASE("A host that is always busy fails the request in the end") {
+TEST_CASE("A request fails when its operation always ends with EAGAIN") {
   Rig rig([](const IoOperation&, std::size_t) { return -EAGAIN; });
   CHECK(rig.run(rig.driver.read(0, 512)) == 1);
 }
 
-TEST_CASE("Zeros count against a rate limit") {
+TEST_CASE("WRITE_ZEROES counts against the rate limit") {
   const test::TemporaryFile file(1U << 20U);
   test::VirtioDriver ring(64, {});
   const test::BlockDriver driver{ring};
@@ -288,7 +289,7 @@ TEST_CASE("Zeros count against a rate limit") {
   for (int i = 0; i < 4; ++i) {
     CHECK(worker.step());
   }
-  CHECK(operations == 1);  // the second waits for some four minutes
+  CHECK(operations == 1);  // the second is delayed by some four minutes
 }
 
 }  // namespace bothy::virtio

@@ -66,13 +66,13 @@ struct BlockRig {
     return device->stop();
   }
 
-  // Until so many requests more are done.
+  // Notifies the device and waits until so many more requests are used.
   void wait(unsigned count = 1) {
     seen_ = static_cast<std::uint16_t>(seen_ + count);
     kick.signal();
     REQUIRE(test::eventually([&] { return ring.used_index() == seen_; }));
   }
-  // The status of one request alone.
+  // Waits for a single request, and returns its status.
   [[nodiscard]] std::uint8_t done(const test::BlockDriver::Request& request) {
     wait();
     return driver.status(request);

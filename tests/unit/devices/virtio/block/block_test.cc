@@ -33,7 +33,7 @@ bool forbid_io_uring() {
 
 }  // namespace
 
-TEST_CASE("A disk gives back what was written to it") {
+TEST_CASE("A disk is written and read") {
   BlockRig rig(each_kind());
   rig.start();
   const std::string text(8192, 'x');
@@ -50,7 +50,7 @@ TEST_CASE("A disk gives back what was written to it") {
   CHECK(test::eventually([&] { return (signals += rig.link.take_signalled().size()) == 3; }));
 }
 
-TEST_CASE("Many requests are under way at once, and each gets its own data") {
+TEST_CASE("Many requests are in flight at once") {
   BlockRig rig(each_kind());
   for (char i = 0; i < 20; ++i) {
     rig.file.fill(static_cast<std::uint64_t>(i) * 4096, 4096, static_cast<char>('a' + i));
@@ -59,7 +59,7 @@ TEST_CASE("Many requests are under way at once, and each gets its own data") {
   for (std::uint64_t i = 0; i < 20; ++i) {
     requests.push_back(rig.driver.read(i * 8, 4096));
   }
-  rig.start();  // finds them without a kick
+  rig.start();  // without a notification
   rig.wait(20);
   for (std::size_t i = 0; i < requests.size(); ++i) {
     CHECK(rig.driver.status(requests[i]) == kOk);
@@ -68,7 +68,7 @@ TEST_CASE("Many requests are under way at once, and each gets its own data") {
   CHECK(rig.link.take_signalled().size() <= 20);
 }
 
-TEST_CASE("A request may be laid out in any way") {
+TEST_CASE("A request may have any descriptor layout") {
   BlockRig rig(each_kind());
   rig.start();
   const GuestAddress header = rig.driver.make_header(VIRTIO_BLK_T_OUT, 2);
@@ -110,7 +110,7 @@ TEST_CASE("A request may be laid out in any way") {
   CHECK(bytes[1024] == std::byte{kOk});
 }
 
-TEST_CASE("The disk's id is told") {
+TEST_CASE("GET_ID returns the serial number") {
   BlockRig rig(each_kind());
   rig.start();
   const auto request = rig.driver.add(VIRTIO_BLK_T_GET_ID, 0, 20, true);
@@ -118,7 +118,7 @@ TEST_CASE("The disk's id is told") {
   CHECK(rig.driver.data(request) == "a-disk" + std::string(14, '\0'));
 }
 
-TEST_CASE("What can't be done is answered with an error, and the next request is served") {
+TEST_CASE("Invalid requests end with an error, and later ones are served") {
   BlockRig rig(each_kind());
   rig.start();
   SECTION("beyond the end") {
@@ -126,7 +126,7 @@ TEST_CASE("What can't be done is answered with an error, and the next request is
     CHECK(rig.done(rig.driver.read(2047, 1024)) == kIoError);
     CHECK(rig.done(rig.driver.read(~std::uint64_t{0}, 512)) == kIoError);
     CHECK(rig.done(rig.driver.write(1ULL << 55U, std::string(512, 'x'))) == kIoError);
-    CHECK(rig.ring.take()->length == 0);  // nothing from the first byte on
+    CHECK(rig.ring.take()->length == 0);  // not even the data before the status
   }
   SECTION("not in sectors") {
     CHECK(rig.done(rig.driver.read(0, 511)) == kIoError);
@@ -158,7 +158,7 @@ TEST_CASE("What can't be done is answered with an error, and the next request is
   CHECK(rig.link.why_parked().empty());
 }
 
-TEST_CASE("A file that was truncated under way fails the requests it can't serve") {
+TEST_CASE("Requests beyond the end of a truncated file fail") {
   BlockRig rig(each_kind());
   rig.start();
   rig.file.resize(6000);
@@ -169,7 +169,7 @@ TEST_CASE("A file that was truncated under way fails the requests it can't serve
   CHECK(rig.ring.take()->length == 6000 - 4096);
 }
 
-TEST_CASE("A ring that breaks parks the device, which can be stopped and started over") {
+TEST_CASE("A broken ring makes the device need a reset, after which it works") {
   BlockRig rig(each_kind());
   rig.start();
   rig.ring.break_ring();
@@ -188,7 +188,7 @@ TEST_CASE("A ring that breaks parks the device, which can be stopped and started
   rig.stop();  // before its second driver's memory goes
 }
 
-TEST_CASE("Stopping waits for what is under way") {
+TEST_CASE("Stopping waits for requests in flight") {
   const BlockRigKind kind = each_kind();
   BlockRig rig(kind, 8 * kMiB);
   rig.start();
@@ -208,7 +208,7 @@ TEST_CASE("Stopping waits for what is under way") {
   CHECK(state.next_used == (kind.packed ? count * 3 : count));  // a packed ring counts slots
 }
 
-TEST_CASE("Discarded blocks go back to the host and read as zeros") {
+TEST_CASE("DISCARD frees blocks of the file") {
   BlockRig rig(each_kind());
   rig.file.fill(0, kMiB, 'd');
   REQUIRE(::fsync(rig.file.fd()) == 0);
@@ -221,7 +221,7 @@ TEST_CASE("Discarded blocks go back to the host and read as zeros") {
   CHECK(rig.file.read(kMiB / 2, 1) == std::string(1, '\0'));
 }
 
-TEST_CASE("Zeros are written with and without giving blocks back") {
+TEST_CASE("WRITE_ZEROES zeroes ranges, and frees blocks with UNMAP only") {
   BlockRig rig(each_kind());
   rig.file.fill(0, kMiB, 'd');
   REQUIRE(::fsync(rig.file.fd()) == 0);
@@ -237,7 +237,7 @@ TEST_CASE("Zeros are written with and without giving blocks back") {
   CHECK(rig.file.allocated() < before);
 }
 
-TEST_CASE("Ranges that can't be are refused") {
+TEST_CASE("Invalid segments of DISCARD and WRITE_ZEROES are refused") {
   BlockRig rig(each_kind());
   rig.start();
   const std::uint32_t type =
@@ -256,7 +256,7 @@ TEST_CASE("Ranges that can't be are refused") {
         kUnsupported);
 }
 
-TEST_CASE("Zeros are written where the file system can't make them") {
+TEST_CASE("WRITE_ZEROES works on a file system that can't zero ranges") {
   BlockRig rig(each_kind(), kMiB, {}, "/dev/shm");
   rig.file.fill(0, kMiB, 'd');
   rig.start();
@@ -264,7 +264,7 @@ TEST_CASE("Zeros are written where the file system can't make them") {
   CHECK(rig.file.read(0, kMiB) == std::string(512, 'd') + std::string(kMiB - 512, '\0'));
 }
 
-TEST_CASE("A disk to read is not written to") {
+TEST_CASE("A read-only disk is not written") {
   BlockRig rig(each_kind(), kMiB, [](DiskConfig& config) { config.read_only = true; });
   CHECK((rig.device->features() & feature(VIRTIO_BLK_F_RO)) != 0);
   CHECK((rig.device->features() & feature(VIRTIO_BLK_F_DISCARD)) == 0);
@@ -276,7 +276,7 @@ TEST_CASE("A disk to read is not written to") {
   CHECK(rig.file.read(0, 1) == std::string(1, '\0'));
 }
 
-TEST_CASE("The configuration space tells size and limits") {
+TEST_CASE("The config space has the capacity and the limits") {
   BlockRig rig({}, kMiB + 100, [](DiskConfig& config) { config.queues = 3; });
   CHECK(rig.config<std::uint64_t>(0) == 2048);
   CHECK(rig.config<std::uint32_t>(offsetof(virtio_blk_config, seg_max)) == 254);
@@ -290,7 +290,7 @@ TEST_CASE("The configuration space tells size and limits") {
   CHECK((rig.device->features() & feature(VIRTIO_BLK_F_MQ)) != 0);
 }
 
-TEST_CASE("A disk grows and shrinks while it runs") {
+TEST_CASE("A disk is resized while the device runs") {
   BlockRig rig(each_kind());
   rig.start();
   rig.file.resize(2 * kMiB);
@@ -298,7 +298,7 @@ TEST_CASE("A disk grows and shrinks while it runs") {
   CHECK(rig.device->resize().value() == 2 * kMiB);
   CHECK(rig.link.config_changes() == 1);
   CHECK(rig.done(rig.driver.read(2048, 512)) == kOk);
-  // The halves of a number that changes between them belong together.
+  // The two halves of the capacity are consistent.
   CHECK(rig.config<std::uint32_t>(0) == 4096);
   rig.file.resize(3ULL << 40U);
   CHECK(rig.device->resize().value() == 3ULL << 40U);
@@ -312,7 +312,7 @@ TEST_CASE("A disk grows and shrinks while it runs") {
   CHECK(rig.done(rig.driver.read(2048, 512)) == kIoError);
 }
 
-TEST_CASE("A driver without FLUSH, or one that asks for it, has its writes durable at once") {
+TEST_CASE("Writes are durable without FLUSH, and with the write cache turned off") {
   BlockRig rig(each_kind());
   const std::byte off{0};
   SECTION("without FLUSH") {
@@ -330,7 +330,7 @@ TEST_CASE("A driver without FLUSH, or one that asks for it, has its writes durab
   CHECK(rig.config<std::uint8_t>(offsetof(virtio_blk_config, wce)) == 1);
 }
 
-TEST_CASE("An unsafe cache offers no flush, and takes one") {
+TEST_CASE("cache=unsafe offers no FLUSH, and accepts flushes") {
   BlockRig rig(each_kind(), kMiB, [](DiskConfig& config) { config.cache = DiskCache::kUnsafe; });
   CHECK((rig.device->features() & feature(VIRTIO_BLK_F_FLUSH)) == 0);
   rig.start(rig.device->features());
@@ -338,7 +338,7 @@ TEST_CASE("An unsafe cache offers no flush, and takes one") {
   CHECK(rig.done(rig.driver.add(VIRTIO_BLK_T_FLUSH, 0, 0, false)) == kOk);
 }
 
-TEST_CASE("A rate limit holds requests back and loses none") {
+TEST_CASE("A rate limit delays requests") {
   BlockRig rig(each_kind(), kMiB, [](DiskConfig& config) { config.limit.operations = 200; });
   rig.start();
   const auto began = std::chrono::steady_clock::now();
@@ -350,15 +350,15 @@ TEST_CASE("A rate limit holds requests back and loses none") {
       }
     }
   }
-  // Twenty at once, and the others five milliseconds apart.
+  // A burst of 20, then one every 5 ms.
   CHECK(std::chrono::steady_clock::now() - began >= std::chrono::milliseconds(45));
 }
 
-TEST_CASE("A request that a rate limit holds back is finished when the device stops") {
+TEST_CASE("A request that the rate limit delays is completed when the device stops") {
   BlockRig rig(each_kind(), kMiB, [](DiskConfig& config) { config.limit.bytes = 1; });
   rig.start();
   const auto first = rig.driver.read(0, 512);
-  const auto second = rig.driver.read(0, 512);  // nearly nine minutes later
+  const auto second = rig.driver.read(0, 512);  // delayed by nearly nine minutes
   rig.wait(1);
   CHECK(rig.driver.status(first) == kOk);
   const QueueState state = rig.stop().at(0);
@@ -383,7 +383,7 @@ TEST_CASE("A guest that resets the disk again and again can't flood the log") {
   CHECK(log.lines() < kStarts / 2);  // the burst and a line a second
 }
 
-TEST_CASE("Each of several queues is served") {
+TEST_CASE("All queues of a device are served") {
   BlockRig rig(each_kind(), kMiB, [](DiskConfig& config) { config.queues = 2; });
   GuestMemory memory = test::make_guest_memory(2 * test::DriverQueue::kSpan);
   test::DriverQueue first(memory, 0);

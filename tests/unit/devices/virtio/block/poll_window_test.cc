@@ -5,8 +5,8 @@
 namespace bothy::virtio {
 namespace {
 
-// How often the window stays shut until it opens.
-unsigned left_out(PollWindow& window) {
+// How many windows are skipped until one opens.
+unsigned skipped(PollWindow& window) {
   unsigned times = 0;
   while (!window.opens()) {
     ++times;
@@ -16,28 +16,28 @@ unsigned left_out(PollWindow& window) {
 
 }  // namespace
 
-TEST_CASE("A driver that is back in time is waited for each time") {
+TEST_CASE("Polling goes on while requests come in time") {
   PollWindow window(false);
   for (int i = 0; i < 10; ++i) {
-    CHECK(left_out(window) == 0);
+    CHECK(skipped(window) == 0);
     window.ended(true);
   }
 }
 
-TEST_CASE("A driver that isn't back is waited for ever more seldom, until it is") {
+TEST_CASE("Polling is skipped twice as often after each failure, until a request comes in time") {
   PollWindow window(false);
-  CHECK(left_out(window) == 0);
-  for (unsigned times = 1; times <= PollWindow::kMostLeftOut; times *= 2) {
+  CHECK(skipped(window) == 0);
+  for (unsigned times = 1; times <= PollWindow::kMaxSkipped; times *= 2) {
     window.ended(false);
-    CHECK(left_out(window) == times);
+    CHECK(skipped(window) == times);
   }
   window.ended(false);
-  CHECK(left_out(window) == PollWindow::kMostLeftOut);
+  CHECK(skipped(window) == PollWindow::kMaxSkipped);
   window.ended(true);
-  CHECK(left_out(window) == 0);
+  CHECK(skipped(window) == 0);
 }
 
-TEST_CASE("On one processor nobody is waited for awake") {
+TEST_CASE("There is no polling on a single CPU") {
   PollWindow window(true);
   CHECK_FALSE(window.opens());
 }
