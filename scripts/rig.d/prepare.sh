@@ -3,6 +3,11 @@
 # which the next ones go on. Sourced by scripts/rig, after scripts/lib.sh.
 # shellcheck shell=bash
 
+# The emulated processor. KVM in the rig doesn't see when a guest executes XSETBV (the processor lacks that intercept), so
+# CPUID leaf 0xD would stay stale in guests: XSAVE and what needs it are off.
+rig_processor=max,pku=off,xsave=off,xsaveopt=off,xgetbv1=off,avx=off,avx2=off,f16c=off,fma=off,vaes=off,vpclmulqdq=off
+rig_qemu=${BOTHY_RIG_QEMU:-qemu-system-x86_64}
+
 # In the order in which they load: each after those that it needs.
 rig_tree_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console
   netfs fscache 9pnet 9pnet_virtio 9p overlay)
@@ -13,7 +18,7 @@ rig_machine_modules=(irqbypass kvm ccp kvm-amd dummy loop)
 rig_prepare() {
   local package here=$BOTHY_ROOT/scripts/rig.d key tool
   PATH=$PATH:/usr/sbin:/sbin
-  for tool in qemu-system-x86_64 gcc cpio depmod strip xz flock; do
+  for tool in "$rig_qemu" gcc cpio depmod strip xz flock; do
     have "$tool" || fail "$tool is missing: run scripts/setup"
   done
   package=$(debian_kernel_package linux-image-amd64) || fail "there is no kernel for the machine"
@@ -23,7 +28,7 @@ rig_prepare() {
     {
       cat "$here"/*.* "$here"/init/*
       echo "$package"
-      stat -Lc '%s %Y' "$(command -v qemu-system-x86_64)" "$(command -v gcc)"
+      stat -Lc '%s %Y' "$(command -v "$rig_qemu")" "$(command -v gcc)"
       grep -m 1 '^model name' /proc/cpuinfo || true
     } | sha256sum | cut -c 1-16
   )
@@ -50,6 +55,7 @@ rig_build() {
       fail "the rig can't be prepared"
     fi
     rm -rf "$work/tree"
+    "$rig_qemu" --version >"$work/qemu-version"
     chmod 755 "$work"
     mv -T "$work" "$rig_ready"
   } 9>"$store/lock"
@@ -63,7 +69,7 @@ rig_machine() { # CPUS MEMORY ICOUNT
   [ -z "$3" ] || accelerator=(-accel "tcg,thread=single" -icount "shift=1,sleep=off") huge_pages=always
   # shellcheck disable=SC2054
   rig_machine=(
-    qemu-system-x86_64 "${accelerator[@]}" -machine q35 -cpu max,pku=off -smp "$1" -m "$2"
+    "$rig_qemu" "${accelerator[@]}" -machine q35 -cpu "$rig_processor" -smp "$1" -m "$2"
     -nodefaults -no-user-config -display none -no-reboot
     -kernel "$rig_ready/vmlinux" -initrd "$rig_ready/initrd"
     -append "console=ttyS0 earlyprintk=ttyS0 loglevel=4 panic=-1 tsc=reliable tsc_early_khz=@TSC@ no_timer_check\
@@ -86,9 +92,13 @@ rig_keep() { # CPUS MEMORY ICOUNT
   fi
   if [ -s "$state" ]; then
     touch -c "$state"
-    # QEMU inherits the descriptor, so the file may go meanwhile.
+    # QEMU inherits the descriptor, so the file may be removed meanwhile. Newer versions take a file by its path only.
     exec {rig_state}<"$state"
-    rig_kept=(-incoming "fd:$rig_state")
+    # shellcheck disable=SC2034 # for scripts/rig
+    case $(cat "$rig_ready/qemu-version") in
+      *" version "[78].*) rig_kept=(-incoming "fd:$rig_state") ;;
+      *) rig_kept=(-incoming "file:/proc/self/fd/$rig_state") ;;
+    esac
   fi
 }
 
