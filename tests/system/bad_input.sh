@@ -20,7 +20,7 @@ run 126 'a truncated ELF' --err "$work/truncated" -- boot --kernel "$work/trunca
 run 126 'a truncated bzImage' --err "$work/truncated-bz" -- boot --kernel "$work/truncated-bz"
 run 126 'an ELF for another machine' --err 'x86-64' -- boot --kernel "$work/arm"
 run 126 'a directory as kernel' --err "$work" -- boot --kernel "$work"
-run 126 'a FIFO as kernel' --err 'fifo' -- timeout 10 "$bothy" boot --kernel "$work/fifo"
+run 126 'a FIFO as kernel' --err 'fifo' -- timeout 300 "$bothy" boot --kernel "$work/fifo"
 run 127 'a missing initrd' --err 'nothere' -- boot --kernel "$kernels/vmlinux" --initrd "$work/nothere"
 run 126 'an empty initrd' --err 'empty' -- boot --kernel "$kernels/vmlinux" --initrd "$work/empty"
 truncate -s 200M "$work/huge"
@@ -49,7 +49,7 @@ run 125 'a control socket where a file is' --err 'no socket' -- \
 run 127 'a control socket that is not there' --err 'nothere' -- "$bothy" control "$work/nothere"
 run 127 'a disk that is not there' --err 'nothere' -- boot --kernel "$kernels/vmlinux" --disk "$work/nothere"
 run 125 'an empty disk' --err 'truncate -s' -- boot --kernel "$kernels/vmlinux" --disk "$work/empty"
-run 125 'a FIFO as disk' --err 'neither a file' -- timeout 10 "$bothy" boot --kernel "$kernels/vmlinux" --disk "$work/fifo,ro"
+run 125 'a FIFO as disk' --err 'neither a file' -- timeout 300 "$bothy" boot --kernel "$kernels/vmlinux" --disk "$work/fifo,ro"
 run 125 'a key of a disk that is none' --err 'readonly' -- boot --kernel "$kernels/vmlinux" --disk "$work/text,readonly"
 run 125 'two disks of one id' --err "the same id 'a'" -- \
   boot --kernel "$kernels/vmlinux" --disk "$work/huge,id=a" --disk "$work/text,id=a"

@@ -14,7 +14,7 @@ start() { # BALLOON [FLAG]...
   local balloon=$1
   shift
   "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory "$memory" --balloon "$balloon" --control "$work/ctl" \
-    --console serial --cmdline "quiet bothy.exec=\"/tests/system/balloon_guest.sh $step\"" --timeout 200s "$@" \
+    --console serial --cmdline "quiet bothy.exec=\"/tests/system/balloon_guest.sh $step\"" --timeout 1000s "$@" \
     >"$work/console" 2>&1 </dev/null &
   pid=$!
 }

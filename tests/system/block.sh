@@ -18,12 +18,12 @@ bothy=$work/bothy
 guest() {
   local kernel=$1 initrd=$2 step=$3
   shift 3
-  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --timeout 100s \
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --timeout 1000s \
     --cmdline "quiet bothy.exec=\"/tests/system/block/guest.sh $step\"" "$@"
 }
 # waits NAME WORDS FILE: until they are in it.
 waits() {
-  for _ in $(seq 900); do
+  for _ in $(seq 9000); do
     if grep -q "$2" "$3"; then pass "$1" && return; fi
     sleep 0.1
   done
@@ -84,7 +84,7 @@ rootfs=$work/rootfs.img
 truncate -s 32M "$rootfs"
 mke2fs -q -t ext4 -d "$work/tree" "$rootfs"
 boot_root() {
-  "$bothy" boot --kernel "$work/vmlinux" --cmdline 'quiet root=/dev/vda rw init=/init' --disk "$rootfs" --rng --timeout 100s
+  "$bothy" boot --kernel "$work/vmlinux" --cmdline 'quiet root=/dev/vda rw init=/init' --disk "$rootfs" --rng --timeout 1000s
 }
 run 0 'a disk is a root file system, and written to' --out 'guest: root is /dev/root ext4 rw' --out 'guest: ok written' \
   --out 'guest: entropy 16384' -- boot_root

@@ -28,7 +28,7 @@ run 124 'a guest that spins on two vCPUs' --err 'vCPU 1' -- \
 run 0 'a guest that floods its console' --out 'testinit: flood done' -- guest vmlinux 'testinit.action=serial-flood'
 
 "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/testinit.cpio" --cmdline quiet --cpus 2 --dry-run >"$work/machine"
-run 0 'a machine file, as --dry-run prints it' --out 'testinit: cpus=2' -- "$bothy" boot --config "$work/machine" --timeout 150s
+run 0 'a machine file, as --dry-run prints it' --out 'testinit: cpus=2' -- "$bothy" boot --config "$work/machine" --timeout 1000s
 
 status=0
 guest vmlinux 'testinit.action=hang' --control "$work/control" >/dev/null 2>&1 &

@@ -23,7 +23,7 @@ busybox() {
   local kernel=$1 initrd=$2 command=$3
   shift 3
   "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --cmdline "quiet bothy.exec=\"$command\"" \
-    --timeout 150s "$@"
+    --timeout 1000s "$@"
 }
 exits() { sed -nE 's/.*"exits":\{"total":([0-9]+).*/\1/p' "$work/out"; }
 
@@ -36,7 +36,7 @@ echo "exits to the monitor of a quiet boot: serial $serial, virtio $virtio"
 if [ "$virtio" -lt "$serial" ]; then pass 'virtio takes fewer exits'; else fail 'virtio takes fewer exits' "$virtio"; fi
 
 run 0 'a boot that says everything' --out 'Linux version' --out 'console [hvc0] enabled' --out 'testinit: hello' -- \
-  "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/testinit.cpio" --timeout 150s
+  "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/testinit.cpio" --timeout 1000s
 early=$(sed -n '/console \[hvc0\] enabled/q;p' "$work/out" | wc -l)
 if [ "$early" -gt 50 ]; then pass 'early output, as it comes'; else fail 'early output, as it comes' "$early lines"; fi
 twice=$(grep '^\[' "$work/out" | sort | uniq -d)
@@ -56,7 +56,7 @@ talk() {
   local name=$1 kind=$2 kernel=$3 initrd=$4 command=$5 status=0
   shift 5
   python3 "$work/console.py" "$kind" "$bothy" --kernel "$work/$kernel" --initrd "$work/$initrd" \
-    --cmdline "quiet bothy.exec=\"$command\"" --timeout 150s "$@" >"$work/out" 2>"$work/err" || status=$?
+    --cmdline "quiet bothy.exec=\"$command\"" --timeout 1000s "$@" >"$work/out" 2>"$work/err" || status=$?
   if [ $status -eq 0 ]; then pass "$name"; else fail "$name" "status $status"; fi
 }
 talk 'a login, on a terminal that changes its size' login vmlinux busybox.cpio \

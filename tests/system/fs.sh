@@ -33,7 +33,7 @@ chmod 660 /dev/kvm
 guest() { # CASE FLAG...
   local words="quiet bothy.exec=\"/tests/system/fs/guest.sh $1\""
   shift
-  "${user[@]}" "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory 256M --timeout 100s \
+  "${user[@]}" "$bothy" boot --kernel "$work/vmlinux" --initrd "$work/guest.cpio" --memory 256M --timeout 1000s \
     --cmdline "$words" "$@"
 }
 said() { # NAME WORDS

@@ -1,5 +1,5 @@
 # How the system tests run a Linux guest. Sourced after lib.sh, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh sets work, bothy and kernels
 
 # guest_files NAME FILE...: the monitor, the initrd and kernels, each under a NAME. The file tree may be remote: what is
 # booted many times is read once.
@@ -16,5 +16,5 @@ guest_files() {
 guest() {
   local kernel=$1 words=$2
   shift 2
-  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/testinit.cpio" --cmdline "quiet $words" --timeout 150s "$@"
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/testinit.cpio" --cmdline "quiet $words" --timeout 1000s "$@"
 }

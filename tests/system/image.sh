@@ -160,7 +160,7 @@ serve() { # PORT MORE
   printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:%s}\n%s\n' \
     "$fs/registry" "$1" "$2" >"$work/registry-$1.yml"
   "$registry" serve "$work/registry-$1.yml" >>"$work/registry.log" 2>&1 &
-  for _ in $(seq 100); do
+  for _ in $(seq 1000); do
     (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return
     sleep 0.2
   done
@@ -183,6 +183,7 @@ run 125 'a registry that is not there' --err 'connection refused' -- image pull 
 run 125 'a registry that wants a password' --err 'authentication required' -- image pull 127.0.0.1:5001/some/made:1
 skopeo login -u me -p secret 127.0.0.1:5001 >/dev/null
 run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image pull 127.0.0.1:5001/some/made:1
+# shellcheck disable=SC2046 # numbers of processes
 kill $(jobs -p)
 wait 2>/dev/null || true
 

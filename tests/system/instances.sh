@@ -1,5 +1,5 @@
 # How the system tests run images. Sourced after lib.sh, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # lib.sh sets work, bothy and kernels
 
 export BOTHY_ISOLATION=vm BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
 # The file tree may be remote: what is run many times is read once.

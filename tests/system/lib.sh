@@ -1,5 +1,5 @@
 # What the system tests share: how a check is made, counted and shown. Sourced, never run.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # its variables are for the scripts that source it
 
 passed=0
 failed=0

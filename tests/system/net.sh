@@ -33,7 +33,7 @@ until ss -tln | grep -q ':8001 '; do sleep 0.2; done
 guest() {
   local words="quiet bothy.exec=\"/tests/system/net/guest.sh $1 $2 $3\""
   shift 3
-  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 200s --cmdline "$words" "$@"
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 1000s --cmdline "$words" "$@"
 }
 # Gives an interface an address as soon as it is there.
 address_when_up() { # INTERFACE ADDRESS
@@ -87,7 +87,7 @@ ip tuntap add keep mode tap
 ip addr add 10.9.2.1/24 dev keep
 ip link set keep up
 run 0 "$kernel: a tap by its descriptor" -- python3 tests/system/net/with_tap.py keep \
-  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 200s --net fd=3 \
+  "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 1000s --net fd=3 \
   --cmdline 'quiet bothy.exec="/tests/system/net/guest.sh transfer 10.9.2.2 10.9.2.1"'
 said 'by descriptor: 1 MiB from the host' "received $sum"
 said 'by descriptor: 1 MiB to the host' "sent sum $sum"

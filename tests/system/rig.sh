@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
 
-rig() { timeout 300 scripts/rig "$@"; }
+rig() { timeout 3000 scripts/rig "$@"; }
 
 rig -- true 2>/dev/null || true # makes the machine's state, which may take half a minute
 run 0 'a command that succeeds' -- rig -- true

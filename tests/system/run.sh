@@ -45,7 +45,7 @@ run 1 'a read-only volume' -- once -v "$work/volume:/mnt:ro" bb touch /mnt/x
 run 0 'a detached web server' -- "$bothy" run -d --name web -p 8088:80 bb \
   sh -c 'mkdir /www; echo served >/www/index.html; echo started; exec httpd -f -p 80 -h /www'
 sleep 1
-says 'its published port' served wget -qO- --timeout 20 --tries 5 --retry-connrefused http://127.0.0.1:8088/
+says 'its published port' served wget -qO- --timeout 60 --tries 10 --retry-connrefused http://127.0.0.1:8088/
 run 0 'ps' --out web --out 8088 -- "$bothy" ps
 says 'exec' exec "$bothy" exec web echo exec
 run 5 'its exit status' -- "$bothy" exec web sh -c 'exit 5'
@@ -72,7 +72,7 @@ run 125 'a name in use' --err 'in use' -- "$bothy" run --name web bb true
 run 0 'pause' -- "$bothy" pause web
 run 0 'is told' --out paused -- "$bothy" ps
 run 0 'resume' -- "$bothy" resume web
-says 'goes on' served wget -qO- --timeout 20 --tries 5 http://127.0.0.1:8088/
+says 'goes on' served wget -qO- --timeout 60 --tries 10 http://127.0.0.1:8088/
 run 1 'rm of what runs' --err 'bothy stop' -- "$bothy" rm web
 run 0 'stop' -- "$bothy" stop -t 2 web
 run 0 'it has ended' --out exited -- "$bothy" ps -a
@@ -98,7 +98,7 @@ pkill -9 -f 'run -d --name lost' || true
 sleep 0.5
 run 0 'one whose owner was killed' --out lost -- "$bothy" ps -a
 run 0 'is removed' -- "$bothy" rm lost
-if pgrep -x bothy >"$work/out" || [ -n "$(ls -A "$work/run/instances" "$work/run/names" | grep -v :)" ]; then
+if pgrep -x bothy >"$work/out" || [ -n "$(find "$work/run/instances" "$work/run/names" -mindepth 1)" ]; then
   fail 'nothing is left' "$(ls -AR "$work/run")"
 else
   pass 'nothing is left'

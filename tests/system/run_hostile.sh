@@ -23,7 +23,7 @@ vm() { "$bothy" run --network none "$@"; }
 
 # until_has FILE WORDS: waits for a line, a minute at most.
 until_has() {
-  for _ in $(seq 300); do
+  for _ in $(seq 3000); do
     grep -qF -- "$2" "$1" && return
     sleep 0.2
   done
@@ -46,7 +46,7 @@ ends() {
   if [ $status -eq "$1" ]; then pass "$2"; else fail "$2" "status $status, not $1"; fi
 }
 
-run 0 'a FIFO for /etc/passwd' -- timeout 60 "$bothy" run --rm --network none fifo true
+run 0 'a FIFO for /etc/passwd' -- timeout 300 "$bothy" run --rm --network none fifo true
 
 # Callers.
 cd "$work"
@@ -62,7 +62,7 @@ exec 9>&-
 if until_has "$work/nine" over; then pass 'it keeps nothing open of its starter'; else fail 'it keeps nothing open of its starter' 'a pipe'; fi
 
 # Clients.
-run 0 'logs -f that nobody reads' -- timeout 30 sh -c "'$bothy' logs -f web | grep -q started"
+run 0 'logs -f that nobody reads' -- timeout 300 sh -c "'$bothy' logs -f web | grep -q started"
 run 141 'attach that nobody reads' -- bash -c '"$1" attach web </dev/null | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' bash "$bothy"
 run 0 'exec of any bytes' --out $'\xff' -- "$bothy" exec web echo $'\xff'
 mkfifo "$work/input"
@@ -89,7 +89,7 @@ after=$(size)
 if [ $((after - before)) -lt 1500 ]; then pass 'execs leave nothing'; else fail 'execs leave nothing' "$before kB, then $after"; fi
 
 run 0 'pause' -- "$bothy" pause web
-run 125 'stats of what is paused' --err paused -- timeout 20 "$bothy" stats web
+run 125 'stats of what is paused' --err paused -- timeout 300 "$bothy" stats web
 run 0 'resume' -- "$bothy" resume web
 "$bothy" wait web >"$work/waited" &
 waiter=$!
@@ -124,11 +124,11 @@ kill $holder 2>/dev/null || true
   echo "status $status" >"$work/status"
 ) | (until [ -e "$work/read" ]; do sleep 0.2; done && wc -c) >"$work/out" &
 reader=$!
-for _ in $(seq 300); do
+for _ in $(seq 3000); do
   "$bothy" ps -aq | grep -q . && break
   sleep 0.2
 done
-for _ in $(seq 300); do
+for _ in $(seq 3000); do
   "$bothy" ps -aq | grep -q . || break
   sleep 0.2
 done
@@ -147,12 +147,12 @@ if grep -q $'\r\r' "$work/typed"; then fail 'lines of a terminal' 'CR CR LF'; el
 run 0 'a guest that says it is the init' --out 'said 300' -- vm --rm --trace-timing bb run-hostile hello 300
 if [ "$(grep -c 'init speaks' "$work/err")" -eq 1 ]; then pass 'is not believed'; else fail 'is not believed' 'a mark for each'; fi
 run 0 'a guest' -- vm -d --name flood bb run-hostile flood 2500
-for _ in $(seq 100); do
+for _ in $(seq 1000); do
   "$bothy" logs flood | grep -q opened && break
   sleep 0.5
 done
 run 0 'that floods' --out opened -- "$bothy" logs flood
-run 0 'can be looked into' --out alive -- timeout 30 "$bothy" exec flood echo alive
-run 0 'and stopped' -- timeout 30 "$bothy" stop -t 1 flood
+run 0 'can be looked into' --out alive -- timeout 300 "$bothy" exec flood echo alive
+run 0 'and stopped' -- timeout 300 "$bothy" stop -t 1 flood
 run 0 'and removed' -- "$bothy" rm flood
 finish

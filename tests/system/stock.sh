@@ -38,7 +38,7 @@ run 7 "Debian's kernel: its release, an exit status, stderr, volumes, a scratch 
 run 0 'a web server' -- "$bothy" run -d --rm --name web -p 8088:80 --kernel "$work/kernel" --modules "$modules" bb \
   sh -c 'mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www'
 sleep 1
-says 'its network' served wget -qO- --timeout 20 --tries 5 --retry-connrefused http://127.0.0.1:8088/
+says 'its network' served wget -qO- --timeout 60 --tries 10 --retry-connrefused http://127.0.0.1:8088/
 run 0 'its end' -- "$bothy" stop -t 1 web
 # Distributions differ in how they pack them.
 mkdir "$modules/packed"

@@ -111,7 +111,7 @@ names=$!
 busybox httpd -f -p 8000 -h "$made/files/srv" &
 server=$!
 trap 'kill $names $server 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do busybox nslookup served.example 127.0.0.1 >"$work/out" 2>&1 && break || sleep 0.2; done
+for _ in $(seq 100); do if busybox nslookup served.example 127.0.0.1 >"$work/out" 2>&1; then break; else sleep 0.2; fi; done
 for image in buildah debian; do
   case $image in
   # Debian's static busybox asks a name server only when told to, and for some seconds, which passt may take to start here.
@@ -127,14 +127,14 @@ done
 "${user[@]}" sh -c "echo 'from here' >'$work/home/shared/file'"
 run 0 'a web server' -- bothy run -d --name web -p 8080:80 -v "$work/home/shared:/mnt" buildah \
   sh -c 'echo started; exec httpd -f -p 80 -h /srv'
-says 'on a published port' served wget -qO- --timeout 20 --tries 5 --retry-connrefused http://127.0.0.1:8080/
+says 'on a published port' served wget -qO- --timeout 60 --tries 10 --retry-connrefused http://127.0.0.1:8080/
 says 'exec, and a volume' 'from here' bothy exec web cat /mnt/file
 says 'back' 'from there' sh -c '"$@" exec web sh -c "echo from there >/mnt/back" && cat '"$work/home/shared/back" sh "${user[@]}" "$bothy"
 says 'whose it is' 1234 stat -c %u "$work/home/shared/back"
 says 'logs' started bothy logs web
 says 'cp out' served sh -c '"$@" cp web:/srv/index.html - | tar -xO' sh "${user[@]}" "$bothy"
 run 0 'cp in' -- bothy cp "$work/home/shared/file" web:/srv/new
-says 'which is served' 'from here' wget -qO- --timeout 20 --tries 5 http://127.0.0.1:8080/new
+says 'which is served' 'from here' wget -qO- --timeout 60 --tries 10 http://127.0.0.1:8080/new
 run 0 'stop' -- bothy stop -t 2 web
 run 0 'rm' -- bothy rm web
 if pgrep -u 1234 >"$work/out"; then fail 'nothing of it runs on' "$(ps -u 1234)"; else pass 'nothing of it runs on'; fi

@@ -27,7 +27,7 @@ python3 tests/system/vsock/host.py "$work/v" >"$work/host" 2>&1 &
 host=$!
 until grep -q serving "$work/host"; do sleep 0.2; done
 run 0 "$kernel: a guest with vsock" -- "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --vsock "$work/v" \
-  --cmdline 'quiet bothy.exec="/tests/system/vsock/guest.sh /build/guest/x86_64/vsock-load"' --timeout 200s
+  --cmdline 'quiet bothy.exec="/tests/system/vsock/guest.sh /build/guest/x86_64/vsock-load"' --timeout 1000s
 wait $host || true
 for check in echo upload download size refused many turn; do
   if tr -d '\r' <"$work/out" | grep -qx "guest: ok $check"; then pass "$kernel, guest to host: $check"; else
