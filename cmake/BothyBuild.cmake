@@ -125,7 +125,6 @@ function(bothy_precompiled name library)
     target_link_libraries(${name} PRIVATE ${library})
     target_precompile_headers(${name} PRIVATE ${ARGN})
     # With times in it, clang would refuse it after a header was installed again, and ccache can't use it.
-    set_target_properties(${name} PROPERTIES BOTHY_NOT_FUZZED ON)
     target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
   endif()
 endfunction()
