@@ -194,6 +194,7 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   machine.kernel = options.kernel;
   machine.cmdline = kKernelWords;
   machine.vcpus = options.cpus;
+  machine.cpu_features = options.cpu_features;
   machine.memory = options.memory;
   machine.console.kind = ConsoleKind::kSerial;
   machine.console.backend = {CharacterBackendConfig::Kind::kFile,

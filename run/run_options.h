@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "arch/cpu_features.h"
+
 namespace bothy::run {
 
 struct Volume {
@@ -77,6 +79,7 @@ struct RunOptions {
   bool trace = false;  // tell when what happened
 
   std::uint32_t cpus = 1;
+  arch::CpuFeatures cpu_features;
   std::uint64_t memory = 512ULL << 20U;
   std::uint64_t storage = 0;  // bytes of a scratch disk; 0: memory holds what is written
 

@@ -11,6 +11,7 @@
 #include <span>
 #include <utility>
 
+#include "arch/cpu_features.h"
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
@@ -36,6 +37,7 @@ struct RunFlags {
   std::vector<std::string> ports;
   std::vector<std::string> limits;
   std::string entrypoint;
+  std::string cpu_features;
   std::string memory = "512M";
   std::string storage;
   std::string network = "user";
@@ -91,6 +93,7 @@ Result<void> resolve_machine(const RunFlags& flags, run::RunOptions& options) {
   if (!options.modules.empty() && options.kernel.empty()) {
     return make_error(ErrorCode::kInvalid, "--modules needs the --kernel that they are for");
   }
+  BOTHY_TRY(options.cpu_features, arch::CpuFeatures::parse(flags.cpu_features));
   BOTHY_TRY(options.memory, parse_size(flags.memory));
   if (!flags.storage.empty()) {
     BOTHY_TRY(options.storage, parse_size(flags.storage));
@@ -266,6 +269,9 @@ void add_instance_flags(CLI::App& command, RunFlags& flags) {
 void add_machine_flags(CLI::App& command, RunFlags& flags) {
   run::RunOptions& options = flags.options;
   command.add_option("--cpus", options.cpus, "Number of vCPUs")->capture_default_str();
+  command.add_option("--cpu-features", flags.cpu_features,
+                     "Optional processor features, as +NAME or -NAME: vmx, svm (nested "
+                     "virtualization), pmu, sgx; all off by default");
   command.add_option("-m,--memory", flags.memory, "RAM, with K, M or G")->capture_default_str();
   command.add_option("--storage", flags.storage, "A disk of this size for what is written");
   command.add_flag("--read-only", options.read_only, "Nothing can be written to the root");

@@ -31,6 +31,7 @@ run 125 'a command line that is too long' --err 'too long' -- \
 run 125 'no vCPU' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus 0
 run 125 'too many vCPUs' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus 65
 run 125 'a number of vCPUs that is none' --err '--cpus' -- boot --kernel "$kernels/vmlinux" --cpus many
+run 125 'an unknown processor feature' --err 'vmx, svm, pmu, sgx' -- boot --kernel "$kernels/vmlinux" --cpu-features +avx
 run 125 'too little memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 512
 run 125 'memory that the kernel does not fit in' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 16M
 run 125 'absurd memory' --err '--memory' -- boot --kernel "$kernels/vmlinux" --memory 4000000T

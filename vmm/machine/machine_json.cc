@@ -98,6 +98,8 @@ Result<bool> apply_scalar(std::string_view name, const std::string& text, Machin
     BOTHY_TRY(config.unpack_kernel, parse_kernel_payload(text));
   } else if (name == "cpus") {
     BOTHY_TRY(config.vcpus, parse_vcpus(text));
+  } else if (name == "cpu-features") {
+    BOTHY_TRY(config.cpu_features, arch::CpuFeatures::parse(text));
   } else if (name == "memory") {
     BOTHY_TRY(config.memory, parse_memory(text));
   } else if (name == "memory-backing") {
@@ -158,6 +160,7 @@ json::object to_json(const MachineConfig& config) {
   object["cmdline"] = config.cmdline;
   object["kernel-payload"] = config.unpack_kernel ? "unpack" : "keep";
   object["cpus"] = config.vcpus;
+  object["cpu-features"] = config.cpu_features.to_string();
   object["memory"] = config.memory;
   object["memory-backing"] = name_of(memory_backing(config));
   object["console"] = describe(config.console);

@@ -21,17 +21,20 @@ Result<MachineConfig> parsed(const char* json) {
 TEST_CASE("A machine with every device survives the way through JSON") {
   const MachineConfig config = parsed(R"({
       "kernel":"a b","initrd":["x","y"],"cmdline":"quiet","kernel-payload":"keep","cpus":2,
+      "cpu-features":"+svm,+pmu",
       "memory":"1G","memory-backing":"shared","console":{"kind":"serial","file":"/f"},
       "disk":[{"path":"a,b","ro":true,"iops":100},"c,ro"],"net":[{"tap":true},"user"],
       "fs":[{"tag":"one","directory":"/a,b","ro":false}],"port":["agent"],"rng":true,
       "vsock":{"path":"/v","cid":4},"balloon":{"size":"64M"}})")
                                    .value();
   CHECK(config.vcpus == 2);
+  CHECK(config.cpu_features.has(arch::CpuFeature::kPmu));
   CHECK(config.devices.size() == 9);
   CHECK(validate(config).has_value());
   const auto json = to_json(config);
   CHECK(json.at("disk").at(0).at("path") == "a,b");
   CHECK(json.at("disk").at(1).at("id") == "disk1");
+  CHECK(json.at("cpu-features") == "+svm,+pmu");
   CHECK(json.at("memory") == 1ULL << 30U);
   MachineConfig again;
   REQUIRE(from_json(json, again));
@@ -42,7 +45,7 @@ TEST_CASE("A plain machine's JSON has every default, and no device") {
   const auto json = to_json(parsed(R"({"kernel":"k","cmdline":"","balloon":{}})").value());
   CHECK(boost::json::serialize(json) ==
         R"({"kernel":"k","initrd":[],"cmdline":"","kernel-payload":"unpack","cpus":1,)"
-        R"("memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
+        R"("cpu-features":"","memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
         R"("net":[],"rng":false,"fs":[]})");
 }
 
