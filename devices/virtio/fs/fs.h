@@ -26,10 +26,10 @@ struct FsConfig {
 
 [[nodiscard]] Result<void> validate(const FsConfig& config);
 
-// While the device runs its rings are the back end's alone: it gets their addresses, the driver's
-// kicks, and an eventfd to call us by. That one can't be the interrupt itself: a driver on MMIO
-// looks in the interrupt status register for what one was about (4.2.2), so each call takes the way
-// through our executor.
+// While the device runs, its rings are the back end's alone: it gets their addresses, the driver's
+// kicks, and an eventfd for its calls. That eventfd can't be the interrupt itself: a transport may
+// have to record the reason of an interrupt before it is raised, so each call goes through the
+// device's executor to DriverLink::signal_queue().
 //
 // When the back end ends, or breaks the protocol, the device is parked. Since Linux's driver takes
 // no notice of that, and its users would wait for ever, what is under way and what comes after that

@@ -12,7 +12,7 @@ Doorbell::Doorbell(boost::asio::io_context& executor, const EventFd& kick,
 
 Doorbell::~Doorbell() {
   *alive_ = false;
-  static_cast<void>(descriptor_.release());  // it is the transport's
+  static_cast<void>(descriptor_.release());  // owned by the transport
 }
 
 void Doorbell::wait() {

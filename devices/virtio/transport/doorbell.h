@@ -10,8 +10,8 @@
 
 namespace bothy::virtio {
 
-// Built, used and destroyed on the executor; no call comes after its destruction. Kicks that
-// come before one is served count as one.
+// Created, used and destroyed on the executor; no call follows its destruction. Kicks that arrive
+// before one is served count as one.
 class Doorbell {
  public:
   // `kick` outlives this object.
@@ -26,7 +26,7 @@ class Doorbell {
   const EventFd& kick_;
   const std::function<void()> on_kick_;
   boost::asio::posix::stream_descriptor descriptor_;
-  // Handlers that are under way when this goes find it gone by this.
+  // Tells handlers in flight that this object is destroyed.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 

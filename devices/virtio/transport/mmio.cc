@@ -1,14 +1,10 @@
 #include "devices/virtio/transport/mmio.h"
 
-#include <linux/virtio_config.h>
 #include <linux/virtio_mmio.h>
 
-#include <boost/asio/post.hpp>
+#include <algorithm>
 #include <cstring>
-#include <future>
 #include <utility>
-
-#include "devices/virtio/queue/ring_layout.h"
 
 namespace bothy::virtio {
 namespace {
@@ -18,6 +14,8 @@ constexpr std::uint32_t kVersion = 2;
 // QEMU's, which drivers know; nothing depends on it.
 constexpr std::uint32_t kVendor = 0x554d4551;
 static_assert(MmioTransport::kNotifyOffset == VIRTIO_MMIO_QUEUE_NOTIFY);
+static_assert(kQueueInterrupt == VIRTIO_MMIO_INT_VRING);
+static_assert(kConfigInterrupt == VIRTIO_MMIO_INT_CONFIG);
 
 std::uint32_t half(std::uint64_t value, std::uint32_t select) noexcept {
   return select > 1 ? 0 : static_cast<std::uint32_t>(value >> (32U * select));
@@ -35,31 +33,19 @@ Result<std::unique_ptr<MmioTransport>> MmioTransport::create(std::unique_ptr<Dev
                                                              const GuestMemory& memory,
                                                              const Interrupt& interrupt,
                                                              boost::asio::io_context& executor) {
-  const std::size_t queues = device->queue_sizes().size();
-  std::unique_ptr<MmioTransport> transport(
-      new MmioTransport(std::move(device), memory, interrupt, executor));
-  for (std::size_t i = 0; i < queues; ++i) {
-    BOTHY_TRY(EventFd kick, EventFd::create());
-    transport->kicks_.push_back(std::move(kick));
-  }
-  return transport;
+  std::unique_ptr<MmioTransport> mmio(new MmioTransport(interrupt));
+  BOTHY_TRY(mmio->transport_,
+            VirtioTransport::create(std::move(device), memory, mmio->interrupts_, executor));
+  return mmio;
 }
-
-MmioTransport::MmioTransport(std::unique_ptr<Device> device, const GuestMemory& memory,
-                             const Interrupt& interrupt, boost::asio::io_context& executor)
-    : device_(std::move(device)),
-      memory_(memory),
-      interrupt_(interrupt),
-      executor_(executor),
-      queues_(device_->queue_sizes().size()) {}
 
 void MmioTransport::read(std::uint64_t offset, std::span<std::byte> data) noexcept {
   std::fill(data.begin(), data.end(), std::byte{0});
   if (offset >= VIRTIO_MMIO_CONFIG) {
-    device_->read_config(offset - VIRTIO_MMIO_CONFIG, data);
+    transport_->device().read_config(offset - VIRTIO_MMIO_CONFIG, data);
     return;
   }
-  // virtio 1.2, 4.2.2.2: 32 bits wide and aligned, or nothing.
+  // virtio 1.2, 4.2.2.2: 32 bits wide and aligned.
   if (data.size() != sizeof(std::uint32_t) || offset % sizeof(std::uint32_t) != 0) {
     return;
   }
@@ -70,7 +56,7 @@ void MmioTransport::read(std::uint64_t offset, std::span<std::byte> data) noexce
 
 void MmioTransport::write(std::uint64_t offset, std::span<const std::byte> data) noexcept {
   if (offset >= VIRTIO_MMIO_CONFIG) {
-    device_->write_config(offset - VIRTIO_MMIO_CONFIG, data);
+    transport_->device().write_config(offset - VIRTIO_MMIO_CONFIG, data);
     return;
   }
   if (data.size() != sizeof(std::uint32_t) || offset % sizeof(std::uint32_t) != 0) {
@@ -89,21 +75,21 @@ std::uint32_t MmioTransport::read_register(std::uint64_t offset) const noexcept 
     case VIRTIO_MMIO_VERSION:
       return kVersion;
     case VIRTIO_MMIO_DEVICE_ID:
-      return static_cast<std::uint32_t>(device_->id());
+      return static_cast<std::uint32_t>(transport_->device().id());
     case VIRTIO_MMIO_VENDOR_ID:
       return kVendor;
     case VIRTIO_MMIO_DEVICE_FEATURES:
-      return half(offered_features(), device_features_select_);
+      return half(transport_->offered_features(), device_features_select_);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
-      return queue_select_ < queues_.size() ? device_->queue_sizes()[queue_select_] : 0;
+      return transport_->queue_max_size(queue_select_);
     case VIRTIO_MMIO_QUEUE_READY:
-      return queue_select_ < queues_.size() && queues_[queue_select_].ready ? 1 : 0;
+      return transport_->queue_ready(queue_select_) ? 1 : 0;
     case VIRTIO_MMIO_INTERRUPT_STATUS:
-      return interrupt_status_.load();
+      return transport_->interrupt_status();
     case VIRTIO_MMIO_STATUS:
-      return status_ | (needs_reset_.load() ? std::uint32_t{VIRTIO_CONFIG_S_NEEDS_RESET} : 0U);
+      return transport_->status();
     case VIRTIO_MMIO_CONFIG_GENERATION:
-      return config_generation_.load();
+      return transport_->config_generation();
     case VIRTIO_MMIO_SHM_LEN_LOW:
     case VIRTIO_MMIO_SHM_LEN_HIGH:
     case VIRTIO_MMIO_SHM_BASE_LOW:
@@ -123,78 +109,42 @@ void MmioTransport::write_register(std::uint64_t offset, std::uint32_t value) no
       driver_features_select_ = value;
       return;
     case VIRTIO_MMIO_DRIVER_FEATURES:
-      // Settled once FEATURES_OK is (3.1.1).
-      if ((status_ & VIRTIO_CONFIG_S_FEATURES_OK) == 0 && driver_features_select_ <= 1) {
-        set_half(driver_features_, driver_features_select_ == 1, value);
-      }
-      return;
+      return write_driver_features(value);
     case VIRTIO_MMIO_QUEUE_SEL:
       queue_select_ = value;
       return;
     case VIRTIO_MMIO_QUEUE_NOTIFY:
-      // Most are caught by KVM and never come here.
-      if (value < kicks_.size()) {
-        kicks_[value].signal();
-      }
-      return;
+      return transport_->kick(value);
     case VIRTIO_MMIO_INTERRUPT_ACK:
-      interrupt_status_.fetch_and(~value);
-      return;
+      return transport_->acknowledge_interrupts(value);
     case VIRTIO_MMIO_STATUS:
-      return write_status(value);
+      if (value == 0) {
+        device_features_select_ = driver_features_select_ = queue_select_ = 0;
+      }
+      return transport_->set_status(value);
+    case VIRTIO_MMIO_QUEUE_NUM:
+      return transport_->set_queue_size(queue_select_, value);
+    case VIRTIO_MMIO_QUEUE_READY:
+      return transport_->set_queue_ready(queue_select_, value == 1);
     default:
-      return write_queue(offset, value);
+      return write_queue_address(offset, value);
   }
 }
 
-void MmioTransport::write_status(std::uint32_t value) noexcept {
-  if (value == 0) {
-    return reset();
+void MmioTransport::write_driver_features(std::uint32_t value) noexcept {
+  if (driver_features_select_ <= 1) {
+    std::uint64_t features = transport_->driver_features();
+    set_half(features, driver_features_select_ == 1, value);
+    transport_->set_driver_features(features);
   }
-  // A driver only ever adds bits (virtio 1.2, 2.1.1).
-  const std::uint32_t added = value & ~status_;
-  if ((added & VIRTIO_CONFIG_S_FEATURES_OK) != 0 && !features_acceptable()) {
-    value &= ~std::uint32_t{VIRTIO_CONFIG_S_FEATURES_OK};  // the driver looks whether it stays set
-  }
-  status_ |= value & ~std::uint32_t{VIRTIO_CONFIG_S_NEEDS_RESET};
-  if ((added & VIRTIO_CONFIG_S_DRIVER_OK) == 0) {
-    return;
-  }
-  // Given up, or parked: nothing starts before a reset (2.1.1).
-  if ((status_ & VIRTIO_CONFIG_S_FAILED) != 0 || needs_reset_.load()) {
-    status_ &= ~std::uint32_t{VIRTIO_CONFIG_S_DRIVER_OK};
-    return;
-  }
-  if ((status_ & VIRTIO_CONFIG_S_FEATURES_OK) == 0) {
-    status_ &= ~std::uint32_t{VIRTIO_CONFIG_S_DRIVER_OK};
-    return park("its driver started it before the features were settled");
-  }
-  driver_ok_ = true;
-  activate();
 }
 
-QueueConfig* MmioTransport::selected_queue() noexcept {
-  // Queues are set up between FEATURES_OK and DRIVER_OK (virtio 1.2, 3.1.1).
-  const bool settable = (status_ & (VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK)) ==
-                        VIRTIO_CONFIG_S_FEATURES_OK;
-  return settable && queue_select_ < queues_.size() ? &queues_[queue_select_] : nullptr;
-}
-
-void MmioTransport::write_queue(std::uint64_t offset, std::uint32_t value) noexcept {
-  QueueConfig* queue = selected_queue();
-  if (queue == nullptr || (queue->ready && offset != VIRTIO_MMIO_QUEUE_READY)) {
+void MmioTransport::write_queue_address(std::uint64_t offset, std::uint32_t value) noexcept {
+  QueueConfig* queue = transport_->configurable_queue(queue_select_);
+  if (queue == nullptr) {
     return;
   }
   switch (offset) {
-    case VIRTIO_MMIO_QUEUE_NUM:
-      // One that the device doesn't take leaves the queue without a size, which activate() finds.
-      queue->size = value <= device_->queue_sizes()[queue_select_]
-                        ? static_cast<std::uint16_t>(value)
-                        : std::uint16_t{0};
-      return;
-    case VIRTIO_MMIO_QUEUE_READY:
-      queue->ready = value == 1;
-      return;
     case VIRTIO_MMIO_QUEUE_DESC_LOW:
     case VIRTIO_MMIO_QUEUE_DESC_HIGH:
       return set_half(queue->descriptors, offset == VIRTIO_MMIO_QUEUE_DESC_HIGH, value);
@@ -209,83 +159,9 @@ void MmioTransport::write_queue(std::uint64_t offset, std::uint32_t value) noexc
   }
 }
 
-std::uint64_t MmioTransport::offered_features() const noexcept {
-  return device_->features() | device_->ring_features();
-}
-
-bool MmioTransport::features_acceptable() const noexcept {
-  // VERSION_1 is not the driver's to leave out: legacy is not offered (virtio 1.2, 6.1).
-  return (driver_features_ & ~offered_features()) == 0 &&
-         (driver_features_ & feature(kFeatureVersion1)) != 0;
-}
-
-void MmioTransport::activate() noexcept {
-  const RingFeatures rings{(driver_features_ & feature(kFeatureIndirect)) != 0,
-                           (driver_features_ & feature(kFeatureEventIndex)) != 0,
-                           (driver_features_ & feature(kFeatureRingPacked)) != 0};
-  std::vector<ActiveQueue> active(queues_.size());
-  for (std::size_t i = 0; i < queues_.size(); ++i) {
-    if (!queues_[i].ready) {
-      continue;
-    }
-    auto queue = Queue::create(memory_, queues_[i], rings);
-    if (!queue) {
-      return park(fmt::format("queue {}: {}", i, queue.error().context));
-    }
-    static_cast<void>(kicks_[i].drain());
-    active[i] = {std::move(queue).value(), &kicks_[i], static_cast<std::uint16_t>(i), queues_[i]};
-  }
-  running_ = true;
-  on_executor([&] { device_->start(driver_features_, std::move(active), *this); });
-}
-
-void MmioTransport::reset() noexcept {
-  if (std::exchange(running_, false)) {
-    on_executor([this] { static_cast<void>(device_->stop()); });
-  }
-  status_ = 0;
-  device_features_select_ = 0;
-  driver_features_select_ = 0;
-  driver_features_ = 0;
-  queue_select_ = 0;
-  std::fill(queues_.begin(), queues_.end(), QueueConfig{});
-  interrupt_status_ = 0;
-  needs_reset_ = false;
-  driver_ok_ = false;
-}
-
 void MmioTransport::stop() noexcept {
   const std::lock_guard lock(mutex_);
-  reset();
-}
-
-void MmioTransport::on_executor(const std::function<void()>& task) noexcept {
-  std::promise<void> done;
-  boost::asio::post(executor_, [&] {
-    task();
-    done.set_value();
-  });
-  done.get_future().wait();
-}
-
-void MmioTransport::signal_queue(std::uint16_t) noexcept {  // one line serves every queue
-  interrupt_status_.fetch_or(VIRTIO_MMIO_INT_VRING);
-  interrupt_.trigger();
-}
-
-void MmioTransport::signal_config() noexcept {
-  config_generation_.fetch_add(1);
-  interrupt_status_.fetch_or(VIRTIO_MMIO_INT_CONFIG);
-  interrupt_.trigger();
-}
-
-void MmioTransport::park(const std::string& why) noexcept {
-  log_guest(limiter_, "virtio device {} waits for its driver's reset: {}",
-            static_cast<std::uint32_t>(device_->id()), why);
-  // Before DRIVER_OK nothing is said (2.1.2).
-  if (!needs_reset_.exchange(true) && driver_ok_) {
-    signal_config();
-  }
+  transport_->stop();
 }
 
 }  // namespace bothy::virtio
