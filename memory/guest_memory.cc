@@ -41,7 +41,7 @@ Result<UniqueFd> create_memfd(std::uint64_t size, bool huge) {
   return fd;
 }
 
-// What could not be done, for an error.
+// The failed operation, for an error.
 std::string describe(std::uint64_t total, MemoryBacking backing) {
   if (backing == MemoryBacking::kSharedHuge) {
     return fmt::format(
@@ -67,15 +67,15 @@ Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
   if (backing != MemoryBacking::kAnonymous) {
     BOTHY_TRY(fd, create_memfd(total, backing == MemoryBacking::kSharedHuge));
-    // But a huge page that the pool lacks at the first touch would kill the monitor.
+    // Except for huge pages: one that the pool lacks at the first touch would kill the monitor.
     flags = MAP_SHARED | (backing == MemoryBacking::kSharedHuge ? 0 : MAP_NORESERVE);
   }
 
   std::vector<Region> regions;
   std::uint64_t offset = 0;
   for (const MemoryRange& range : ranges) {
-    // Aligned: KVM maps a huge page of ours as one of the guest's only where both begin alike, and
-    // kernels before 6.7 don't see to that themselves.
+    // Aligned: KVM maps a huge page of the host as one of the guest's only where their alignments
+    // agree, and kernels before 6.7 do not align mappings themselves.
     assert(range.start % kHugePageSize == 0);
     auto mapping = Mapping::map_aligned(static_cast<std::size_t>(range.size), kHugePageSize,
                                         PROT_READ | PROT_WRITE, flags, fd.get(),
@@ -83,7 +83,7 @@ Result<GuestMemory> GuestMemory::create(std::span<const MemoryRange> ranges,
     if (!mapping) {
       return std::move(mapping).error();
     }
-    // Guest memory has no business in a core dump of the monitor.
+    // Keeps guest memory out of a core dump of the monitor.
     ::madvise(mapping.value().data(), mapping.value().size(), MADV_DONTDUMP);
     regions.push_back(Region{range, std::move(mapping).value(), offset});
     offset += range.size;

@@ -59,8 +59,7 @@ void AcpiPower::write_sleep_control(std::uint8_t value) noexcept {
   {
     const std::lock_guard lock(mutex_);
     state_.sleep_type = type;
-    // A state that isn't offered is left at once: the guest spins on WAK_STS and would do so for
-    // ever.
+    // An unsupported state is left at once: the guest would wait for WAK_STS for ever.
     state_.woken = state_.woken || (enter && type != config_.s5_sleep_type);
   }
   if (enter && type == config_.s5_sleep_type) {

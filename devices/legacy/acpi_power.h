@@ -1,5 +1,5 @@
 // AcpiPower: the registers by which a guest of a hardware-reduced ACPI platform powers off and
-// resets.
+// resets the machine.
 #pragma once
 
 #include <mutex>
@@ -9,7 +9,7 @@
 
 namespace bothy {
 
-// What of AcpiPower outlives an access.
+// The saved state of an AcpiPower.
 struct AcpiPowerState {
   std::uint8_t sleep_type = 0;
   bool woken = false;
@@ -20,7 +20,7 @@ class AcpiPower final : public BusHandler {
  public:
   static constexpr std::uint64_t kPorts = 3;
 
-  // The same values as the FADT and \_S5 give to the guest.
+  // The values that the FADT and \_S5 give the guest.
   struct Config {
     std::uint8_t s5_sleep_type;
     std::uint8_t reset_value;

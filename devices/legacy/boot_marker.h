@@ -1,4 +1,4 @@
-// BootMarker: the port that the guest's init writes to when it starts, so that a boot can be timed.
+// BootMarker: the port that the guest's init writes to at its start, for timing a boot.
 #pragma once
 
 #include "devices/bus.h"
@@ -6,7 +6,7 @@
 
 namespace bothy {
 
-// One port that takes one value, given by the guest protocol; reads as absent. Stateless.
+// One port for one value, which the guest protocol defines; reads as absent. Stateless.
 class BootMarker final : public BusHandler {
  public:
   static constexpr std::uint64_t kPorts = 1;

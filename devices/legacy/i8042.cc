@@ -31,12 +31,12 @@ enum Command : std::uint8_t {
   kWriteKeyboardOutput = 0xd2,
   kWriteAuxOutput = 0xd3,
   kWriteAux = 0xd4,
-  kPulseOutput = 0xf0,  // 0xf0 to 0xff: the low bits say which lines stay high
+  kPulseOutput = 0xf0,  // 0xf0 to 0xff: the low bits are the lines that stay high
 };
 
 constexpr std::uint8_t kSelfTestPassed = 0x55;
 constexpr std::uint8_t kTestPassed = 0x00;
-constexpr std::uint8_t kTestClockStuckLow = 0x01;  // nothing there
+constexpr std::uint8_t kTestClockStuckLow = 0x01;  // no device
 constexpr std::uint8_t kNotReset = 0x01;           // output port: low resets the processor
 constexpr std::uint8_t kA20 = 0x02;
 
@@ -124,7 +124,7 @@ bool I8042::write_command(std::uint8_t command) noexcept {
 
 // True when the byte resets the machine.
 bool I8042::write_data(std::uint8_t value) noexcept {
-  // Without a command the byte is the keyboard's, and there is none.
+  // Without a command the byte is for the keyboard, which is absent.
   switch (std::exchange(state_.command, std::nullopt).value_or(0)) {
     case kWriteCommandByte:
       state_.command_byte = value;
@@ -133,7 +133,7 @@ bool I8042::write_data(std::uint8_t value) noexcept {
       return (value & kNotReset) == 0;
     case kWriteKeyboardOutput:
     case kWriteAuxOutput:
-      // Comes back as a keyboard's byte, never as the mouse's: so a probe for a mouse fails at
+      // Returned as a keyboard's byte, never as a mouse's, so that a probe for a mouse fails at
       // once.
       state_.output = value;
       return false;

@@ -1,5 +1,5 @@
-// I8042: of a PC's keyboard controller, what resets the machine and what ends a driver's probing
-// quickly.
+// I8042: the parts of a PC's keyboard controller that reset the machine and that let a driver's
+// probing end quickly.
 #pragma once
 
 #include <mutex>
@@ -10,16 +10,16 @@
 
 namespace bothy {
 
-// What of an I8042 outlives an access.
+// The saved state of an I8042.
 struct I8042State {
   std::uint8_t command_byte = 0x74;     // both interfaces disabled, translation, self-test passed
-  std::optional<std::uint8_t> command;  // one that waits for its parameter
-  std::optional<std::uint8_t> output;   // what the guest has still to fetch
+  std::optional<std::uint8_t> command;  // waits for its parameter
+  std::optional<std::uint8_t> output;   // not read by the guest yet
 };
 
-// Ports 0x60 and 0x64 of a PC; what lies between is not its. No keyboard and no mouse is attached,
-// and no interrupt is wired. The input buffer is never full, and every command that has an answer
-// gives it at once, so nobody waits.
+// Ports 0x60 and 0x64 of a PC, without those between them. No keyboard or mouse is attached, and no
+// interrupt is connected. The input buffer is never full, and every command is answered at once, so
+// a driver never waits.
 class I8042 final : public BusHandler {
  public:
   // Offsets: data; and command, which reads as status.

@@ -5,7 +5,7 @@ namespace {
 
 constexpr std::uint64_t kHertz = 1193182;
 constexpr std::uint64_t kCommand = 3;
-constexpr std::uint8_t kReadBack = 3;  // where a command says which counter
+constexpr std::uint8_t kReadBack = 3;  // in a command's field for the counter
 // Port 0x61.
 constexpr std::uint8_t kGate = 0x01;
 constexpr std::uint8_t kSpeaker = 0x02;
@@ -13,13 +13,13 @@ constexpr std::uint8_t kRefresh = 0x10;
 constexpr std::uint8_t kOutput = 0x20;
 constexpr std::chrono::nanoseconds kRefreshPeriod{15085};
 
-// Modes 1 and 5 start with their gate and go on whatever becomes of it (datasheet, "Gate Pin
+// Modes 1 and 5 start with their gate and continue whatever its level (datasheet, "Gate Pin
 // Operations Summary").
 constexpr bool gate_starts(std::uint8_t mode) noexcept {
   return mode == 1 || mode == 5;
 }
 
-// The shortest time in which so many ticks pass. Whole seconds apart, so that no product wraps.
+// The time of that many ticks, rounded up. Whole seconds separately, so that no product wraps.
 std::chrono::nanoseconds duration_of(std::uint64_t ticks) noexcept {
   return std::chrono::seconds(ticks / kHertz) +
          std::chrono::nanoseconds((ticks % kHertz * 1000000000 + kHertz - 1) / kHertz);
@@ -44,7 +44,7 @@ std::uint16_t Pit::count(const Counter& counter) const {
       return static_cast<std::uint16_t>(counter.reload - passed % counter.reload);
     case 3:  // twice as fast, twice a period
       return static_cast<std::uint16_t>(counter.reload - passed * 2 % counter.reload);
-    default:  // past zero it goes on from the top
+    default:  // past zero it continues from the top
       return static_cast<std::uint16_t>(counter.reload - passed);
   }
 }
@@ -76,8 +76,7 @@ void Pit::set_gate(Counter& counter, bool gate) const {
   }
   counter.gate = gate;
   if (gate) {
-    // In the periodic and the triggered modes a rising gate starts anew; in the others it lets go
-    // on.
+    // In the periodic and the triggered modes a rising gate restarts; in the others it continues.
     const bool anew = counter.mode != 0 && counter.mode != 4;
     const auto passed = anew ? 0 : counter.stopped_ticks;
     counter.started = clock_() - duration_of(passed);
@@ -113,7 +112,7 @@ void Pit::read_back(std::uint8_t command) {
     if ((command & (2U << i)) == 0) {
       continue;
     }
-    // Both are asked for by a bit that is clear.
+    // A clear bit requests either.
     if ((command & 0x20U) == 0) {
       latch(counter, count(counter));
     }
@@ -126,7 +125,7 @@ void Pit::read_back(std::uint8_t command) {
   }
 }
 
-// A count that waits to be read stays (datasheet, "Counter Latch Command").
+// A latched count that has not been read stays (datasheet, "Counter Latch Command").
 void Pit::latch(Counter& counter, std::uint16_t count) noexcept {
   if (counter.latched_bytes == 0) {
     counter.latched = count;

@@ -1,5 +1,5 @@
-// Pit: the i8254 timer of a PC and port 0x61 beside it, for what is still asked of them: measuring
-// how fast another clock runs.
+// Pit: the i8254 timer of a PC with port 0x61, as far as kernels use them to calibrate another
+// clock.
 #pragma once
 
 #include <array>
@@ -14,9 +14,9 @@ namespace bothy {
 
 // Three counters of 1193182 Hz (Intel 8254 datasheet, 231164). They count and can be read, latched
 // and gated. None interrupts: the machine is hardware-reduced (ACPI 6.5, 4.1), so a guest keeps
-// time by its local APICs, and KVM's own i8254 with its thread for each guest stays out.
+// time by its local APICs, and KVM's own i8254, with a thread for each guest, is not needed.
 //
-// BCD counting is taken for binary, as nobody uses it.
+// BCD counting, which kernels don't use, is treated as binary.
 class Pit final : public BusHandler {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -47,7 +47,7 @@ class Pit final : public BusHandler {
     std::uint8_t status = 0;         // by the read-back command
     bool status_latched = false;
     Time started{};
-    std::uint64_t stopped_ticks = 0;  // where it stands while its gate is low
+    std::uint64_t stopped_ticks = 0;  // its position while its gate is low
   };
 
   [[nodiscard]] std::uint64_t ticks(const Counter& counter) const;

@@ -1,5 +1,4 @@
-// Pvpanic: the port through which a guest's kernel says that it has panicked (QEMU
-// docs/specs/pvpanic).
+// Pvpanic: the port by which a guest's kernel reports its panic (QEMU docs/specs/pvpanic).
 #pragma once
 
 #include "devices/bus.h"
@@ -7,7 +6,7 @@
 
 namespace bothy {
 
-// One port: reads as the bits of the events it takes, a write reports those that are set.
+// One port: reads as the bits of the supported events, a write reports those that are set.
 // Stateless.
 class Pvpanic final : public BusHandler {
  public:

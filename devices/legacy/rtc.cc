@@ -12,7 +12,8 @@ using std::chrono::sys_days;
 using std::chrono::sys_seconds;
 using std::chrono::system_clock;
 
-// MC146818 datasheet, table 2 and figure 11 on. The century lies where PCs and ACPI's FADT have it.
+// MC146818 datasheet, table 2 and figure 11 on. The century's place is that of PCs and of ACPI's
+// FADT.
 enum Register : std::uint8_t {
   kSeconds = 0,
   kMinutes = 2,
@@ -167,7 +168,7 @@ void Rtc::show_time(sys_seconds time) noexcept {
   show(kCentury, year / 100 % 100);
 }
 
-// Sets the guest's time to what the registers show. A date that isn't one leaves it as it was.
+// Sets the guest's time from the registers. An invalid date changes nothing.
 void Rtc::take_time() noexcept {
   const auto shown = [this](Register index) { return decode(state_.ram.at(index)); };
   const unsigned century = shown(kCentury);

@@ -1,5 +1,4 @@
-// Rtc: the MC146818 clock and CMOS RAM of a PC, as far as anybody still asks it for more than the
-// time.
+// Rtc: the MC146818 clock and CMOS RAM of a PC.
 #pragma once
 
 #include <array>
@@ -11,23 +10,23 @@
 
 namespace bothy {
 
-// What of an Rtc outlives an access.
+// The saved state of an Rtc.
 struct RtcState {
   static constexpr std::size_t kRamSize = 128;
 
   std::uint8_t index = 0;
-  // Alarms, registers A and B, NVRAM; the time's own registers only while register B's SET bit
-  // stops it.
+  // Alarms, registers A and B, NVRAM; the registers of the time only while register B's SET bit
+  // stops the clock.
   std::array<std::uint8_t, kRamSize> ram{};
-  std::int64_t offset_seconds = 0;  // what the guest has set, less the host's time
+  std::int64_t offset_seconds = 0;  // the guest's time, less the host's
 };
 
-// Index at offset 0, data at 1. The time is the host's, in UTC, until the guest sets its own: the
-// host's never changes. There are no interrupts, so alarms are stored and never come.
+// Index at offset 0, data at 1. The time is the host's, in UTC, until the guest sets another; the
+// host's own never changes. There are no interrupts, so alarms are stored and never expire.
 //
-// Reading register A, where a driver looks for an update in progress, takes a copy of the time, and
-// the time registers show that copy for as long as reading them may take: no update ever falls
-// between two of them, and none need ever be waited for.
+// Reading register A, where a driver checks for an update in progress, takes a copy of the time,
+// and the time registers show that copy for as long as reading them may take: no update ever falls
+// between two of them, and a driver never has to wait for one.
 class Rtc final : public BusHandler {
  public:
   using Clock = std::function<std::chrono::system_clock::time_point()>;
@@ -40,7 +39,7 @@ class Rtc final : public BusHandler {
   void write(std::uint64_t offset, std::span<const std::byte> data) noexcept override;
 
   [[nodiscard]] RtcState save() const;
-  // Fails with kInvalid, and changes nothing, when the guest can't have set a clock so far off.
+  // Fails with kInvalid, and changes nothing, when no guest can have set that offset.
   [[nodiscard]] Result<void> restore(const RtcState& state);
 
  private:

@@ -86,7 +86,7 @@ std::uint8_t looped_lines(std::uint8_t modem_control) noexcept {
 
 void Serial::read(std::uint64_t offset, std::span<std::byte> data) noexcept {
   const std::lock_guard lock(mutex_);
-  // An 8-bit device: a wider access is one to each port in turn.
+  // An 8-bit device: a wider access is one access to each port in turn.
   for (std::byte& byte : data) {
     byte = std::byte{read_register(offset++)};
   }
@@ -201,7 +201,7 @@ std::uint8_t Serial::take_received() noexcept {
   const std::uint8_t value = state_.received.front();
   std::shift_left(state_.received.begin(), state_.received.end(), 1);
   --state_.received_count;
-  signal_new(before);  // below the trigger level the rest is a timeout's
+  signal_new(before);  // below the trigger level the source is the timeout
   offer_room();
   return value;
 }
@@ -247,7 +247,7 @@ void Serial::write_interrupt_enable(std::uint8_t value) noexcept {
   const Sources before = asserted();
   const auto enabled = static_cast<std::uint8_t>(value & ~state_.interrupt_enable);
   if ((enabled & kEnableTransmitterEmpty) != 0) {
-    // Enabling it with an empty transmitter interrupts at once: drivers start to send that way.
+    // Enabling the interrupt with an empty transmitter raises it at once: drivers start sending so.
     state_.transmitter_empty_interrupt = true;
   }
   state_.interrupt_enable = value & kEnableMask;
@@ -258,8 +258,8 @@ void Serial::write_interrupt_enable(std::uint8_t value) noexcept {
 void Serial::write_fifo_control(std::uint8_t value) noexcept {
   const Sources before = asserted();
   // Turning the FIFOs off clears them, and nothing else counts while they are off (datasheet, 8.6).
-  // Turning them on would, too; but Linux does so after it has enabled the receive interrupt, and
-  // the byte that came in between is the first one that a user typed.
+  // Turning them on would, too; but Linux does so after enabling the receive interrupt, and the
+  // byte received in between is the first one that a user typed.
   const bool enable = (value & kFifoEnable) != 0;
   if ((!enable && fifo_enabled()) || (enable && (value & kFifoResetReceiver) != 0)) {
     state_.received_count = 0;
@@ -294,7 +294,7 @@ std::size_t Serial::receive(std::span<const std::byte> bytes) noexcept {
   }
   room_wanted_ = taken < bytes.size();
   if (taken != 0) {
-    // Each arrival is an edge, even on top of what the guest hasn't fetched yet.
+    // Each arrival is an edge, even with bytes that the guest has not read yet.
     signal_new(asserted() & static_cast<Sources>(~(kSourceReceived | kSourceTimeout)));
   }
   return taken;
@@ -331,8 +331,8 @@ bool Serial::looped() const noexcept {
   return (state_.modem_control & kLoop) != 0;
 }
 
-// Whether the other end may send: RTS is asserted, or the driver has asked for bytes in another
-// way. In loopback mode the line is cut and RTS off.
+// Whether the other end may send: RTS is asserted, or the receive interrupt enabled. In loopback
+// mode the line is cut and RTS off.
 bool Serial::accepting() const noexcept {
   return !looped() &&
          ((state_.modem_control & kRts) != 0 || (state_.interrupt_enable & kEnableReceived) != 0);
@@ -383,7 +383,7 @@ void Serial::signal_new(Sources before) const noexcept {
   }
 }
 
-// Once the FIFO is empty and not with each byte: the hook costs a wake-up.
+// Once the FIFO is empty, not with each byte: the hook costs a wake-up.
 void Serial::offer_room() noexcept {
   if (room_wanted_ && accepting() && state_.received_count == 0) {
     room_wanted_ = false;

@@ -10,17 +10,17 @@
 
 namespace bothy {
 
-// What of a Serial outlives an access. Registers as the datasheet names them.
+// The saved state of a Serial. Registers as the datasheet names them.
 struct SerialState {
   static constexpr std::size_t kFifoSize = 16;
 
   std::uint8_t interrupt_enable = 0;
-  std::uint8_t fifo_control = 0;  // FCR as far as it keeps: FIFO enable and the trigger level
+  std::uint8_t fifo_control = 0;  // the stored part of FCR: FIFO enable and the trigger level
   std::uint8_t line_control = 0;
   std::uint8_t modem_control = 0;
-  std::uint8_t modem_status = 0xb0;  // DCD, DSR and CTS: somebody is at the other end
+  std::uint8_t modem_status = 0xb0;  // DCD, DSR and CTS: the other end is connected
   std::uint8_t scratch = 0;
-  std::uint16_t divisor = 1;  // 115200 baud; never looked at, but a driver may divide by it
+  std::uint16_t divisor = 1;  // 115200 baud; not used, but a driver may divide by it
   bool overrun = false;
   bool transmitter_empty_interrupt = false;  // THRE as an interrupt source, until IIR shows it
   std::uint8_t received_count = 0;
@@ -28,12 +28,12 @@ struct SerialState {
 };
 
 // Transmission takes no time, so the transmitter is always empty. Bytes from the host are taken
-// only while the guest asserts RTS or has enabled the receive interrupt: what is piped into a guest
-// that still boots waits for its driver instead of vanishing in the FIFO resets of probing.
+// only while the guest asserts RTS or has enabled the receive interrupt: the input of a guest that
+// is still booting waits for the driver instead of being lost in the FIFO resets of probing.
 //
 // The interrupt is an edge: it is triggered when a source appears, and again when the guest reads
-// IIR and leaves one pending, so a driver that serves one source for each interrupt misses none. As
-// on a PC, OUT2 gates it.
+// IIR and leaves one pending, so a driver that serves one source per interrupt misses none. As on a
+// PC, OUT2 gates it.
 class Serial final : public BusHandler, public CharacterReceiver {
  public:
   static constexpr std::uint64_t kPorts = 8;
@@ -48,8 +48,8 @@ class Serial final : public BusHandler, public CharacterReceiver {
   void set_room_hook(std::function<void()> hook) noexcept override;
 
   [[nodiscard]] SerialState save() const noexcept;
-  // Fails with kInvalid, and changes nothing, when the state is none that save() gives. An
-  // interrupt that was pending is triggered again.
+  // Fails with kInvalid, and changes nothing, when save() can't have returned the state. A
+  // pending interrupt is triggered again.
   [[nodiscard]] Result<void> restore(const SerialState& state);
 
  private:

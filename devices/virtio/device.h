@@ -30,12 +30,12 @@ enum class DeviceId : std::uint32_t {
   return std::uint64_t{1} << number;
 }
 
-// All that there is of rings' features, and virtio 1 itself, which is never left out.
+// The features of rings that Queue implements, and VERSION_1, which is always offered.
 inline constexpr std::uint64_t kRingFeatures =
     feature(kFeatureVersion1) | feature(kFeatureIndirect) | feature(kFeatureEventIndex) |
     feature(kFeatureRingPacked);
 
-// Where a device's words to its driver go. Any thread.
+// How a device notifies its driver. Any thread.
 class DriverLink {
  public:
   DriverLink() = default;
@@ -43,21 +43,21 @@ class DriverLink {
   DriverLink& operator=(const DriverLink&) = delete;
   virtual ~DriverLink() = default;
 
-  // Interrupts for requests completed on one queue, by its index.
+  // Requests have been completed on the queue of that index: interrupts the driver.
   virtual void signal_queue(std::uint16_t queue) noexcept = 0;
   // The configuration space has changed.
   virtual void signal_config() noexcept = 0;
-  // The driver has broken a rule: the device stops serving until it is reset (virtio 1.2, 2.1.1,
+  // The driver has broken a rule: the device stops serving until its reset (virtio 1.2, 2.1.1,
   // DEVICE_NEEDS_RESET). `why` is logged.
   virtual void park(const std::string& why) noexcept = 0;
 };
 
-// A queue that runs, and the doorbell that its driver rings.
+// A running queue, and the doorbell by which its driver notifies the device.
 struct ActiveQueue {
-  std::unique_ptr<Queue> queue;  // null: the driver left it out
+  std::unique_ptr<Queue> queue;  // null: the driver has not set it up
   const EventFd* kick = nullptr;
   std::uint16_t index = 0;
-  QueueConfig config = {};  // for who hands the rings to another process, and leaves `queue` alone
+  QueueConfig config = {};  // for devices whose rings another process serves
 };
 
 //   [idle] -- start() --> [running] -- stop() --> [idle]
@@ -72,23 +72,23 @@ class Device {
   virtual ~Device() = default;
 
   [[nodiscard]] virtual DeviceId id() const noexcept = 0;
-  // Its own feature bits, without those of rings and transport (bits 24 to 41).
+  // The device's own feature bits, without those of rings and transport (bits 24 to 41).
   [[nodiscard]] virtual std::uint64_t features() const noexcept = 0;
-  // Of the features of rings, those that whoever serves its queues can do. Queue can do them all.
+  // The subset of kRingFeatures that the server of the queues implements.
   [[nodiscard]] virtual std::uint64_t ring_features() const noexcept { return kRingFeatures; }
-  // One entry per queue: the largest size that it takes, a power of two.
+  // One entry per queue: its maximum size, a power of two.
   [[nodiscard]] virtual std::span<const std::uint16_t> queue_sizes() const noexcept = 0;
 
-  // `data` comes filled with zeros, what a field past the end reads as.
+  // `data` is filled with zeros at the call: a field past the end reads as zero.
   virtual void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
   virtual void write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
 
-  // Takes the queues, one entry for each of queue_sizes(), and serves them. `features` is what the
-  // driver accepted. `link` outlives the run.
+  // Takes the queues, one entry for each of queue_sizes(), and serves them. `features`: accepted by
+  // the driver. `link` is valid until stop() returns.
   virtual void start(std::uint64_t features, std::vector<ActiveQueue> queues,
                      DriverLink& link) noexcept = 0;
-  // Finishes or gives up what is in flight, and says where each queue stands. No word to the link
-  // after that.
+  // Finishes or gives up the requests in flight, and returns the state of each queue. No call of
+  // the link follows.
   virtual std::vector<QueueState> stop() noexcept = 0;
 };
 

@@ -1,4 +1,4 @@
-// Reader and Writer: the bytes of one request, in order, wherever in guest memory they lie.
+// Reader and Writer: the bytes of one request, in order, gathered from guest memory.
 #pragma once
 
 #include <sys/uio.h>
@@ -22,27 +22,28 @@ namespace bothy::virtio {
   return bytes;
 }
 
-// A position in a list of buffers. The guest may change what is in them at any moment: a value is
-// copied out once and then judged.
+// A position in a list of buffers. The guest may change their content at any moment: a value is
+// copied out once and then checked.
 class BufferCursor {
  public:
   BufferCursor() noexcept = default;
-  // None of the buffers is empty.
+  // No buffer is empty.
   explicit BufferCursor(std::span<const iovec> buffers) noexcept
       : BufferCursor(buffers, total_bytes(buffers)) {}
-  // For who knows their length already.
+  // For callers that know the length already.
   BufferCursor(std::span<const iovec> buffers, std::uint64_t length) noexcept
       : buffers_(buffers), remaining_(length) {}
 
   [[nodiscard]] std::uint64_t remaining() const noexcept { return remaining_; }
 
-  // The next contiguous bytes, at most `most` of them; empty at the end. advance() moves past them.
-  [[nodiscard]] std::span<std::byte> front(std::uint64_t most) const noexcept {
+  // The next contiguous bytes, at most `limit` of them; empty at the end. advance() moves past
+  // them.
+  [[nodiscard]] std::span<std::byte> front(std::uint64_t limit) const noexcept {
     if (remaining_ == 0) {
       return {};
     }
     const iovec& buffer = buffers_.front();
-    const std::uint64_t length = std::min<std::uint64_t>(most, buffer.iov_len - offset_);
+    const std::uint64_t length = std::min<std::uint64_t>(limit, buffer.iov_len - offset_);
     return {static_cast<std::byte*>(buffer.iov_base) + offset_, static_cast<std::size_t>(length)};
   }
 
@@ -62,12 +63,12 @@ class BufferCursor {
   std::uint64_t remaining_ = 0;
 };
 
-// What the driver wrote for the device.
+// The bytes that the driver has written for the device.
 class Reader : public BufferCursor {
  public:
   using BufferCursor::BufferCursor;
 
-  // Fills `to`; false, and nothing is read, when there is less.
+  // Fills `to`; false, and nothing is read, when fewer bytes remain.
   [[nodiscard]] bool read_bytes(std::span<std::byte> to) noexcept {
     if (to.size() > remaining()) {
       return false;
@@ -78,7 +79,7 @@ class Reader : public BufferCursor {
       to = to.subspan(from.size());
       advance(from.size());
     }
-    // The compiler may not go back to the guest's memory for what was copied.
+    // Keeps the compiler from reading the guest's memory again for the copied value.
     std::atomic_signal_fence(std::memory_order_acq_rel);
     return true;
   }
@@ -94,12 +95,12 @@ class Reader : public BufferCursor {
   }
 };
 
-// What the device writes for the driver.
+// The bytes that the device writes for the driver.
 class Writer : public BufferCursor {
  public:
   using BufferCursor::BufferCursor;
 
-  // Stores all of `from`; false, and nothing is written, when there is less room.
+  // Stores all of `from`; false, and nothing is written, when there is not enough room.
   [[nodiscard]] bool write_bytes(std::span<const std::byte> from) noexcept {
     if (from.size() > remaining()) {
       return false;

@@ -43,8 +43,9 @@ std::optional<Rings> copy_rings(const GuestMemory& memory, const QueueConfig& co
   return rings;
 }
 
-// What is offered and not done, as seen from the last `window` entries of the available ring on.
-// Nothing when that can't be: something was offered before them and done after, or the reverse.
+// The requests offered and not completed, among the last `window` entries of the available ring.
+// Nothing when the window is inconsistent: a request was offered before it and completed within, or
+// the reverse.
 std::optional<std::vector<std::uint16_t>> missing_from(const Rings& rings, std::size_t window) {
   const std::size_t size = rings.offered.size();
   const auto start = static_cast<std::uint16_t>(rings.available - window);
@@ -82,8 +83,8 @@ std::optional<Orphans> find_orphans(const GuestMemory& memory, const QueueConfig
   if (out > config.size) {
     return std::nullopt;
   }
-  // Requests are not done in the order of their coming. A window that begins while none was out
-  // tells the truth, and any other may pass for such by chance: so each has a vote.
+  // Requests are not completed in order. A window that starts while none was in flight is exact,
+  // and any other may look consistent by chance: so each has a vote.
   std::map<std::vector<std::uint16_t>, std::size_t> votes;
   for (std::size_t window = config.size; window >= out && window > 0; --window) {
     if (auto heads = missing_from(*rings, window)) {

@@ -13,7 +13,7 @@ constexpr std::size_t kLength = offsetof(PackedDescriptor, length);
 constexpr std::size_t kId = offsetof(PackedDescriptor, id);
 constexpr std::size_t kFlags = offsetof(PackedDescriptor, flags);
 
-// How many slots lie between the two, when a queue can stand like that.
+// The number of slots between the two positions, when a queue can have them.
 std::optional<std::uint16_t> slots_out(const QueueState& state, std::uint16_t size) {
   const bool lapped = state.available_wrap != state.used_wrap;
   const int out = state.next_available - state.next_used + (lapped ? size : 0);
@@ -85,19 +85,19 @@ std::optional<Chain> PackedQueue::pop() {
 bool PackedQueue::collect(Chain& chain, std::uint16_t flags) {
   PackedPosition position = next_available_;
   // A slot is not the driver's again until it is used.
-  const std::size_t most = std::min<std::size_t>(size_ - out_, kMaxBuffers);
+  const std::size_t limit = std::min<std::size_t>(size_ - out_, kMaxBuffers);
   std::uint16_t slots = 0;
   PackedDescriptor descriptor;
   do {
-    if (slots == most) [[unlikely]] {
-      return fail("a chain that is too long, or of slots that are not the driver's");
+    if (slots == limit) [[unlikely]] {
+      return fail("a chain that is too long, or includes slots not owned by the driver");
     }
     descriptor = load_descriptor<PackedDescriptor>(slot(position.slot));
     if (slots == 0) {
-      descriptor.flags = flags;  // what pop() has judged
+      descriptor.flags = flags;  // as checked by pop()
     }
     if ((descriptor.flags & kDescriptorIndirect) != 0) [[unlikely]] {
-      // 2.8.19: alone, or not at all.
+      // 2.8.19: only as the one descriptor of a chain.
       if (slots != 0 || (descriptor.flags & kDescriptorNext) != 0) {
         return fail("an indirect descriptor in a chain");
       }
@@ -121,7 +121,7 @@ bool PackedQueue::collect(Chain& chain, std::uint16_t flags) {
   return true;
 }
 
-// 2.8.7: every entry is a buffer, and says nothing but whose.
+// 2.8.7: every entry is a buffer, with no flag except who writes it.
 bool PackedQueue::walk_table(Chain& chain, const PackedDescriptor& descriptor) {
   const auto table = indirect_table(descriptor.address, descriptor.length);
   if (!table) [[unlikely]] {
@@ -141,11 +141,11 @@ void PackedQueue::push(ChainPlace place, std::uint32_t written) noexcept {
   std::byte* const at = slot(next_used_.slot);
   std::memcpy(at + kLength, &written, sizeof(written));
   std::memcpy(at + kId, &place.id, sizeof(place.id));
-  // 2.8.1, and 2.8.3: without the flag the length says nothing.
+  // 2.8.1, and 2.8.3: without the flag the length is reserved.
   const auto flags =
       static_cast<std::uint16_t>((next_used_.wrap ? kDescriptorAvailable | kDescriptorUsed : 0U) |
                                  (written != 0 ? kDescriptorWrite : 0U));
-  // The driver looks at one slot after the other, so the first of a batch hides the others (2.8.2).
+  // The driver checks one slot after the other, so the first of a batch hides the others (2.8.2).
   if (held_slots_ == 0) {
     held_slot_ = next_used_.slot;
     held_flags_ = flags;
@@ -167,11 +167,11 @@ void PackedQueue::flush() noexcept {
   if (held_slots_ == 0) {
     return;
   }
-  // More than a lap says no more than that it is more.
+  // Saturates: beyond a lap the exact number does not matter.
   unsignalled_ = std::min<std::uint32_t>(unsignalled_ + held_slots_, size_ + 1U);
   held_slots_ = 0;
-  // Release: pairs with the driver's barrier between looking at the flags and at the rest; who sees
-  // the first completion of a batch sees all of them, and what was written to the buffers (virtio
+  // Release: pairs with the driver's barrier between reading the flags and the rest: a driver that
+  // sees the first completion of a batch sees all of them and the content of the buffers (virtio
   // 1.2, 2.8.9 and 2.8.22).
   store(slot(held_slot_) + kFlags, held_flags_, std::memory_order_release);
 }
@@ -191,9 +191,9 @@ bool PackedQueue::enable_kicks() noexcept {
   }
   suppress({.position = next_available_.encoded(),
             .flags = features_.event_index ? kEventPosition : kEventEnable});
-  // Either the driver sees that we want a kick, or we see its descriptor: pairs with the driver's
-  // full barrier between the flags of a descriptor and looking whether to kick (virtio 1.2,
-  // 2.8.21.3).
+  // Either the driver sees the request for a kick, or this thread sees its descriptor: pairs with
+  // the driver's full barrier between the flags of a descriptor and checking whether to kick
+  // (virtio 1.2, 2.8.21.3).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return available(
       load<std::uint16_t>(slot(next_available_.slot) + kFlags, std::memory_order_relaxed));
@@ -205,8 +205,9 @@ bool PackedQueue::needs_signal() noexcept {
   if (count == 0) {
     return false;
   }
-  // Either the driver sees the completion, or we see that it wants an interrupt: pairs with its
-  // full barrier between asking for one and looking at the ring again (virtio 1.2, 2.8.22).
+  // Either the driver sees the completion, or this thread sees its request for an interrupt: pairs
+  // with the driver's full barrier between the request and reading the ring again (virtio 1.2,
+  // 2.8.22).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   const auto wanted = std::bit_cast<EventSuppression>(
       load<std::uint32_t>(parts_.driver_event, std::memory_order_relaxed));
@@ -215,7 +216,7 @@ bool PackedQueue::needs_signal() noexcept {
     return flags != kEventDisable;
   }
   if (count > size_) {
-    return true;  // whatever it was, it was passed
+    return true;  // any position has been passed
   }
   // Counted from the start of the lap that next_used_ is on; the one before lies below zero.
   const bool this_lap = ((wanted.position & kEventWrap) != 0) == next_used_.wrap;

@@ -7,7 +7,7 @@
 
 namespace bothy::virtio {
 
-// A slot of a packed ring and the wrap counter of whoever stands there (virtio 1.2, 2.8.1).
+// A position in a packed ring: a slot and its wrap counter (virtio 1.2, 2.8.1).
 struct PackedPosition {
   std::uint16_t slot = 0;
   bool wrap = true;
@@ -22,7 +22,7 @@ struct PackedPosition {
     wrap ^= slot < slots;
     slot = static_cast<std::uint16_t>(slot < slots ? slot + size - slots : slot - slots);
   }
-  // As event suppression structures have it (2.8.14).
+  // As in event suppression structures (2.8.14).
   [[nodiscard]] std::uint16_t encoded() const noexcept {
     return static_cast<std::uint16_t>(slot | (wrap ? kEventWrap : 0U));
   }
@@ -65,12 +65,12 @@ class PackedQueue final : public Queue {
   const Parts parts_;
   PackedPosition next_available_;
   PackedPosition next_used_;
-  std::uint16_t out_;  // slots of chains that were popped and not completed
-  // The first completion that flush() has yet to show, by its flags: it hides those behind it.
+  std::uint16_t out_;  // slots of chains in flight: popped, not completed
+  // The first completion that flush() has yet to publish, by its flags: it hides those behind it.
   std::uint16_t held_slot_ = 0;
   std::uint16_t held_flags_ = 0;
-  std::uint32_t held_slots_ = 0;   // of all that it hides, and itself; 0: there is none
-  std::uint32_t unsignalled_ = 0;  // slots that were shown since needs_signal() looked
+  std::uint32_t held_slots_ = 0;   // of the held completion and all that it hides; 0: none
+  std::uint32_t unsignalled_ = 0;  // slots published since the last needs_signal()
 };
 
 }  // namespace bothy::virtio

@@ -19,8 +19,8 @@
 
 namespace bothy::virtio {
 
-// What the driver has set of a queue (virtio 1.2, 2.6 and 4.2.2): addresses of the descriptor area,
-// the driver area and the device area.
+// A queue's configuration by the driver (virtio 1.2, 2.6 and 4.2.2): addresses of the descriptor
+// area, the driver area and the device area.
 struct QueueConfig {
   std::uint16_t size = 0;
   bool ready = false;
@@ -29,8 +29,8 @@ struct QueueConfig {
   GuestAddress device_area = 0;
 };
 
-// What of a running queue is saved: where it stands in the rings. Split: free-running indices.
-// Packed: slots of the ring, and the wrap counter that goes with each (virtio 1.2, 2.8.1).
+// The saved state of a running queue: its positions in the rings. Split: free-running indices.
+// Packed: slots of the ring, each with its wrap counter (virtio 1.2, 2.8.1).
 struct QueueState {
   std::uint16_t next_available = 0;
   std::uint16_t next_used = 0;
@@ -48,20 +48,20 @@ struct RingFeatures {
 
 class Queue;
 
-// Where a chain stands in its ring.
+// The position of a chain in its ring.
 struct ChainPlace {
-  std::uint16_t id = 0;     // what the driver knows it by
-  std::uint16_t slots = 0;  // of the ring, that it takes
-  std::uint16_t end = 0;    // the position behind it, as the kind of ring counts
+  std::uint16_t id = 0;     // by which the driver identifies it
+  std::uint16_t slots = 0;  // of the ring, taken by it
+  std::uint16_t end = 0;    // the position behind it, in the ring's own counting
 };
 
 // One request, validated: buffers that the device reads, then buffers that it writes, all in guest
-// RAM, at most 4 GiB together. Move-only. complete() is its owner's last act; a chain that goes
-// without it is completed with nothing written, so that the driver never loses a descriptor.
-// Doesn't outlive its queue.
+// RAM, at most 4 GiB together. Move-only. complete() is its owner's last act; a chain that is
+// destroyed without it is completed with nothing written, so that the driver never loses a
+// descriptor. Does not outlive its queue.
 class Chain {
  public:
-  // An empty one, which its queue fills.
+  // An empty chain, filled by its queue.
   explicit Chain(Queue& queue) noexcept : queue_(&queue) {}
   Chain(Chain&& other) noexcept;
   Chain& operator=(Chain&& other) noexcept;
@@ -82,13 +82,13 @@ class Chain {
   [[nodiscard]] Reader reader() const noexcept { return {readable(), readable_bytes_}; }
   [[nodiscard]] Writer writer() const noexcept { return {writable(), writable_bytes_}; }
 
-  // Gives it back, `written` bytes of the writable buffers being the answer. The driver sees it
-  // after the next Queue::flush() or needs_signal().
+  // Returns the chain to the driver, `written` bytes of its writable buffers being the answer. The
+  // driver sees it after the next Queue::flush() or needs_signal().
   void complete(std::uint32_t written) noexcept;
 
  private:
   friend class Queue;
-  // Requests of most devices have a handful of buffers: those take no allocation.
+  // Most requests have a handful of buffers, which need no allocation.
   using Buffers = boost::container::small_vector<iovec, 8>;
 
   Queue* queue_;
@@ -100,8 +100,8 @@ class Chain {
 };
 
 // A virtqueue, split or packed (virtio 1.2, 2.7 and 2.8). Belongs to one thread at a time. The
-// guest is hostile and may change what lies in the rings at any moment: each word is read once, and
-// what breaks the rules makes the queue broken() for good: nothing more is taken from it.
+// guest is hostile and may change the rings at any moment: each word is read once, and a violation
+// makes the queue broken() for good: nothing more is taken from it.
 //
 // The loop of a worker:
 //
@@ -111,12 +111,12 @@ class Chain {
 //   } while (queue.enable_kicks());
 //   if (queue.needs_signal()) interrupt
 //
-// Completed chains are published together, by flush() or needs_signal(): a batch costs its driver
-// one look, and chains that are one packet (receive buffers that are merged) appear all at once.
+// Completed chains are published together, by flush() or needs_signal(): the driver sees a batch at
+// once, and so the merged receive buffers of one packet.
 class Queue {
  public:
   static constexpr std::uint16_t kMaxSize = 32768;  // virtio 1.2, 2.7 and 2.8
-  // No request has more buffers than one system call takes (UIO_MAXIOV).
+  // The maximum of one system call (UIO_MAXIOV).
   static constexpr std::size_t kMaxBuffers = 1024;
 
   // kInvalid when the size is not from 1 to kMaxSize, or no power of two and the queue split; when
@@ -130,36 +130,35 @@ class Queue {
   Queue& operator=(const Queue&) = delete;
   virtual ~Queue() = default;
 
-  // The next request; nothing when there is none, or the queue is broken.
+  // The next request; none when the ring is empty, or the queue is broken.
   [[nodiscard]] virtual std::optional<Chain> pop() = 0;
-  // Takes back the chain that was popped last, as if it had not been: it comes again. Several go
-  // back in the reverse order of their coming.
+  // Undoes the last pop(): the chain is popped again. Several chains go back in the reverse order.
   void unpop(Chain chain) noexcept;
 
   [[nodiscard]] bool broken() const noexcept { return broken_; }
-  // In words, for the log.
+  // For the log.
   [[nodiscard]] const std::string& why_broken() const noexcept { return why_broken_; }
 
-  // Asks the driver not to kick while requests are taken anyway.
+  // Suppresses kicks while requests are taken anyway.
   virtual void disable_kicks() noexcept = 0;
-  // Asks it to kick at the next request. True when one is there already, without a kick: look
+  // Requests a kick at the next request. True when one has arrived meanwhile, without a kick: pop()
   // again.
   [[nodiscard]] virtual bool enable_kicks() noexcept = 0;
 
-  // Shows the driver all that was completed since the last time, at once.
+  // Publishes all chains completed since the last flush, at once.
   virtual void flush() noexcept = 0;
   // Flushes. Whether the driver wants an interrupt for anything flushed since the last call.
   [[nodiscard]] virtual bool needs_signal() noexcept = 0;
 
-  // Flushes, so that the rings agree with it. Chains that are still out are lost to a queue that is
-  // created from it.
+  // Flushes, so that the rings agree with the state. Chains not yet completed are lost to a queue
+  // that is created from it.
   [[nodiscard]] virtual QueueState state() noexcept = 0;
 
  protected:
   Queue(const GuestMemory& memory, std::uint16_t size, RingFeatures features) noexcept
       : memory_(memory), size_(size), features_(features) {}
 
-  // What the two kinds of ring make chains with. False, or nothing: the queue is broken now.
+  // Used by both kinds of ring to build chains. False, or nothing: the queue is broken now.
   [[nodiscard]] bool add_buffer(Chain& chain, GuestAddress address, std::uint32_t length,
                                 bool writable) {
     // 2.7.4.2 and 2.8.17: what the device writes comes after what it reads.
@@ -184,7 +183,7 @@ class Queue {
     return chain.readable_bytes_ + chain.writable_bytes_ <= std::uint64_t{1} << 32U ||
            fail("a chain of more than 4 GiB");
   }
-  // The descriptors of a chain that broke the queue are not given back.
+  // The descriptors of a chain that broke the queue are not returned.
   static void discard(std::optional<Chain>& chain) noexcept {
     chain->queue_ = nullptr;
     chain.reset();
@@ -203,7 +202,7 @@ class Queue {
   friend class Chain;
 
   virtual void push(ChainPlace place, std::uint32_t written) noexcept = 0;
-  // Back before the chain that was popped last.
+  // Moves back before the chain that was popped last.
   virtual void step_back(ChainPlace place) noexcept = 0;
 
   bool broken_ = false;

@@ -1,5 +1,5 @@
-// QueueWorker: serves one queue on an executor, a request at a time, for devices that answer at
-// once.
+// QueueWorker: serves one queue on an executor, one request after another, for devices that answer
+// without waiting.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -10,19 +10,19 @@
 
 namespace bothy::virtio {
 
-// All functions run on the executor. Between two bursts it lets other work of the executor through,
-// so that a driver that never stops asking starves nobody.
+// All functions run on the executor. Between two bursts other work of the executor runs, so that a
+// driver with endless requests does not starve other devices.
 class QueueWorker {
  public:
   using Serve = std::function<void(Chain)>;
 
-  // A queue that the driver left out is never served.
+  // A queue that the driver has not set up is never served.
   QueueWorker(boost::asio::io_context& executor, ActiveQueue active, DriverLink& link, Serve serve);
   QueueWorker(const QueueWorker&) = delete;
   QueueWorker& operator=(const QueueWorker&) = delete;
   ~QueueWorker();
 
-  // No request is served after that.
+  // No request is served afterwards.
   QueueState stop() noexcept;
 
  private:
@@ -33,7 +33,7 @@ class QueueWorker {
   DriverLink& link_;
   const Serve serve_;
   boost::asio::posix::stream_descriptor kick_;
-  // Handlers that are under way when this goes find it gone by this.
+  // Tells handlers in flight that this object is destroyed.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   const EventFd* event_ = nullptr;
   const std::uint16_t index_;

@@ -64,7 +64,7 @@ std::optional<Chain> SplitQueue::pop() {
   const auto head = load<std::uint16_t>(rings_.available + kRing + slot * kAvailableEntry,
                                         std::memory_order_relaxed);
   if (head >= size_) [[unlikely]] {
-    fail(fmt::format("it offers descriptor {} of {}", head, size_));
+    fail(fmt::format("descriptor {} of {}", head, size_));
     return chain;
   }
   chain.emplace(*this);
@@ -89,13 +89,13 @@ std::optional<Chain> SplitQueue::adopt(std::uint16_t head) {
 }
 
 bool SplitQueue::look() {
-  // Acquire: pairs with the driver's barrier between filling an entry and showing its index
+  // Acquire: pairs with the driver's barrier between filling an entry and publishing its index
   // (virtio 1.2, 2.7.13.3.1).
   const auto shown = load<std::uint16_t>(rings_.available + kIndex, std::memory_order_acquire);
   if (shown == next_available_) {
     return false;
   }
-  // A chain takes a descriptor at least until it is used, so no more than size_ can be out.
+  // A chain takes a descriptor at least until it is used, so at most size_ can be in flight.
   const int out = distance(next_used_, next_available_);
   if (distance(next_available_, shown) > size_ - out) [[unlikely]] {
     return fail(fmt::format("its available index jumped from {} to {}", next_available_, shown));
@@ -114,7 +114,7 @@ bool SplitQueue::collect(Chain& chain, std::uint16_t head) {
   } else {
     // virtio 1.2, 2.7.5.3.1
     if ((first.flags & kDescriptorNext) != 0) {
-      return fail("an indirect descriptor that goes on");
+      return fail("an indirect descriptor with a next one");
     }
     const auto table = indirect_table(first.address, first.length);
     if (!table || !walk(chain, table->data(), table->size() / sizeof(Descriptor),
@@ -129,12 +129,12 @@ bool SplitQueue::collect(Chain& chain, std::uint16_t head) {
   return true;
 }
 
-// The chain that begins with `descriptor`, and goes on in `table`.
+// The chain that starts with `descriptor` and continues in `table`.
 bool SplitQueue::walk(Chain& chain, const std::byte* table, std::size_t entries,
                       Descriptor descriptor) {
   for (std::size_t left = std::min(entries, kMaxBuffers);;) {
     if ((descriptor.flags & kDescriptorIndirect) != 0) [[unlikely]] {
-      return fail(table == rings_.descriptors ? "an indirect descriptor in the midst of a chain"
+      return fail(table == rings_.descriptors ? "an indirect descriptor inside a chain"
                                               : "an indirect table in an indirect table");
     }
     if (!add_buffer(chain, descriptor.address, descriptor.length,
@@ -149,7 +149,7 @@ bool SplitQueue::walk(Chain& chain, const std::byte* table, std::size_t entries,
           fmt::format("a chain that goes on at descriptor {} of {}", descriptor.next, entries));
     }
     if (--left == 0) [[unlikely]] {
-      return fail("a chain that is too long or never ends");
+      return fail("a chain that is too long or endless");
     }
     descriptor = load_descriptor<Descriptor>(table + descriptor.next * sizeof(Descriptor));
   }
@@ -173,8 +173,8 @@ void SplitQueue::flush() noexcept {
   }
   unsignalled_ += distance(published_, next_used_);
   published_ = next_used_;
-  // Release: pairs with the driver's barrier between looking at the index and at the entries; who
-  // sees the index sees the entries, and what was written to the buffers (virtio 1.2, 2.7.8.2).
+  // Release: pairs with the driver's barrier between reading the index and the entries: a driver
+  // that sees the index sees the entries and the content of the buffers (virtio 1.2, 2.7.8.2).
   store(rings_.used + kIndex, published_, std::memory_order_release);
 }
 
@@ -184,7 +184,7 @@ void SplitQueue::ask_for_kick_at(std::uint16_t index) noexcept {
 
 void SplitQueue::disable_kicks() noexcept {
   if (features_.event_index) {
-    // One that is behind us already: the driver doesn't come by it until it has gone all around.
+    // An event index that has been passed: the driver reaches it only after a whole lap.
     ask_for_kick_at(static_cast<std::uint16_t>(next_available_ - 1U));
   } else {
     store(rings_.used + kFlags, kNoNotify, std::memory_order_relaxed);
@@ -200,8 +200,9 @@ bool SplitQueue::enable_kicks() noexcept {
   } else {
     store(rings_.used + kFlags, std::uint16_t{0}, std::memory_order_relaxed);
   }
-  // Either the driver sees that we want a kick, or we see its new index: pairs with the driver's
-  // full barrier between showing an index and looking whether to kick (virtio 1.2, 2.7.13.4.1).
+  // Either the driver sees the request for a kick, or this thread sees its new index: pairs with
+  // the driver's full barrier between publishing an index and checking whether to kick (virtio 1.2,
+  // 2.7.13.4.1).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   return load<std::uint16_t>(rings_.available + kIndex, std::memory_order_relaxed) !=
          next_available_;
@@ -213,8 +214,9 @@ bool SplitQueue::needs_signal() noexcept {
   if (count == 0) {
     return false;
   }
-  // Either the driver sees the used index, or we see that it wants an interrupt: pairs with its
-  // full barrier between asking for one and looking at the index again (virtio 1.2, 2.7.14).
+  // Either the driver sees the used index, or this thread sees its request for an interrupt: pairs
+  // with the driver's full barrier between the request and reading the index again (virtio 1.2,
+  // 2.7.14).
   std::atomic_thread_fence(std::memory_order_seq_cst);
   if (!features_.event_index) {
     const auto flags = load<std::uint16_t>(rings_.available + kFlags, std::memory_order_relaxed);

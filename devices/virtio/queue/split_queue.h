@@ -14,8 +14,8 @@ class SplitQueue final : public Queue {
                                                              QueueState state);
 
   [[nodiscard]] std::optional<Chain> pop() override;
-  // A request that somebody else took from the rings and never completed, by its head; `state` of
-  // create() lies behind it. Nothing, and the queue is broken, when there is no sense in it.
+  // A request, by its head, that another process took from the rings and never completed;
+  // create()'s `state` lies behind it. Nothing, and the queue is broken, when the chain is invalid.
   [[nodiscard]] std::optional<Chain> adopt(std::uint16_t head);
   void disable_kicks() noexcept override;
   [[nodiscard]] bool enable_kicks() noexcept override;
@@ -33,9 +33,9 @@ class SplitQueue final : public Queue {
   SplitQueue(const GuestMemory& memory, std::uint16_t size, RingFeatures features,
              const Rings& rings, QueueState state) noexcept;
 
-  // With event indices: at the request that the driver shows in this place.
+  // With event indices: the position of the request for the next kick.
   void ask_for_kick_at(std::uint16_t index) noexcept;
-  // Whether the driver shows more than shown_.
+  // Whether the driver has published more than shown_.
   [[nodiscard]] bool look();
   [[nodiscard]] bool collect(Chain& chain, std::uint16_t head);
   [[nodiscard]] bool walk(Chain& chain, const std::byte* table, std::size_t entries,
@@ -46,10 +46,10 @@ class SplitQueue final : public Queue {
   const Rings rings_;
   // Free-running indices.
   std::uint16_t next_available_;
-  std::uint16_t shown_;      // up to here requests are there
-  std::uint16_t next_used_;  // what is completed, published or not
+  std::uint16_t shown_;      // requests are known up to here
+  std::uint16_t next_used_;  // completed, published or not
   std::uint16_t published_;  // the used index that the driver sees
-  // Completions published since needs_signal() looked. Wider than an index, which would wrap.
+  // Completions published since the last needs_signal(). Wider than an index, which would wrap.
   std::uint32_t unsignalled_ = 0;
 };
 

@@ -120,7 +120,7 @@ TEST_CASE("No more of a packed ring is out than it has slots") {
   }
   CHECK(!queue->pop());
   driver.offer_packed({VirtioDriver::kHeap, 8, 1, 0});  // a slot that is not used yet
-  check_broken(driver, *queue, "not the driver's");
+  check_broken(driver, *queue, "not owned");
 }
 
 TEST_CASE("Only whose a buffer is counts in a packed queue's indirect table") {
