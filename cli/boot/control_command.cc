@@ -17,8 +17,8 @@ struct Request {
   std::vector<std::string> arguments;
 };
 
-int ask(const Request& request) {
-  const auto answer = ask_control(request.socket, request.command, request.arguments);
+int send(const Request& request) {
+  const auto answer = send_control_command(request.socket, request.command, request.arguments);
   if (!answer) {
     log_line(LogLevel::kError, answer.error().context);
     return exit_status::from_error(answer.error().code);
@@ -30,15 +30,21 @@ int ask(const Request& request) {
 }  // namespace
 
 void add_control_command(CLI::App& app, int& status) {
-  CLI::App* control = app.add_subcommand(
-      "control", "Ask a running machine, or tell it something, by its control socket");
+  CLI::App* control =
+      app.add_subcommand("control", "Send a command to a running machine by its control socket");
   auto request = std::make_shared<Request>();
-  control->add_option("SOCKET", request->socket, "What `bothy boot --control` was given")
+  control->add_option("SOCKET", request->socket, "Socket that `bothy boot --control` made")
+      ->type_name("")
       ->required();
-  control->add_option("COMMAND", request->command, "What to do; help lists what there is")
+  control->add_option("COMMAND", request->command, "Command of the machine; help lists all")
+      ->type_name("")
       ->capture_default_str();
-  control->add_option("ARGUMENT", request->arguments, "What the command wants to know");
-  control->callback([request, &status] { status = ask(*request); });
+  control->add_option("ARGUMENT", request->arguments, "Arguments of the command")->type_name("");
+  control->footer(
+      "Example:\n"
+      "  bothy boot --kernel vmlinux --disk root.img,id=root --control /tmp/vm.sock &\n"
+      "  bothy control /tmp/vm.sock resize-disk root");
+  control->callback([request, &status] { status = send(*request); });
 }
 
 }  // namespace bothy

@@ -1,4 +1,4 @@
-// `bothy control`: asks a running machine, by its control socket.
+// `bothy control`: sends a command to a running machine by its control socket.
 #pragma once
 
 namespace CLI {
@@ -7,7 +7,7 @@ class App;
 
 namespace bothy {
 
-// `status` is what the program will exit with.
+// Adds the subcommand to `app`. When it is chosen, it runs and leaves its exit status in `status`.
 void add_control_command(CLI::App& app, int& status);
 
 }  // namespace bothy

@@ -3,19 +3,19 @@
 #include <sys/socket.h>
 
 #include <array>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <utility>
 #include <vector>
+
+#include "base/fd_watch.h"
 
 namespace bothy {
 namespace {
 
-using boost::asio::posix::stream_descriptor;
-
-Error bad_request(std::string_view what) {
-  return make_error(ErrorCode::kInvalid, "a request is {}", what);
+Error bad_request(std::string_view expected) {
+  return make_error(ErrorCode::kInvalid, "invalid request: expected {}", expected);
 }
 
 Result<std::vector<std::string>> texts(const boost::json::value* list) {
@@ -24,11 +24,11 @@ Result<std::vector<std::string>> texts(const boost::json::value* list) {
     return result;
   }
   if (!list->is_array()) {
-    return bad_request("one whose \"arguments\" are an array of texts");
+    return bad_request("\"arguments\" to be an array of strings");
   }
   for (const auto& element : list->get_array()) {
     if (!element.is_string()) {
-      return bad_request("one whose \"arguments\" are an array of texts");
+      return bad_request("\"arguments\" to be an array of strings");
     }
     result.emplace_back(element.get_string());
   }
@@ -52,7 +52,8 @@ Result<std::string> receive_line(int fd) {
   while (line.find('\n') == std::string::npos) {
     const ssize_t got = ::recv(fd, piece.data(), piece.size(), 0);
     if (got <= 0) {
-      return make_error(ErrorCode::kSystem, "the machine has hung up without an answer");
+      return make_error(ErrorCode::kSystem,
+                        "the machine closed its control socket without an answer");
     }
     line.append(piece.data(), static_cast<std::size_t>(got));
   }
@@ -62,23 +63,28 @@ Result<std::string> receive_line(int fd) {
 }  // namespace
 
 struct ControlServer::Client {
-  Client(boost::asio::io_context& executor, UniqueFd fd) : socket(executor, fd.release()) {}
+  Client(boost::asio::io_context& executor, Clock& clock)
+      : watch(executor), deadline(executor, clock) {}
 
-  stream_descriptor socket;
+  FdWatch watch;
+  Timer deadline;
   std::string received;
+  bool served = false;  // a request has been completed since the deadline was set
 };
 
 Result<std::unique_ptr<ControlServer>> ControlServer::create(boost::asio::io_context& executor,
                                                              const std::string& path,
-                                                             ControlCommands commands) {
+                                                             ControlCommands commands,
+                                                             Clock& clock) {
   BOTHY_TRY(UnixListener listener, UnixListener::bind("--control", path));
   return std::unique_ptr<ControlServer>(
-      new ControlServer(executor, std::move(listener), std::move(commands)));
+      new ControlServer(executor, std::move(listener), std::move(commands), clock));
 }
 
 ControlServer::ControlServer(boost::asio::io_context& executor, UnixListener listener,
-                             ControlCommands commands)
+                             ControlCommands commands, Clock& clock)
     : executor_(executor),
+      clock_(clock),
       commands_(std::move(commands)),
       acceptor_(executor, std::move(listener),
                 [this](UniqueFd socket) { add_client(std::move(socket)); }) {}
@@ -86,30 +92,38 @@ ControlServer::ControlServer(boost::asio::io_context& executor, UnixListener lis
 ControlServer::~ControlServer() = default;
 
 void ControlServer::add_client(UniqueFd socket) {
-  if (clients_.size() < kMaxClients) {
-    const auto client = std::make_shared<Client>(executor_, std::move(socket));
-    clients_.insert(client);
-    wait_for_request(client);
+  if (clients_.size() >= kMaxClients) {
+    return;
   }
+  const auto client = clients_.emplace(clients_.end(), executor_, clock_);
+  if (!client->watch.own(std::move(socket))) {
+    clients_.erase(client);
+    return;
+  }
+  start_deadline(client);
+  wait_for_request(client);
 }
 
-void ControlServer::wait_for_request(const std::shared_ptr<Client>& client) {
-  client->socket.async_wait(stream_descriptor::wait_read,
-                            [this, client](boost::system::error_code error) {
-                              if (error) {
-                                return;
-                              }
-                              if (serve(*client)) {
-                                wait_for_request(client);
-                              } else {
-                                clients_.erase(client);
-                              }
-                            });
+void ControlServer::start_deadline(Clients::iterator client) {
+  client->deadline.start(kIdleTimeout, [this, client] { clients_.erase(client); });
 }
 
-bool ControlServer::serve(Client& client) const {
+void ControlServer::wait_for_request(Clients::iterator client) {
+  client->watch.wait(FdWatch::Event::kReadable, [this, client] {
+    if (!serve(*client)) {
+      clients_.erase(client);
+      return;
+    }
+    if (std::exchange(client->served, false)) {
+      start_deadline(client);
+    }
+    wait_for_request(client);
+  });
+}
+
+bool ControlServer::serve(Client& client) {
   std::array<char, 4096> piece{};
-  const int fd = client.socket.native_handle();
+  const int fd = client.watch.fd();
   const ssize_t got = ::recv(fd, piece.data(), piece.size(), MSG_DONTWAIT);
   if (got <= 0) {
     return got < 0 && errno == EAGAIN;
@@ -117,11 +131,12 @@ bool ControlServer::serve(Client& client) const {
   std::string& received = client.received;
   received.append(piece.data(), static_cast<std::size_t>(got));
   for (auto end = received.find('\n'); end != std::string::npos; end = received.find('\n')) {
-    // One who doesn't read the answers is cut off: nobody waits for a client.
+    // The executor never waits for a client's room.
     if (!send_all(fd, answer(std::string_view(received).substr(0, end)))) {
       return false;
     }
     received.erase(0, end + 1);
+    client.served = true;
   }
   return received.size() <= kMaxLine;
 }
@@ -146,7 +161,7 @@ Result<boost::json::value> ControlServer::run(std::string_view line) const {
   }
   const auto* name = request.get_object().if_contains("command");
   if (name == nullptr || !name->is_string()) {
-    return bad_request("one with a \"command\"");
+    return bad_request("a \"command\" that is a string");
   }
   BOTHY_TRY(const auto arguments, texts(request.get_object().if_contains("arguments")));
   const std::string_view command(name->get_string());
@@ -155,7 +170,8 @@ Result<boost::json::value> ControlServer::run(std::string_view line) const {
   }
   const auto found = commands_.find(command);
   if (found == commands_.end()) {
-    return make_error(ErrorCode::kInvalid, "no command '{}' here ('help' lists them)", command);
+    return make_error(ErrorCode::kInvalid, "unknown command '{}': 'help' lists the commands",
+                      command);
   }
   return found->second.run(arguments);
 }
@@ -168,14 +184,14 @@ boost::json::value ControlServer::help() const {
   return object;
 }
 
-Result<boost::json::value> ask_control(const std::string& path, const std::string& command,
-                                       std::span<const std::string> arguments) {
+Result<boost::json::value> send_control_command(const std::string& path, const std::string& command,
+                                                std::span<const std::string> arguments) {
   BOTHY_TRY(const UniqueFd fd, connect_unix(path));
   boost::json::object request;
   request["command"] = command;
   request["arguments"] = boost::json::array(arguments.begin(), arguments.end());
   if (!send_all(fd.get(), boost::json::serialize(request) + "\n")) {
-    return errno_error("can't ask the machine at " + path);
+    return errno_error(fmt::format("can't write to the control socket '{}'", path));
   }
   BOTHY_TRY(const std::string line, receive_line(fd.get()));
   boost::system::error_code error;
@@ -183,15 +199,16 @@ Result<boost::json::value> ask_control(const std::string& path, const std::strin
   const auto* object = error ? nullptr : answer.if_object();
   const auto* ok = object == nullptr ? nullptr : object->if_contains("ok");
   if (ok == nullptr || !ok->is_bool()) {
-    return make_error(ErrorCode::kSystem, "what listens on {} is no machine's control socket",
-                      path);
+    return make_error(ErrorCode::kSystem,
+                      "unexpected answer from '{}': not the control socket of a machine", path);
   }
   if (const auto* result = object->if_contains("result"); ok->get_bool() && result != nullptr) {
     return *result;
   }
-  const auto* why = object->if_contains("error");
-  return make_error(ErrorCode::kInvalid, "{}",
-                    why != nullptr && why->is_string() ? std::string(why->get_string()) : line);
+  const auto* reason = object->if_contains("error");
+  return make_error(
+      ErrorCode::kInvalid, "{}",
+      reason != nullptr && reason->is_string() ? std::string(reason->get_string()) : line);
 }
 
 }  // namespace bothy

@@ -11,6 +11,7 @@
 
 #include "base/executor.h"
 #include "tests/support/catch.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bothy {
@@ -29,7 +30,7 @@ struct Served {
     commands["double"] = {"double N: twice N",
                           [](std::span<const std::string> words) -> Result<boost::json::value> {
                             if (words.size() != 1) {
-                              return make_error(ErrorCode::kInvalid, "double wants one number");
+                              return make_error(ErrorCode::kInvalid, "double: expected one number");
                             }
                             return boost::json::value(2 * std::atoi(words[0].c_str()));
                           }};
@@ -71,31 +72,70 @@ std::string raw(const std::string& path, std::string_view bytes) {
 TEST_CASE("A command is run with its arguments, and its answer or error comes back") {
   const Served served;
   const std::vector<std::string> words{"21"};
-  CHECK(ask_control(served.path, "double", words).value() == 42);
-  const auto refused = ask_control(served.path, "double", {});
+  CHECK(send_control_command(served.path, "double", words).value() == 42);
+  const auto refused = send_control_command(served.path, "double", {});
   REQUIRE(refused.has_error());
-  CHECK(refused.error().context == "double wants one number");
-  CHECK(ask_control(served.path, "triple", words).error().context.find("'triple'") !=
+  CHECK(refused.error().context == "double: expected one number");
+  CHECK(send_control_command(served.path, "triple", words).error().context.find("'triple'") !=
         std::string::npos);
-  CHECK(ask_control(served.path, "help", {}).value().at("double") == "double N: twice N");
+  CHECK(send_control_command(served.path, "help", {}).value().at("double") == "double N: twice N");
 }
 
-TEST_CASE("Requests that are none get an error, and the connection goes on") {
+TEST_CASE("Invalid requests get an error, and the connection stays open") {
   const Served served;
   for (const char* line :
        {"", "hello", "[]", "{}", "{\"command\":1}", "{\"command\":\"double\",\"arguments\":1}",
         "{\"command\":\"double\",\"arguments\":[1]}"}) {
     INFO(line);
-    CHECK(served.server->answer(line).starts_with("{\"ok\":false,\"error\":\"a request is"));
+    CHECK(served.server->answer(line).starts_with("{\"ok\":false,\"error\":\"invalid request: "));
   }
   CHECK(raw(served.path, "{\"command\":\"double\",\"arguments\":[\"1\"]}\n") ==
         "{\"ok\":true,\"result\":2}\n");
 }
 
-TEST_CASE("A client that sends a line without end is cut off, and others are still served") {
+TEST_CASE("A client that sends an endless line is disconnected, and others are still served") {
   const Served served;
   CHECK(raw(served.path, std::string(2 * ControlServer::kMaxLine, 'x')).empty());
-  CHECK(ask_control(served.path, "help", {}).has_value());
+  CHECK(send_control_command(served.path, "help", {}).has_value());
+}
+
+TEST_CASE("A client that completes no request for the idle timeout is disconnected") {
+  const TemporaryDirectory directory;
+  const std::string path = directory / "control";
+  test::ManualClock clock;
+  boost::asio::io_context executor{1};
+  const auto server = ControlServer::create(executor, path, {}, clock).value();
+  const auto settle = [&] {
+    executor.restart();
+    while (executor.poll() != 0) {
+    }
+  };
+  const UniqueFd client = connect_unix(path).value();
+  settle();
+  const auto send = [&](std::string_view text) {
+    CHECK(::send(client.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(text.size()));
+    settle();
+  };
+  const auto wait = [&](std::chrono::seconds time) {
+    clock.advance(time);
+    settle();
+  };
+  // -1: nothing to read, 0: disconnected.
+  const auto receive = [&] {
+    std::array<char, 256> answer{};
+    return ::recv(client.get(), answer.data(), answer.size(), MSG_DONTWAIT);
+  };
+  const auto almost = ControlServer::kIdleTimeout - std::chrono::seconds(1);
+  wait(almost);
+  CHECK(receive() == -1);
+  send("{\"command\":\"help\"}\n");  // a complete request starts the time anew
+  CHECK(receive() > 0);
+  wait(almost);
+  send("{\"comm");  // a part of a request doesn't
+  CHECK(receive() == -1);
+  wait(std::chrono::seconds(1));
+  CHECK(receive() == 0);
 }
 
 TEST_CASE("The socket is its owner's alone, refused when in use, replaced when dead") {
