@@ -1,7 +1,7 @@
 // The flags of `bothy boot`.
 #pragma once
 
-#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
