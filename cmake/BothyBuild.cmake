@@ -1,4 +1,4 @@
-# What every target is built with, and bothy_room(): one library per room of the source tree.
+# Options of every target, and bothy_room(): one library for each room of the source tree.
 include_guard(GLOBAL)
 
 set(CMAKE_CXX_STANDARD 20)
@@ -9,7 +9,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
   message(FATAL_ERROR "bothy needs Linux: it is built on KVM and namespaces")
 endif()
-# vmm/arch/<this>/ holds same-named files for each architecture; the build chooses, the code never asks.
+# vmm/arch/<architecture>/ holds same-named files for each architecture; the build chooses one.
 set(BOTHY_ARCH "${CMAKE_SYSTEM_PROCESSOR}")
 if(NOT BOTHY_ARCH STREQUAL "x86_64")
   message(FATAL_ERROR "bothy runs on x86_64; this is ${BOTHY_ARCH}")
@@ -20,8 +20,8 @@ if(CCACHE)
   set(CMAKE_CXX_COMPILER_LAUNCHER "${CMAKE_SOURCE_DIR}/cmake/compiler-cache")
 endif()
 
-# One static executable starts faster and touches less memory than one that the loader puts together: nothing to look
-# up, and of a library only what is used.
+# A static executable starts faster and uses less memory than a dynamic one: no symbols to look up, and only the used parts of
+# each library.
 if(BOTHY_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 endif()
@@ -37,12 +37,12 @@ find_package(LibArchive REQUIRED)
 add_library(bothy_archive INTERFACE)
 target_link_libraries(bothy_archive INTERFACE LibArchive::LibArchive)
 if(BOTHY_STATIC)
-  # What libarchive's decompressors stand on; the linker takes only what they use.
+  # The dependencies of libarchive's decompressors.
   foreach(library IN ITEMS lzma zstd lz4 bz2 z nettle)
     find_library(BOTHY_STATIC_${library} ${library} REQUIRED)
     target_link_libraries(bothy_archive INTERFACE "${BOTHY_STATIC_${library}}")
   endforeach()
-  # An object, for the linker to have seen it before libzstd.
+  # An object, so that the linker reads it before libzstd.
   add_library(bothy_zstd_legacy OBJECT "${CMAKE_SOURCE_DIR}/cmake/zstd_legacy.cc")
   target_compile_options(bothy_zstd_legacy PRIVATE -fPIE -ffunction-sections -fdata-sections)
   target_link_libraries(bothy_archive INTERFACE $<TARGET_OBJECTS:bothy_zstd_legacy>)
@@ -68,7 +68,8 @@ target_compile_options(bothy_options INTERFACE
   -Wimplicit-fallthrough -Werror -fno-math-errno -fstack-protector-strong -fPIE
   # No object says where its source was: the same source gives the same object in any checkout.
   "-ffile-prefix-map=${CMAKE_SOURCE_DIR}=.")
-# Every library ends in an executable: code for them all is the same, and what is precompiled fits both.
+# Every library is linked into an executable: all code is position-independent in the same way, and one precompiled header
+# fits libraries and executables.
 target_link_options(bothy_options INTERFACE $<IF:$<BOOL:${BOTHY_STATIC}>,-static-pie,-pie>)
 target_link_libraries(bothy_options INTERFACE ${BOTHY_FMT} Boost::headers Threads::Threads)
 # GCC 12 finds these in std::vector's and std::string's own code once it has inlined it (GCC bugs 105329, 105651).
@@ -76,7 +77,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
   target_compile_options(bothy_options INTERFACE
     -Wno-array-bounds -Wno-stringop-overread -Wno-stringop-overflow -Wno-restrict)
 endif()
-# -O3 makes this program larger, not faster: the guest's time is spent in KVM.
+# -O3 makes this program larger, not faster: guests run in KVM.
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -DNDEBUG")
 # Lines for backtraces. Types and variables would double what is written and linked; -DCMAKE_CXX_FLAGS=-g brings them back.
 set(CMAKE_CXX_FLAGS_DEBUG "-g1")
@@ -90,12 +91,12 @@ if(BOTHY_SANITIZE)
   target_compile_options(bothy_options INTERFACE
     -fsanitize=${sanitizers} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(bothy_options INTERFACE -fsanitize=${sanitizers})
-  # GCC's own documentation: sanitizers make this warning fire on code that is right (std::regex, std::function).
+  # According to GCC's documentation, sanitizers cause false positives of this warning (std::regex, std::function).
   target_compile_options(bothy_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
-  # Asio's hand-rolled fences are invisible to TSan, which then reports what they order.
+  # TSan doesn't see Asio's own fences, and reports the accesses that they order.
   target_compile_definitions(bothy_options INTERFACE BOOST_ASIO_DISABLE_FENCED_BLOCK)
-  # TSan ignores fences, and GCC warns of each. Ours order a store before a load of another word, which no happens-before
-  # depends on: what is read after a ring's index is ordered by the index's acquire and release.
+  # TSan ignores fences, and GCC warns about each. Bothy's fences order a store before a load of another word, on which no
+  # happens-before relation depends: reads after a ring's index are ordered by the index's acquire and release.
   if("thread" IN_LIST BOTHY_SANITIZE)
     target_compile_options(bothy_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
   endif()

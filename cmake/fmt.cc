@@ -1,6 +1,4 @@
-// fmt 9, compiled once: what its shared library consists of, as far as bothy can call it. Debian
-// has no static one, and the header-only variant takes longer to compile than most of our sources
-// do.
+// fmt 9, compiled once: the parts of its shared library that bothy calls. Debian has no static one.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -1,1 +1,1 @@
-// Empty: what is precompiled belongs to a target, and a target has a source.
+// Empty: the target that owns a precompiled header must have a source.

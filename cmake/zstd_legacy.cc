@@ -1,6 +1,6 @@
-// What libzstd asks of its decoders of the formats before 0.8, of 2016: each frame in one of them
-// is refused. Nobody writes them any more, and they are 90 KB of code that hostile images could
-// reach.
+// Replaces libzstd's decoders of the formats before 0.8 (2016), and refuses each frame in one of
+// them. These formats are out of use, and their decoders are 90 KB of code that hostile images
+// could reach.
 #include <cstddef>
 
 #include <zstd.h>

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What scripts/demo shows, on a machine whose KVM runs Linux: a bare kernel's boot, then an image's run. Called by it.
+# The demonstration of scripts/demo, for a machine whose KVM runs Linux: boots a bare kernel, then runs an image.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -17,10 +17,10 @@ show() {
 show boot --kernel build/guest/x86_64/vmlinux --initrd build/guest/x86_64/testinit.cpio \
   --cpus 2 --memory 128M --cmdline quiet --timeout 120s --boot-timer
 
-# A root file system, as small as can be; an image of Docker's, Podman's or buildah's is imported likewise.
+# A minimal root file system. Images of Docker, Podman and buildah are imported in the same way.
 mkdir -p "$work/demo/bin"
 cp /bin/busybox "$work/demo/bin"
 for name in sh uname id ls; do ln -s busybox "$work/demo/bin/$name"; done
 show image import "$work/demo"
-show run --rm --network none demo sh -c 'echo "in the microVM: $(uname -sr), $(id), and / has:"; ls /'
+show run --rm --network none demo sh -c 'echo "in the microVM: $(uname -sr), $(id), / contains:"; ls /'
 say "on the machine around it: $(uname -sr)"

@@ -1,6 +1,6 @@
-# Makes what every rig machine starts from, once: a kernel that needs no unpacking, and an initrd with the modules that
-# it can't start without; and once for each size of machine, the state of one that is up and waits for its job, from
-# which the next ones go on. Sourced by scripts/rig, after scripts/lib.sh.
+# Makes, once, the files that every rig machine starts from: an unpacked kernel, an initrd with the modules that a start
+# requires, and for each size of machine the saved state of one that is ready for a job, which later starts resume. To be
+# sourced by scripts/rig, after scripts/lib.sh.
 # shellcheck shell=bash
 
 # The emulated processor. KVM in the rig doesn't see when a guest executes XSETBV (the processor lacks that intercept), so
@@ -8,22 +8,22 @@
 rig_processor=max,pku=off,xsave=off,xsaveopt=off,xgetbv1=off,avx=off,avx2=off,f16c=off,fma=off,vaes=off,vpclmulqdq=off
 rig_qemu=${BOTHY_RIG_QEMU:-qemu-system-x86_64}
 
-# In the order in which they load: each after those that it needs.
+# In loading order: each module after its dependencies.
 rig_tree_modules=(virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_console
   netfs fscache 9pnet 9pnet_virtio 9p overlay)
 rig_machine_modules=(irqbypass kvm ccp kvm-amd dummy loop)
 
-# Sets rig_ready (the directory of all that follows), rig_supervise (the program that runs QEMU) and rig_modules (the
+# Sets rig_ready (the directory of the files made here), rig_supervise (the program that runs QEMU) and rig_modules (the
 # unpacked module tree).
 rig_prepare() {
   local package here=$BOTHY_ROOT/scripts/rig.d key tool
   PATH=$PATH:/usr/sbin:/sbin
   for tool in "$rig_qemu" gcc cpio depmod strip xz flock; do
-    have "$tool" || fail "$tool is missing: run scripts/setup"
+    have "$tool" || fail "missing program $tool: run scripts/setup"
   done
-  package=$(debian_kernel_package linux-image-amd64) || fail "there is no kernel for the machine"
+  package=$(debian_kernel_package linux-image-amd64) || fail "no kernel for the machine"
   rig_modules=$(echo "$package"/lib/modules/*)
-  # A kept state goes on only in the QEMU that it was made with, at the same rate of the time-stamp counter.
+  # A saved state is valid only for the same QEMU, at the same frequency of the time-stamp counter.
   key=$(
     {
       cat "$here"/*.* "$here"/init/*
@@ -45,14 +45,14 @@ rig_build() {
     flock 9
     [ ! -d "$rig_ready" ] || return 0
     say "preparing the rig's kernel and initrd"
-    # What belonged to older versions, or to one that was interrupted.
+    # Files of older versions and of interrupted builds.
     find "$store" -mindepth 1 -maxdepth 1 -type d -mtime +3 -exec rm -rf {} +
     work=$(mktemp -d "$store/.build.XXXXXX")
     if ! (rig_unpack_kernel "$package"/boot/vmlinuz-* >"$work/vmlinux" &&
       depmod -b "$package" "${rig_modules##*/}" && rig_make_initrd "$work" "$here" &&
       gcc -std=gnu11 -O2 -Wall -Wextra -o "$work/supervise" "$here/supervise.c"); then
       rm -rf "$work"
-      fail "the rig can't be prepared"
+      fail "can't prepare the rig"
     fi
     rm -rf "$work/tree"
     "$rig_qemu" --version >"$work/qemu-version"
@@ -61,11 +61,11 @@ rig_build() {
   } 9>"$store/lock"
 }
 
-# Sets rig_machine, QEMU's command for a machine of a size, but for what its devices connect to.
+# Sets rig_machine, QEMU's command for a machine of a size, without the back ends of its devices.
 rig_machine() { # CPUS MEMORY ICOUNT
-  # With a thread for each emulated CPU, KVM livelocks now and then once it maps huge pages for several vCPUs.
+  # With a thread for each emulated CPU, KVM sometimes livelocks when it maps huge pages for several vCPUs.
   local accelerator=(-accel "tcg,thread=multi") huge_pages=never
-  # Two nanoseconds an instruction, and none while every CPU waits.
+  # Two nanoseconds an instruction; time jumps ahead while every CPU is idle.
   [ -z "$3" ] || accelerator=(-accel "tcg,thread=single" -icount "shift=1,sleep=off") huge_pages=always
   # shellcheck disable=SC2054
   rig_machine=(
@@ -80,14 +80,14 @@ rig_machine() { # CPUS MEMORY ICOUNT
   )
 }
 
-# Sets rig_kept, what makes QEMU go on from the kept state of a machine of this size; it is made first when there is none.
+# Sets rig_kept, QEMU's options to resume the saved state of a machine of this size. Makes the state if there is none.
 rig_keep() { # CPUS MEMORY ICOUNT
   local state=$rig_ready/state.$1.$2$3
   rig_kept=()
   if [ ! -e "$state" ]; then
     {
       flock 9
-      [ -e "$state" ] || rig_make_state "$1" "$2" "$3" "$state" || warn "no machine can be kept; every start will be slow"
+      [ -e "$state" ] || rig_make_state "$1" "$2" "$3" "$state" || warn "can't save the state of a machine; every start will be slow"
     } 9>"$rig_ready/lock"
   fi
   if [ -s "$state" ]; then
@@ -104,7 +104,7 @@ rig_keep() { # CPUS MEMORY ICOUNT
 
 rig_make_state() { # CPUS MEMORY ICOUNT STATE
   local work status=1 qemu='' tries=0
-  say "starting a machine with $1 CPUs and $2 MiB, whose state is kept for the next starts"
+  say "starting a machine with $1 CPUs and $2 MiB, to save its state for later starts"
   work=$(mktemp -d "$rig_ready/.state.XXXXXX")
   # shellcheck disable=SC2064
   trap "kill \"\$qemu\" 2>/dev/null; rm -rf '$work'" EXIT
@@ -121,14 +121,14 @@ rig_make_state() { # CPUS MEMORY ICOUNT STATE
     sleep 0.1
     tries=$((tries + 1))
   done
-  # What the kernel still does on its own after its start is then done.
+  # Lets the kernel finish its own work after the start.
   sleep 2
   trap '' PIPE
   printf 'migrate_set_parameter max-bandwidth 16G\nmigrate "exec:cat >state"\nquit\n' >&8 || true
   exec 8>&-
   trap - PIPE
   if wait "$qemu" && [ -s "$work/state" ]; then
-    # Memory is what a state is large by: only the sizes used last are kept.
+    # States are as large as the used memory: only those of the sizes used last are kept.
     find "$rig_ready" -maxdepth 1 -name 'state.*' -printf '%T@ %p\n' | sort -rn | tail -n +6 | cut -d ' ' -f 2- |
       xargs -r -d '\n' rm -f
     mv "$work/state" "$4" && status=0
