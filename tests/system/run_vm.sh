@@ -11,6 +11,10 @@ says 'relative paths of a store and a kernel' yes env -C "$work" BOTHY_STORE=sto
   --kernel vmlinux bb echo yes
 run 125 "a kernel that panics, and its last words" --err 'ended (panic)' --err '</TASK>' -- \
   once bb sh -c 'echo c >/proc/sysrq-trigger'
+# The rig's processor has SVM, and KVM there supports it in guests.
+run 1 'nested virtualization is off by default' -- "$bothy" run --rm --network none bb grep -qw svm /proc/cpuinfo
+run 0 'nested virtualization on request' -- \
+  "$bothy" run --rm --network none --cpu-features +svm bb grep -qw svm /proc/cpuinfo
 run 0 'what needs no network starts none' -- "$bothy" run -d --name quiet bb sleep 1000
 if pgrep passt >"$work/out"; then fail 'no passt' 'it runs'; else pass 'no passt'; fi
 run 0 'the first packet starts it' --out passt -- sh -c '
