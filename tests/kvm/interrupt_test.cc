@@ -81,7 +81,7 @@ trampoline_end:
 TEST_CASE("A signal on an irqfd wakes a halted vCPU with its interrupt") {
   Guest guest(BOTHY_PAYLOAD_BYTES(take_interrupts), 1, Guest::Mode::kReal);
   const EventFd line = EventFd::create().value();
-  REQUIRE(guest.vm().bind_irq(line, 20).has_value());  // beyond the 8259s, which nobody has set up
+  REQUIRE(guest.vm().bind_irq(line, 20).has_value());  // beyond the 8259s, which are not set up
   guest.start();
   guest.wait_for_accesses(1);
   for (std::size_t i = 1; i <= 5; ++i) {

@@ -8,14 +8,14 @@
 
 namespace bothy {
 
-TEST_CASE("A missing KVM device says how to get one") {
+TEST_CASE("A missing KVM device is an error with the remedy") {
   const auto kvm = Kvm::open("/nonexistent/kvm");
   REQUIRE(kvm.has_error());
   CHECK(kvm.error().code == ErrorCode::kUnsupported);
   CHECK(kvm.error().context.find("modprobe") != std::string::npos);
 }
 
-TEST_CASE("Another device is not taken for KVM") {
+TEST_CASE("A device that is not KVM is refused") {
   const auto kvm = Kvm::open("/dev/null");
   REQUIRE(kvm.has_error());
   CHECK(kvm.error().context == "/dev/null is not the KVM device");
@@ -29,7 +29,7 @@ TEST_CASE("KVM reports the processor that guests can have") {
   CHECK(model.value().physical_address_bits() >= 36);
 }
 
-TEST_CASE("A virtual machine says what its time stamp counters count at") {
+TEST_CASE("A virtual machine reports the frequency of its time stamp counters") {
   const auto kvm = Kvm::open();
   REQUIRE(kvm.has_value());
   const auto vm = Vm::create(kvm.value());

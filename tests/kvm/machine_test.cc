@@ -186,17 +186,17 @@ TEST_CASE("A machine powers off, resets and panics by its registers") {
   CHECK(Run(BOTHY_PAYLOAD_BYTES(kernel_i8042_reset)).finish().reason == MachineEndReason::kReset);
 }
 
-TEST_CASE("A reset with the warm-boot flag set is a panic's") {
+TEST_CASE("A reset with the warm-boot flag set counts as a panic") {
   CHECK(Run(BOTHY_PAYLOAD_BYTES(kernel_warm_reset)).finish().reason == MachineEndReason::kPanicked);
 }
 
-TEST_CASE("What ends after pvpanic has ended in a panic") {
+TEST_CASE("A guest that ends after pvpanic has panicked") {
   Run run(BOTHY_PAYLOAD_BYTES(kernel_pvpanic));
   CHECK(run.finish().reason == MachineEndReason::kPanicked);
   CHECK(run.panics() == 1);
 }
 
-TEST_CASE("The boot marker is told, and the serial port's words arrive") {
+TEST_CASE("The boot marker and the serial port's output are reported") {
   Run run(BOTHY_PAYLOAD_BYTES(kernel_marker_and_words));
   CHECK(run.finish().reason == MachineEndReason::kPowerOff);
   CHECK(run.markers() == 1);
@@ -205,7 +205,7 @@ TEST_CASE("The boot marker is told, and the serial port's words arrive") {
   CHECK(run.machine().first_run().has_value());
 }
 
-TEST_CASE("A guest that touches every port and the MMIO hole harms nobody") {
+TEST_CASE("A guest that accesses every port and the MMIO hole is harmless") {
   Run run(BOTHY_PAYLOAD_BYTES(kernel_abuse));
   CHECK(run.finish().reason == MachineEndReason::kPowerOff);
 }

@@ -4,7 +4,7 @@
 
 namespace bothy {
 
-TEST_CASE("The probe finds KVM's interface complete where it opens it") {
+TEST_CASE("The probe reports a complete KVM interface") {
   const auto interface = probe_kvm_interface();
   REQUIRE(interface.has_value());
   CHECK(interface.value().api_version == 12);
@@ -12,7 +12,7 @@ TEST_CASE("The probe finds KVM's interface complete where it opens it") {
   CHECK(interface.value().max_vcpus > 0);
 }
 
-TEST_CASE("The probe says what isn't KVM") {
+TEST_CASE("The probe refuses a device that is not KVM") {
   const auto absent = probe_kvm_interface("/nonexistent/kvm");
   REQUIRE(absent.has_error());
   CHECK(absent.error().code == ErrorCode::kNotFound);

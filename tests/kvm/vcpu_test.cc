@@ -80,7 +80,7 @@ TEST_CASE("Port accesses arrive with their width, direction and value") {
   CHECK(guest.accesses() == expected);
 }
 
-TEST_CASE("MMIO accesses arrive, and what nobody answers reads as ones") {
+TEST_CASE("MMIO accesses arrive, and unanswered reads return ones") {
   Guest guest(BOTHY_PAYLOAD_BYTES(mmio));
   guest.answer(0xd0000030, 0x01020304);
   guest.start();
@@ -116,7 +116,7 @@ TEST_CASE("A triple fault ends the vCPU, with its state to report") {
   }
 }
 
-TEST_CASE("A vCPU that rests in HLT can be stopped at once") {
+TEST_CASE("A halted vCPU can be stopped at once") {
   Guest guest(BOTHY_PAYLOAD_BYTES(halt_forever));
   guest.start();
   guest.wait_for_accesses(1);
@@ -125,7 +125,7 @@ TEST_CASE("A vCPU that rests in HLT can be stopped at once") {
   guest.vcpu().join();
 }
 
-TEST_CASE("A paused vCPU makes no progress, and goes on where it was") {
+TEST_CASE("A paused vCPU makes no progress, and continues after resume()") {
   Guest guest(BOTHY_PAYLOAD_BYTES(count_forever));
   guest.start();
   guest.wait_for_accesses(10);
@@ -152,7 +152,7 @@ TEST_CASE("A paused vCPU makes no progress, and goes on where it was") {
   CHECK(guest.vcpu().exit_counts().port_writes == 0 + guest.accesses().size());
 }
 
-TEST_CASE("A vCPU may be paused again before it has noticed that it was resumed") {
+TEST_CASE("A vCPU may be paused again before it has noticed the resume") {
   Guest guest(BOTHY_PAYLOAD_BYTES(halt_forever));
   guest.start();
   guest.wait_for_accesses(1);

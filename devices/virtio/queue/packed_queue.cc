@@ -121,7 +121,7 @@ bool PackedQueue::collect(Chain& chain, std::uint16_t flags) {
   return true;
 }
 
-// 2.8.7: every entry is a buffer, with no flag except who writes it.
+// 2.8.7: every entry is a buffer, whose only flag says which side writes it.
 bool PackedQueue::walk_table(Chain& chain, const PackedDescriptor& descriptor) {
   const auto table = indirect_table(descriptor.address, descriptor.length);
   if (!table) [[unlikely]] {

@@ -44,7 +44,7 @@ TEST_CASE("Guest memory checks the start and the length of every access") {
   CHECK_FALSE(memory.contains(std::numeric_limits<std::uint64_t>::max(), 1));
 }
 
-TEST_CASE("Guest memory reads back what was written, and refuses the rest") {
+TEST_CASE("Guest memory reads back what was written, and refuses other addresses") {
   auto memory = two_regions(MemoryBacking::kAnonymous);
   CHECK(memory.write<std::uint64_t>(kHigh + 16, 0x1122334455667788ULL));
   CHECK(memory.read<std::uint64_t>(kHigh + 16) == 0x1122334455667788ULL);
@@ -67,21 +67,21 @@ TEST_CASE("Shared guest memory is one sealed file that a peer sees") {
   CHECK(::ftruncate(memory.fd(), 0) != 0);
 }
 
-TEST_CASE("More memory than an address space has is an error, not a crash") {
+TEST_CASE("More memory than an address space has is an error") {
   const std::array ranges{MemoryRange{0, 1ULL << 60U}};
   auto memory = GuestMemory::create(ranges, MemoryBacking::kAnonymous);
   REQUIRE(memory.has_error());
   CHECK(memory.error().code == ErrorCode::kExhausted);
 }
 
-TEST_CASE("Huge pages that the host's pool lacks are refused, not found missing later") {
+TEST_CASE("Huge pages that the host's pool lacks are refused at creation") {
   const std::array ranges{MemoryRange{0, 1ULL << 40U}};
   const auto memory = GuestMemory::create(ranges, MemoryBacking::kSharedHuge);
   REQUIRE(memory.has_error());
   CHECK(memory.error().context.find("nr_hugepages") != std::string::npos);
 }
 
-TEST_CASE("Huge pages of the host lie as huge pages of the guest") {
+TEST_CASE("Huge pages of the host are aligned as huge pages of the guest") {
   for (const MemoryBacking backing : {MemoryBacking::kAnonymous, MemoryBacking::kShared}) {
     const std::array ranges{MemoryRange{0, 5 * kMiB + 4096}, MemoryRange{kHigh, kMiB}};
     const auto memory = GuestMemory::create(ranges, backing);

@@ -50,7 +50,7 @@ TEST_CASE("A bus finds the handler of an address, relative to its range") {
   CHECK(low.last_size == 2);
 }
 
-TEST_CASE("Nothing answers outside the ranges, or across the end of one") {
+TEST_CASE("No handler answers outside the ranges, or across the end of a range") {
   OffsetHandler handler;
   Bus bus;
   REQUIRE(bus.add(0x60, 5, handler).has_value());

@@ -17,7 +17,7 @@ constexpr std::uint64_t kReset = 0x602;
 
 }  // namespace
 
-TEST_CASE("pvpanic says what it takes and reports what is written") {
+TEST_CASE("pvpanic shows its events and reports those written") {
   GuestEventsRecorder events;
   Pvpanic pvpanic(events);
   Bus bus;
@@ -33,7 +33,7 @@ TEST_CASE("pvpanic says what it takes and reports what is written") {
   CHECK(events.take().empty());
 }
 
-TEST_CASE("The boot marker takes its one value") {
+TEST_CASE("The boot marker accepts its one value") {
   GuestEventsRecorder events;
   BootMarker marker(0x7b, events);
   Bus bus;
@@ -83,7 +83,7 @@ TEST_CASE("ACPI's sleep and reset registers") {
     CHECK(driver.in(kReset) == 0xff);
   }
 
-  SECTION("A wider access is one to each register in turn") {
+  SECTION("A wider access is one access to each register in turn") {
     driver.out<std::uint16_t>(kSleepControl, 0x8000U | (4U << 2U) | 0x20U);
     CHECK(driver.in<std::uint16_t>(kSleepControl) == 4U << 2U);
   }

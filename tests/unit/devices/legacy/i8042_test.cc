@@ -34,7 +34,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("Nobody waits for the keyboard controller") {
+TEST_CASE("The keyboard controller answers every command at once") {
   const Rig rig;
   CHECK(rig.driver.in(kCommand) == 0x14);
   CHECK(rig.driver.in(kData) == 0);
@@ -83,7 +83,7 @@ TEST_CASE("Pulsing the reset line resets, by command or by the output port") {
   CHECK(rig.events.take().empty());
 }
 
-TEST_CASE("The ports between data and command are not the controller's") {
+TEST_CASE("The ports between data and command do not belong to the controller") {
   const Rig rig;
   rig.driver.out(0x61, 0xfe);
   CHECK(rig.driver.in(0x61) == 0xff);

@@ -109,7 +109,7 @@ TEST_CASE("A low gate stops counter 2 and loses nothing of it in mode 0") {
   CHECK(rig.value(2) == 799);
 }
 
-TEST_CASE("A counter that gets one byte, and ports and widths that make no sense, do no harm") {
+TEST_CASE("Half-written counters, invalid ports and invalid widths are harmless") {
   Rig rig;
   rig.driver.out(kCommand, 0x18);  // counter 0, low byte, mode 4
   rig.driver.out(0x40, 200);

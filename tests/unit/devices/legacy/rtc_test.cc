@@ -48,7 +48,7 @@ using Time = std::vector<unsigned>;
 
 }  // namespace
 
-TEST_CASE("The clock shows the host's time in UTC, as register B says") {
+TEST_CASE("The clock shows the host's time in UTC, in register B's format") {
   const Rig rig;
   CHECK(rig.get(13) == 0x80);
   CHECK(rig.get(12) == 0);
@@ -78,7 +78,7 @@ TEST_CASE("Noon and midnight on the 12-hour clock") {
   }
 }
 
-TEST_CASE("The time's registers belong together once UIP has been read") {
+TEST_CASE("The time's registers are consistent after UIP has been read") {
   Rig rig;
   static_cast<void>(rig.get(kA));
   CHECK(rig.get(0) == 0x59);
@@ -91,7 +91,7 @@ TEST_CASE("The time's registers belong together once UIP has been read") {
   CHECK(rig.get(4) == 0x12);
 }
 
-TEST_CASE("The guest sets its own time, and only its own") {
+TEST_CASE("The guest sets its own time, and not the host's") {
   Rig rig;
   rig.set(kB, 0x82);
   for (const auto& [index, value] : std::vector<std::pair<std::uint8_t, unsigned>>{
@@ -108,7 +108,7 @@ TEST_CASE("The guest sets its own time, and only its own") {
   CHECK(rig.time()[2] == 0x23);
 }
 
-TEST_CASE("A date that isn't one leaves the time as it was") {
+TEST_CASE("An invalid date leaves the time unchanged") {
   const Rig rig;
   const Time before = rig.time();
   rig.set(kB, 0x82);
@@ -124,7 +124,7 @@ TEST_CASE("A date that isn't one leaves the time as it was") {
   CHECK(rig.rtc.save().offset_seconds == 0);
 }
 
-TEST_CASE("Alarms and NVRAM are stored; what is read-only stays") {
+TEST_CASE("Alarms and NVRAM are stored; read-only registers stay") {
   const Rig rig;
   for (std::uint8_t i = 0; i < 128; ++i) {
     if (i >= 14 ? i != kCentury : i == 1 || i == 3 || i == 5) {

@@ -79,7 +79,7 @@ TEST_CASE("Received bytes interrupt: at the trigger level as data, below it as a
   CHECK(rig.in(kRbr) == 0);
 }
 
-TEST_CASE("A full FIFO takes no more, and says when there is room") {
+TEST_CASE("A full FIFO accepts no bytes, and reports when it has room") {
   SerialRig rig;
   rig.open(0x01);
   int calls = 0;
@@ -104,7 +104,7 @@ TEST_CASE("A full FIFO takes no more, and says when there is room") {
   rig.out(kFcr, 0);
 }
 
-TEST_CASE("Without FIFOs there is room for one byte") {
+TEST_CASE("Without FIFOs the receiver holds one byte") {
   SerialRig rig;
   rig.open(0x01, 0);
   CHECK(rig.serial.receive(bytes("ab")) == 1);
@@ -114,7 +114,7 @@ TEST_CASE("Without FIFOs there is room for one byte") {
   CHECK(rig.in(kRbr) == 'b');
 }
 
-TEST_CASE("Input waits for a driver that asks for it, whatever probing does before") {
+TEST_CASE("Input waits until a driver enables it, whatever probing does before") {
   SerialRig rig;
   int calls = 0;
   rig.serial.set_room_hook([&calls] { ++calls; });
@@ -137,7 +137,7 @@ TEST_CASE("Input waits for a driver that asks for it, whatever probing does befo
   CHECK(rig.in(kRbr) == 'l');
 }
 
-TEST_CASE("Input that came before the FIFOs were turned on stays") {
+TEST_CASE("Input received before the FIFOs are turned on stays") {
   // Linux enables the receive interrupt, and then the FIFOs.
   SerialRig rig;
   rig.out(kIer, 5);
@@ -167,7 +167,7 @@ TEST_CASE("OUT2 gates the interrupt and loses none") {
   CHECK(rig.interrupted());
 }
 
-TEST_CASE("Sources are shown by priority, and each one left over interrupts again") {
+TEST_CASE("Sources are shown by priority, and each remaining source interrupts again") {
   SerialRig rig;
   rig.open(0);
   rig.out(kMcr, 0x10);  // loopback
@@ -228,7 +228,7 @@ TEST_CASE("The ring line counts its trailing edge only") {
   CHECK(rig.in(kMsr) == 0xbb);
 }
 
-TEST_CASE("A wider access is one to each register in turn") {
+TEST_CASE("A wider access is one access to each register in turn") {
   SerialRig rig;
   rig.driver.out<std::uint32_t>(kLcr, 0x00000003);
   rig.driver.out<std::uint16_t>(kThr, 0x0541);
@@ -269,7 +269,7 @@ TEST_CASE("State survives save and restore, a pending interrupt included") {
   CHECK(other.in(kScr) == 0x77);
 }
 
-TEST_CASE("Several vCPUs and the host may use it at once") {
+TEST_CASE("Several vCPUs and the host may use the port concurrently") {
   SerialRig rig;
   rig.open(0x03);
   constexpr std::size_t each = 2000;

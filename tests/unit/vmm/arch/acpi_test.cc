@@ -38,7 +38,7 @@ void check_port(const AcpiTable& fadt, std::size_t offset, std::uint16_t port) {
 
 }  // namespace
 
-TEST_CASE("The RSDP lies first, with both checksums right, and leads to the XSDT") {
+TEST_CASE("The RSDP comes first, with valid checksums, and points to the XSDT") {
   auto memory = test::acpi_memory();
   const auto address = write_acpi_tables(acpi_config(1, 0), memory);
   REQUIRE(address.has_value());
@@ -54,7 +54,8 @@ TEST_CASE("The RSDP lies first, with both checksums right, and leads to the XSDT
   CHECK(test::read_table(memory, rsdp.number(24, 8)).signature() == "XSDT");
 }
 
-TEST_CASE("Every table lies in its range, aligned, apart from the others, with a right checksum") {
+TEST_CASE(
+    "Every table is inside its range, aligned, disjoint from the others, with a valid checksum") {
   for (const std::uint32_t vcpus : {1U, 2U, 64U, 255U}) {
     for (const std::uint32_t virtio : {0U, 1U, 14U, 500U}) {
       auto tables = tables_of(acpi_config(vcpus, virtio));
@@ -73,7 +74,7 @@ TEST_CASE("Every table lies in its range, aligned, apart from the others, with a
   }
 }
 
-TEST_CASE("The FADT says hardware-reduced, and where to power off and reset") {
+TEST_CASE("The FADT describes a hardware-reduced platform with sleep and reset registers") {
   const auto tables = tables_of(acpi_config(1, 0));
   const AcpiTable& fadt = find_table(tables, "FACP");
   CHECK(fadt.bytes.size() == 276);
@@ -96,7 +97,7 @@ TEST_CASE("The FADT says hardware-reduced, and where to power off and reset") {
   CHECK(fadt.number(132, 8) == 0);  // no FACS
 }
 
-TEST_CASE("The FADT tells a guest which PC parts it needn't look for") {
+TEST_CASE("The FADT reports the absent parts of a PC") {
   AcpiConfig config = acpi_config(1, 0);
   // No VGA, no ASPM; the bits for an 8042 and legacy devices say "present" and are clear.
   const auto with_rtc = tables_of(config);
@@ -127,7 +128,7 @@ TEST_CASE("The MADT lists each vCPU by its index, and one I/O APIC") {
   }
 }
 
-TEST_CASE("The DSDT holds the devices that the machine has, and no others") {
+TEST_CASE("The DSDT describes exactly the devices of the machine") {
   const std::string com1("\x0c\x41\xd0\x05\x01", 5);
   const std::string rtc("\x0c\x41\xd0\x0b\x00", 5);
 
@@ -158,7 +159,7 @@ TEST_CASE("The DSDT holds the devices that the machine has, and no others") {
   CHECK(count(empty, "LNRO0005") == 0);
 }
 
-TEST_CASE("A configuration that tables can't express or hold is an error") {
+TEST_CASE("A configuration that the tables can't express or hold is an error") {
   auto memory = test::acpi_memory();
   const auto code = [&](const AcpiConfig& config) {
     const auto result = write_acpi_tables(config, memory);

@@ -53,7 +53,7 @@ std::uint32_t field(std::uint32_t value, unsigned first, unsigned width) {
 
 }  // namespace
 
-TEST_CASE("A vCPU knows itself and its socket, by Intel's leaves") {
+TEST_CASE("Intel's leaves identify the vCPU and its socket") {
   const auto entries = guest_cpuid(host_cpuid(), {5, 6, true, {}});
   const auto& features = find(entries, 1);
   CHECK(field(features.ebx, 24, 8) == 5);  // APIC id
@@ -79,7 +79,7 @@ TEST_CASE("A vCPU knows itself and its socket, by Intel's leaves") {
   }
 }
 
-TEST_CASE("Small caches belong to one core, the last level to all") {
+TEST_CASE("Small caches belong to one core, the last level is shared") {
   const auto entries = guest_cpuid(host_cpuid(), {0, 4, false, {}});
   CHECK(field(find(entries, 4, 0).eax, 14, 12) == 0);
   CHECK(field(find(entries, 4, 0).eax, 26, 6) == 3);
@@ -87,7 +87,7 @@ TEST_CASE("Small caches belong to one core, the last level to all") {
   CHECK(find(entries, 4, 4).eax == 0);
 }
 
-TEST_CASE("A vCPU knows itself by AMD's leaves") {
+TEST_CASE("AMD's leaves identify the vCPU") {
   const auto entries = guest_cpuid(host_cpuid(), {2, 4, false, {}});
   const auto& sizes = find(entries, 0x80000008);
   CHECK(sizes.eax == 0x3030);
@@ -99,7 +99,7 @@ TEST_CASE("A vCPU knows itself by AMD's leaves") {
   CHECK(physical_address_bits(host_cpuid()) == 0x30);
 }
 
-TEST_CASE("A single vCPU has no siblings") {
+TEST_CASE("CPUID of a single vCPU reports no siblings") {
   const auto entries = guest_cpuid(host_cpuid(), {0, 1, false, {}});
   CHECK(field(find(entries, 1).edx, 28, 1) == 0);
   CHECK(field(find(entries, 1).ecx, 24, 1) == 0);

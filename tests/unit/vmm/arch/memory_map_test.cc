@@ -11,7 +11,7 @@ namespace bothy::arch {
 using layout::kGiB;
 using layout::kMiB;
 
-TEST_CASE("RAM goes around the hole below 4 GiB") {
+TEST_CASE("RAM leaves out the hole below 4 GiB") {
   CHECK(ram_ranges(64 * kMiB) == std::vector<MemoryRange>{{0, 64 * kMiB}});
   CHECK(ram_ranges(3 * kGiB) == std::vector<MemoryRange>{{0, 3 * kGiB}});
   CHECK(ram_ranges(3 * kGiB + 4096) == std::vector<MemoryRange>{{0, 3 * kGiB}, {4 * kGiB, 4096}});

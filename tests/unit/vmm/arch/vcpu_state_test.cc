@@ -70,7 +70,7 @@ TEST_CASE("Long mode is entered with the first 4 GiB mapped one to one") {
   CHECK(contains(describe_cpu(regs, sregs, memory), "bytes at rip: not mapped"));
 }
 
-TEST_CASE("A report follows hostile page tables no further than they go") {
+TEST_CASE("Hostile page tables end a report's page walk") {
   auto memory = small_memory();
   kvm_regs regs{};
   kvm_sregs sregs = boot_system_registers({}, EntryProtocol::kLinux64);
@@ -96,7 +96,7 @@ TEST_CASE("A report follows hostile page tables no further than they go") {
   CHECK(contains(describe_cpu(regs, sregs, memory), "bytes at rip (physical 0x400004): cc"));
 }
 
-TEST_CASE("The state that INIT leaves is told from a fault's") {
+TEST_CASE("The state after INIT is distinguished from that of a fault") {
   kvm_regs regs{};
   kvm_sregs sregs{};
   regs.rip = 0xfff0;
@@ -106,7 +106,7 @@ TEST_CASE("The state that INIT leaves is told from a fault's") {
   CHECK_FALSE(is_reset_state(regs, sregs));
 }
 
-TEST_CASE("LINT0 and LINT1 are wired as firmware leaves them") {
+TEST_CASE("LINT0 and LINT1 are configured as by firmware") {
   kvm_lapic_state lapic{};
   set_initial_lapic(lapic);
   std::uint32_t lint0 = 0;

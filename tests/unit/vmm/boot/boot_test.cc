@@ -63,7 +63,7 @@ TEST_CASE("Without an initrd start_info has no modules") {
   CHECK(text_at(memory, start->cmdline_paddr).empty());
 }
 
-TEST_CASE("The zero page has the setup header, the map, and where everything is") {
+TEST_CASE("The zero page has the setup header, the memory map and all addresses") {
   GuestMemory memory = guest_memory();
   test::BzImageFile image;
   image.header.vid_mode = 0xffff;
@@ -96,7 +96,7 @@ TEST_CASE("The zero page has the setup header, the map, and where everything is"
   CHECK(+page->e820_table[2].size == 63 * layout::kMiB);
 }
 
-TEST_CASE("A plain ELF's zero page passes for one of a boot loader") {
+TEST_CASE("The zero page of a plain ELF has what a boot loader must fill in") {
   GuestMemory memory = guest_memory();
   test::ElfImage elf = test::small_elf();
   elf.pvh_entry.reset();
@@ -108,7 +108,7 @@ TEST_CASE("A plain ELF's zero page passes for one of a boot loader") {
   CHECK(+page->hdr.ramdisk_size == 0);
 }
 
-TEST_CASE("The command line's limit is the kernel's own") {
+TEST_CASE("The command line's limit is that of the kernel") {
   test::BzImageFile image;
   image.header.cmdline_size = 100;
   const test::TestFile kernel(image.build());

@@ -34,7 +34,7 @@ void check_own_entry(const BzImageFile& file, std::string_view reason) {
 
 }  // namespace
 
-TEST_CASE("A bzImage's payload is unpacked and entered directly, whatever packed it") {
+TEST_CASE("A bzImage's payload is unpacked and entered directly, in every format") {
   for (const char* format : {"gzip", "xz", "lzma", "bzip2", "lz4-legacy", "zstd"}) {
     INFO(format);
     GuestMemory memory = guest_memory();
@@ -62,7 +62,7 @@ TEST_CASE("A payload without a PVH note gets the zero page with the bzImage's he
   CHECK(+memory.read<boot_params>(layout::kZeroPage)->hdr.root_flags == 0x1234);
 }
 
-TEST_CASE("A bzImage unpacks itself when asked") {
+TEST_CASE("A bzImage unpacks itself on request") {
   GuestMemory memory = guest_memory();
   const ByteVector image = with_payload().build();
   const test::TestFile file(image);
@@ -88,9 +88,9 @@ TEST_CASE("A bzImage without a 64-bit entry is entered by its 32-bit one") {
   CHECK(entry.cpu.address == kBase);
 }
 
-TEST_CASE("A payload that can't be entered directly leaves the kernel's own entry") {
+TEST_CASE("A payload that can't be entered directly falls back to the kernel's own entry") {
   BzImageFile file;
-  check_own_entry(file, "names no payload");
+  check_own_entry(file, "has no payload");
   file.payload = test::to_bytes("\x89LZO and what follows");
   check_own_entry(file, "lzop");
   file.payload = test::noise(1000);
@@ -103,7 +103,7 @@ TEST_CASE("A payload that can't be entered directly leaves the kernel's own entr
   check_own_entry(file, "below 0x100000");
 }
 
-TEST_CASE("A damaged payload is an error: the kernel itself would hang on it") {
+TEST_CASE("A damaged payload is an error") {
   BzImageFile file = with_payload("xz");
   std::fill(file.payload.begin() + 1000, file.payload.begin() + 2000, std::byte{0x55});
   check_refused(file.build(), ErrorCode::kBadImage, {"damaged", "xz"});
@@ -112,7 +112,7 @@ TEST_CASE("A damaged payload is an error: the kernel itself would hang on it") {
   check_refused(file.build(), ErrorCode::kBadImage, {"damaged", "gzip"});
 }
 
-TEST_CASE("The version string is the kernel's, or left out") {
+TEST_CASE("The version string is that of the kernel, or left out") {
   GuestMemory memory = guest_memory();
   BzImageFile file = with_payload();
   file.version = "";
@@ -127,7 +127,7 @@ TEST_CASE("The version string is the kernel's, or left out") {
   CHECK(load_good(file.build(), third).description.starts_with("Linux 6.1 bzImage"));
 }
 
-TEST_CASE("A bzImage is loaded where its header prefers, aligned") {
+TEST_CASE("A bzImage is loaded at its preferred address, aligned") {
   GuestMemory memory = guest_memory();
   BzImageFile file;
   file.header.pref_address = 0x1000001;
@@ -141,7 +141,7 @@ TEST_CASE("A bzImage is loaded where its header prefers, aligned") {
   CHECK(entry.cpu.address == layout::kHighMemory);
 }
 
-TEST_CASE("A bzImage that needs more memory than there is says how much") {
+TEST_CASE("A bzImage that does not fit is refused with the memory that it needs") {
   BzImageFile file;
   file.header.init_size = 64 << 20;
   check_refused(file.build(), ErrorCode::kExhausted, {"--memory", "80 MiB"});
@@ -149,7 +149,7 @@ TEST_CASE("A bzImage that needs more memory than there is says how much") {
   load_good(file.build(), memory);
 }
 
-TEST_CASE("A truncated bzImage is refused wherever it ends") {
+TEST_CASE("A bzImage truncated anywhere is refused") {
   const ByteVector image = with_payload().build();
   for (const std::size_t size :
        {0x210UL, 0x260UL, 0x300UL, 2559UL, 2560UL, 3000UL, image.size() - 16}) {
@@ -159,7 +159,7 @@ TEST_CASE("A truncated bzImage is refused wherever it ends") {
   }
 }
 
-TEST_CASE("A bzImage header that lies is refused") {
+TEST_CASE("An invalid bzImage header is refused") {
   const auto refused = [](auto&& change, std::initializer_list<std::string_view> words) {
     BzImageFile file = with_payload();
     change(file.header);
@@ -183,7 +183,7 @@ TEST_CASE("A bzImage header that lies is refused") {
   refused([](setup_header& h) { h.kernel_alignment = 0x300000; }, {"damaged", "power of two"});
   refused([](setup_header& h) { h.loadflags = 0; }, {"zImage"});
   refused([](setup_header& h) { h.version = 0x205; }, {"2.05", "2.6.22"});
-  refused([](setup_header& h) { h.jump = 0x01eb; }, {"shorter"});
+  refused([](setup_header& h) { h.jump = 0x01eb; }, {"too short"});
 }
 
 }  // namespace bothy::boot

@@ -28,7 +28,7 @@ Error refused(std::string_view user, std::size_t limit = arch::kDefaultCommandLi
 
 }  // namespace
 
-TEST_CASE("Words are separated as the kernel does") {
+TEST_CASE("Words are separated as by the kernel") {
   using Words = std::vector<std::string_view>;
   CHECK(split_words("").empty());
   CHECK(split_words(" \t\n ").empty());
@@ -36,11 +36,11 @@ TEST_CASE("Words are separated as the kernel does") {
   CHECK(split_words("a=\"b c\" d") == Words{"a=\"b c\"", "d"});
   CHECK(split_words("\"a=b c\" d") == Words{"\"a=b c\"", "d"});
   CHECK(split_words("x\"y z\"w v") == Words{"x\"y z\"w", "v"});
-  // A quote that nobody closes goes on to the end.
+  // An unclosed quote extends to the end.
   CHECK(split_words("a \"b c") == Words{"a", "\"b c"});
 }
 
-TEST_CASE("A word's parameter is what the kernel takes for its name") {
+TEST_CASE("A word's parameter name is that of the kernel's parser") {
   CHECK(parameter_name("panic=-1") == "panic");
   CHECK(parameter_name("quiet") == "quiet");
   CHECK(parameter_name("a=b=c") == "a");
@@ -50,7 +50,7 @@ TEST_CASE("A word's parameter is what the kernel takes for its name") {
   CHECK(parameter_name("").empty());
 }
 
-TEST_CASE("The user's word wins over a default of the same parameter") {
+TEST_CASE("The user's parameter overrides a default of the same name") {
   CHECK(line("", "").empty());
   CHECK(line("console=ttyS0 panic=-1", "") == "console=ttyS0 panic=-1");
   CHECK(line("", "quiet") == "quiet");
@@ -68,7 +68,7 @@ TEST_CASE("The user's word wins over a default of the same parameter") {
   CHECK(line("panic=-1", "quiet -- panic=5") == "panic=-1 quiet -- panic=5");
 }
 
-TEST_CASE("The last defaults come behind the user's words, and before init's") {
+TEST_CASE("The last defaults follow the user's parameters and precede init's arguments") {
   const auto with_last = [](std::string_view user) {
     CommandLine command_line;
     command_line.add_default("a=1");
@@ -81,11 +81,11 @@ TEST_CASE("The last defaults come behind the user's words, and before init's") {
   CHECK(with_last("y=2") == "a=1 y=2 z");
   CHECK(with_last("b -- y=2") == "a=1 b  y=1 z -- y=2");
   CHECK(with_last("--") == "a=1 y=1 z --");
-  // A quote that nobody closes would take them in.
+  // An unclosed quote would include them.
   CHECK(with_last("b=\"c d") == "a=1 b=\"c d");
 }
 
-TEST_CASE("The user's text is kept to the byte, several pieces in order") {
+TEST_CASE("The user's text is unchanged, several pieces in order") {
   CHECK(line("a", "  b   \"c  d\"\te ") == "a   b   \"c  d\"\te ");
   CommandLine command_line;
   command_line.add_user("one");
@@ -94,7 +94,7 @@ TEST_CASE("The user's text is kept to the byte, several pieces in order") {
   CHECK(command_line.assemble(arch::kDefaultCommandLineLimit).value() == "one two");
 }
 
-TEST_CASE("A command line that is too long says by how much") {
+TEST_CASE("A command line that is too long is refused with the excess") {
   CommandLine exact;
   exact.add_user(std::string(arch::kDefaultCommandLineLimit, 'x'));
   CHECK(exact.assemble(arch::kDefaultCommandLineLimit).value().size() == 2047);
@@ -105,7 +105,7 @@ TEST_CASE("A command line that is too long says by how much") {
         std::string::npos);
 }
 
-TEST_CASE("A control byte in a command line is refused by its place") {
+TEST_CASE("A control byte in a command line is refused with its position") {
   for (const char c : {'\0', '\n', '\r', '\x1b', '\x7f'}) {
     const Error error = refused(std::string("ab") + c);
     CHECK(error.code == ErrorCode::kInvalid);
@@ -115,7 +115,7 @@ TEST_CASE("A control byte in a command line is refused by its place") {
   CHECK(line("", "caf\xc3\xa9") == "caf\xc3\xa9");
 }
 
-TEST_CASE("Whatever the user writes ends the line, and no default of theirs survives") {
+TEST_CASE("Random user text ends the line and drops the defaults that it overrides") {
   std::minstd_rand random(5);
   const std::string_view alphabet = "ab=\" -_\t";
   for (int round = 0; round < 2000; ++round) {

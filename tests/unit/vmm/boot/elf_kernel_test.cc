@@ -133,7 +133,7 @@ TEST_CASE("A kernel that contains only some of the texts does not count as havin
   CHECK(load_good(request, memory).command_line == (both ? "with=1" : "without=1"));
 }
 
-TEST_CASE("A compressed file that is no kernel is refused for what it holds") {
+TEST_CASE("A compressed file without a kernel is refused with the type of its content") {
   check_refused(test::compress(test::to_bytes("hello\n"), "gzip"), ErrorCode::kBadImage,
                 {"holds a text file"});
   check_refused(test::compress(test::compress(small_elf().build(), "gzip"), "gzip"),
@@ -143,7 +143,7 @@ TEST_CASE("A compressed file that is no kernel is refused for what it holds") {
   check_refused(cut, ErrorCode::kBadImage, {"damaged"});
 }
 
-TEST_CASE("Unpacking has a limit") {
+TEST_CASE("Unpacking is limited in size") {
   ElfImage elf = small_elf();
   elf.segments[0].content.resize(1 << 20);
   const test::TestFile file(test::compress(elf.build(), "gzip"));
@@ -152,7 +152,7 @@ TEST_CASE("Unpacking has a limit") {
   check_refused(request, ErrorCode::kBadImage, {"past the end"});
 }
 
-TEST_CASE("An ELF file for another machine is named") {
+TEST_CASE("An ELF file for another machine is refused with the machine's name") {
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_machine), std::uint16_t{EM_AARCH64}),
                 ErrorCode::kBadImage, {"aarch64", "x86"});
   ByteVector image = with_header_field(EI_CLASS, std::uint8_t{ELFCLASS32});
@@ -165,7 +165,7 @@ TEST_CASE("An ELF file for another machine is named") {
                 ErrorCode::kBadImage, {"not an executable", "vmlinux"});
 }
 
-TEST_CASE("An ELF header that lies about its program headers is refused") {
+TEST_CASE("An ELF header with invalid program headers is refused") {
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phnum), std::uint16_t{0xffff}),
                 ErrorCode::kBadImage, {"65535 segments"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phnum), std::uint16_t{0}),
@@ -178,7 +178,7 @@ TEST_CASE("An ELF header that lies about its program headers is refused") {
                 ErrorCode::kBadImage, {"truncated"});
 }
 
-TEST_CASE("A truncated ELF file is refused wherever it ends") {
+TEST_CASE("An ELF file truncated anywhere is refused") {
   const ByteVector image = small_elf().build();
   const std::size_t needed = image.size() - 64;  // all but the symbols
   for (const std::size_t size : {5UL, 20UL, 63UL, 64UL, 100UL, 200UL, needed - 1000}) {
@@ -190,7 +190,7 @@ TEST_CASE("A truncated ELF file is refused wherever it ends") {
   load_good(ByteVector(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(needed)), memory);
 }
 
-TEST_CASE("A segment that wraps, overlaps or lies about its size is refused") {
+TEST_CASE("A segment that wraps, overlaps or has an invalid size is refused") {
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_filesz), std::uint64_t{0x10000}),
                 ErrorCode::kBadImage, {"segment 0", "more bytes in the file than in memory"});
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_offset), kMax - 16), ErrorCode::kBadImage,
@@ -207,12 +207,12 @@ TEST_CASE("A segment that wraps, overlaps or lies about its size is refused") {
   load_good(elf.build(), memory);
 }
 
-TEST_CASE("A segment where the monitor's own tables are is refused") {
+TEST_CASE("A segment in the range of the monitor's tables is refused") {
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_paddr), std::uint64_t{0x7000}),
                 ErrorCode::kBadImage, {"0x7000", "below 0x100000"});
 }
 
-TEST_CASE("A kernel that needs more memory than there is says how much") {
+TEST_CASE("A kernel that does not fit is refused with the memory that it needs") {
   ElfImage elf = small_elf();
   elf.segments[0].extra = 64 * layout::kMiB;
   check_refused(elf.build(), ErrorCode::kExhausted, {"64 MiB of memory", "--memory", "81 MiB"});
@@ -230,7 +230,7 @@ TEST_CASE("An entry point outside the segments is refused") {
   check_refused(elf.build(), ErrorCode::kBadImage, {"ELF entry", "0xffffffff81000000"});
 }
 
-TEST_CASE("Notes that lie about their sizes are stepped over, or end the search") {
+TEST_CASE("Notes with invalid sizes are skipped, or end the search") {
   const ByteVector good = small_elf().build();
   const std::size_t notes = good.size() - 64 - 48;  // two notes of 24 bytes
   for (const std::size_t field : {0UL, 4UL, 24UL, 28UL}) {

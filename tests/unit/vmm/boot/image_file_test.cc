@@ -35,7 +35,7 @@ class TestDirectory {
 
 }  // namespace
 
-TEST_CASE("A kernel that isn't a regular file is refused, without waiting for it") {
+TEST_CASE("A kernel that is not a regular file is refused without blocking") {
   const TestDirectory directory;
   const std::string fifo = directory.path() / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
@@ -49,7 +49,7 @@ TEST_CASE("A kernel that isn't a regular file is refused, without waiting for it
                 {"invalid path"});
 }
 
-TEST_CASE("A file that is no kernel is refused for what it seems to be") {
+TEST_CASE("A file that is not a kernel is refused with its type") {
   test::ByteVector arm64(64);
   const test::ByteVector magic = test::to_bytes("ARM\x64");
   std::copy(magic.begin(), magic.end(), arm64.begin() + 56);
@@ -57,12 +57,13 @@ TEST_CASE("A file that is no kernel is refused for what it seems to be") {
   check_refused(test::to_bytes("#!/bin/sh\necho hello\n"), ErrorCode::kBadImage, {"a text file"});
   check_refused(test::to_bytes("070701 archive"), ErrorCode::kBadImage, {"a cpio archive"});
   check_refused(test::noise(5000), ErrorCode::kBadImage, {"data of an unknown type"});
-  check_refused(test::to_bytes("\x89LZO then"), ErrorCode::kBadImage, {"lzop", "unpack it first"});
+  check_refused(test::to_bytes("\x89LZO then"), ErrorCode::kBadImage,
+                {"lzop", "unpack the file first"});
   check_refused(test::ByteVector(), ErrorCode::kBadImage, {"is empty"});
   check_refused(test::ByteVector(1), ErrorCode::kBadImage, {"unknown type"});
 }
 
-TEST_CASE("Reads are checked against the size that the file had when it was opened") {
+TEST_CASE("Reads are checked against the file's size at opening") {
   const test::TestFile file(test::to_bytes("hello"));
   const auto image = ImageFile::open(file.path(), "kernel");
   REQUIRE(image.has_value());
@@ -81,7 +82,7 @@ TEST_CASE("Reads are checked against the size that the file had when it was open
   CHECK(cut.error().context.find("was truncated") != std::string::npos);
 }
 
-TEST_CASE("Holes of a file are left out, and everything else is read") {
+TEST_CASE("Holes of a file are skipped, and everything else is read") {
   constexpr std::size_t kBlock = 64 * 1024;
   const TestDirectory directory;
   const std::string path = directory.path() / "sparse";

@@ -28,7 +28,7 @@ ByteVector archive(std::size_t size, std::uint32_t seed = 1) {
 
 }  // namespace
 
-TEST_CASE("An initrd lies at the top of RAM, at a page") {
+TEST_CASE("An initrd is at the top of RAM, page-aligned") {
   GuestMemory memory = guest_memory();
   const TestFile file(archive(5000));
   const Setup setup({file.path()});
@@ -37,7 +37,7 @@ TEST_CASE("An initrd lies at the top of RAM, at a page") {
   CHECK(holds(memory, entry.initrd.start, archive(5000)));
 }
 
-TEST_CASE("Several initrds become one, each at a multiple of four bytes") {
+TEST_CASE("Several initrds are concatenated, each at a multiple of four bytes") {
   GuestMemory memory = guest_memory();
   const TestFile first(archive(4097, 1));
   const TestFile second(archive(10, 2));
@@ -52,7 +52,7 @@ TEST_CASE("Several initrds become one, each at a multiple of four bytes") {
   CHECK(holds(memory, entry.initrd.start + 4112, archive(8, 3)));
 }
 
-TEST_CASE("An initrd stays below what the kernel can reach") {
+TEST_CASE("An initrd ends below the kernel's limit") {
   GuestMemory memory = guest_memory();
   test::BzImageFile image;
   image.header.initrd_addr_max = 0x2ffffff;
@@ -67,7 +67,7 @@ TEST_CASE("An initrd stays below what the kernel can reach") {
   check_refused(request, ErrorCode::kExhausted, {"can reach", "0.0 MiB"});
 }
 
-TEST_CASE("An initrd that doesn't fit names the sizes and the memory it takes") {
+TEST_CASE("An initrd that does not fit is refused with the sizes and the memory needed") {
   const TestFile file(archive(3 * layout::kMiB));
   const Setup setup({file.path()});
   check_refused(setup.request, ErrorCode::kExhausted, {"3.0 MiB", "2.0 MiB", "--memory", "20 MiB"},
@@ -76,7 +76,7 @@ TEST_CASE("An initrd that doesn't fit names the sizes and the memory it takes") 
   load_good(setup.request, memory);
 }
 
-TEST_CASE("A sparse file as large as can be is too big, not a crash") {
+TEST_CASE("A sparse file of the maximum size is refused") {
   const UniqueFd fd(::memfd_create("bothy-test", MFD_CLOEXEC));
   REQUIRE(::ftruncate(fd.get(), std::numeric_limits<off_t>::max()) == 0);
   const std::string path = "/proc/self/fd/" + std::to_string(fd.get());
@@ -84,7 +84,7 @@ TEST_CASE("A sparse file as large as can be is too big, not a crash") {
   check_refused(setup.request, ErrorCode::kExhausted, {"initrd doesn't fit"});
 }
 
-TEST_CASE("What can't be an initrd is named") {
+TEST_CASE("A file that can't be an initrd is refused with its type") {
   const auto refused = [](const ByteVector& content,
                           std::initializer_list<std::string_view> words) {
     const TestFile file(content);

@@ -43,10 +43,11 @@ TEST_CASE("A machine with every device survives the way through JSON") {
 
 TEST_CASE("A plain machine's JSON has every default, and no device") {
   const auto json = to_json(parsed(R"({"kernel":"k","cmdline":"","balloon":{}})").value());
-  CHECK(boost::json::serialize(json) ==
-        R"({"kernel":"k","initrd":[],"cmdline":"","kernel-payload":"unpack","cpus":1,)"
-        R"("cpu-features":"","memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
-        R"("net":[],"rng":false,"fs":[]})");
+  CHECK(
+      boost::json::serialize(json) ==
+      R"({"kernel":"k","initrd":[],"cmdline":"","kernel-payload":"unpack","cpus":1,)"
+      R"("cpu-features":"","memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
+      R"("net":[],"rng":false,"fs":[]})");
 }
 
 TEST_CASE("Memory is shared where a device needs that and the user chose nothing") {

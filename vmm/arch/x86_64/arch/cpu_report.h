@@ -1,4 +1,4 @@
-// A stopped vCPU in words: what a person needs to see when a guest has died.
+// Describes a stopped vCPU, for people, when a guest has failed.
 #pragma once
 
 #include <linux/kvm.h>
@@ -10,7 +10,8 @@
 namespace bothy::arch {
 
 // Registers, the page walk of rip, and the bytes at rip, as several lines without a final newline.
-// Everything it follows is the guest's: a walk is bounded, and what isn't RAM is said to be so.
+// Page tables are the guest's and hostile: a walk is bounded, and addresses outside RAM are
+// reported.
 [[nodiscard]] std::string describe_cpu(const kvm_regs& regs, const kvm_sregs& sregs,
                                        const GuestMemory& memory);
 

@@ -22,8 +22,8 @@ inline constexpr GuestAddress kMmioHoleStart = 3 * kGiB;
 inline constexpr GuestAddress kMmioHoleEnd = 4 * kGiB;
 inline constexpr GuestAddress kHighRamStart = kMmioHoleEnd;
 
-// What the monitor puts below 1 MiB before the guest starts. The guest may use it again once it has
-// read it, but for the ACPI and MP tables.
+// The monitor's structures below 1 MiB. The guest may reuse the memory once it has read them,
+// except for the ACPI and MP tables.
 inline constexpr GuestAddress kGdt = 0x500;
 inline constexpr GuestAddress kStartInfo = 0x6000;   // struct hvm_start_info with its tables (PVH)
 inline constexpr GuestAddress kZeroPage = 0x7000;    // struct boot_params (Linux boot protocol)
@@ -37,12 +37,12 @@ inline constexpr GuestAddress kAcpiTables =
     0xe0000;  // the RSDP first: also where a BIOS scan finds it
 inline constexpr std::uint64_t kAcpiTablesMax = 0x10000;
 inline constexpr GuestAddress kMpTable =
-    0xf0000;  // where a search for it ends soonest (MP 1.4, 4), up to kHighMemory
+    0xf0000;  // where a guest's search for it ends soonest (MP 1.4, 4), up to kHighMemory
 inline constexpr GuestAddress kHighMemory = 1 * kMiB;  // kernels load from here on
 
 // Linux stores 0x1234 here (BIOS data area, "warm boot") before it resets after a panic when the
-// command line says reboot=panic_warm, and 0 before any other reset. That is how a panic of a
-// kernel without pvpanic shows.
+// command line says reboot=panic_warm, and 0 before any other reset. So a panic of a
+// kernel without pvpanic is recognised.
 inline constexpr GuestAddress kWarmBootFlag = 0x472;
 inline constexpr std::uint16_t kWarmBootMagic = 0x1234;
 
@@ -51,7 +51,7 @@ inline constexpr GuestAddress kVirtioMmio = 0xd0000000;
 inline constexpr std::uint64_t kVirtioMmioStride = 0x1000;
 inline constexpr GuestAddress kIoApic = 0xfec00000;
 inline constexpr GuestAddress kLocalApic = 0xfee00000;
-// Three pages that KVM wants for a TSS and one for an identity map where the processor can't run
+// Three pages that KVM needs for a TSS and one for an identity map where the processor can't run
 // real mode unaided (KVM_SET_TSS_ADDR, KVM_SET_IDENTITY_MAP_ADDR). Above everything else, below 4
 // GiB.
 inline constexpr GuestAddress kKvmIdentityMap = 0xfffbc000;
@@ -76,7 +76,7 @@ inline constexpr std::uint8_t kAcpiSleepTypeS5 = 5;  // SLP_TYP of \_S5
 inline constexpr std::uint32_t kGsiSerial = 4;
 inline constexpr std::uint32_t kGsiRtc = 8;
 inline constexpr std::uint32_t kGsiVirtioFirst = 10;
-// As many as the I/O APIC has pins from there on: one each.
+// One pin of the I/O APIC each.
 inline constexpr std::size_t kMaxVirtio = 24 - kGsiVirtioFirst;
 inline constexpr std::uint32_t kIoApicPins = 24;
 
@@ -85,7 +85,7 @@ inline constexpr std::uint32_t kMaxVcpus = 64;
 // --- Executables
 inline constexpr Elf64_Half kElfMachine = EM_X86_64;
 inline constexpr std::string_view kMachineName = "x86-64";
-// What a user with a kernel for another machine may need to know.
+// A hint for errors about a kernel for another machine.
 inline constexpr std::string_view kElfMachineHint = " (a 32-bit x86 kernel as its bzImage)";
 
 }  // namespace bothy::layout

@@ -21,7 +21,7 @@ std::vector<std::uint16_t> sorted(std::vector<std::uint16_t> heads) {
 
 }  // namespace
 
-TEST_CASE("Of what is completed out of order, the rest is found") {
+TEST_CASE("Requests left over from out-of-order completion are found") {
   VirtioDriver driver(kSize);
   const auto queue = driver.queue();
   std::vector<std::uint16_t> heads;
@@ -39,7 +39,7 @@ TEST_CASE("Of what is completed out of order, the rest is found") {
   CHECK(orphans->state.next_used == 1);
 }
 
-TEST_CASE("However long a queue has run in bursts, what is left of the last is found") {
+TEST_CASE("The rest of the last burst is found however long a queue has run") {
   std::mt19937 random(GENERATE(range(1U, 6U)));
   const bool backwards = GENERATE(false, true);  // as one virtiofsd does a burst
   VirtioDriver driver(64);
@@ -66,7 +66,7 @@ TEST_CASE("However long a queue has run in bursts, what is left of the last is f
   }
 }
 
-TEST_CASE("Rings that make no sense tell nothing") {
+TEST_CASE("Inconsistent rings give no orphans") {
   VirtioDriver driver(kSize);
   static_cast<void>(driver.add({{64, false}}));
   SECTION("an index far away") {

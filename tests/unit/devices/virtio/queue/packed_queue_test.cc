@@ -63,7 +63,7 @@ TEST_CASE("A packed queue answers one descriptor for a chain, with the id of the
   CHECK(driver.packed_descriptor(0).flags == 0);  // used, on the second lap
 }
 
-TEST_CASE("A batch of a packed queue that goes around its end is seen at once") {
+TEST_CASE("A batch across the end of a packed ring is published at once") {
   VirtioDriver driver(3, kPacked);
   const auto queue = driver.queue();
   driver.add({{1, true}, {1, true}});
@@ -84,7 +84,7 @@ TEST_CASE("A batch of a packed queue that goes around its end is seen at once") 
   CHECK(driver.take()->length == 2);
 }
 
-TEST_CASE("What breaks a packed ring's rules breaks the queue and nothing else") {
+TEST_CASE("A violation of a packed ring's rules breaks the queue and nothing else") {
   VirtioDriver driver(16, kIndirect);
   const auto queue = driver.queue();
   SECTION("a chain that never ends") {
@@ -108,7 +108,7 @@ TEST_CASE("What breaks a packed ring's rules breaks the queue and nothing else")
   }
 }
 
-TEST_CASE("No more of a packed ring is out than it has slots") {
+TEST_CASE("Chains in flight never exceed the slots of a packed ring") {
   VirtioDriver driver(4, kPacked);
   const auto queue = driver.queue();
   std::vector<Chain> out;
@@ -123,7 +123,7 @@ TEST_CASE("No more of a packed ring is out than it has slots") {
   check_broken(driver, *queue, "not owned");
 }
 
-TEST_CASE("Only whose a buffer is counts in a packed queue's indirect table") {
+TEST_CASE("Only the write flag counts in a packed queue's indirect table") {
   VirtioDriver driver(16, kIndirect);
   const auto queue = driver.queue();
   constexpr std::uint16_t kNoise = kDescriptorNext | kDescriptorIndirect | kDescriptorAvailable;
@@ -156,7 +156,7 @@ TEST_CASE("A packed queue of one slot") {
   }
 }
 
-TEST_CASE("A packed queue starts only where one can stand") {
+TEST_CASE("A packed queue is created only in a valid state") {
   VirtioDriver driver(5, kPacked);
   const auto can = [&](QueueState state) {
     return Queue::create(driver.memory(), driver.config(), kPacked, state).has_value();
@@ -230,7 +230,7 @@ TEST_CASE("Interrupts of a packed queue by position, over a whole batch") {
   }
 }
 
-TEST_CASE("A signal that is put off over laps of a packed ring is not lost") {
+TEST_CASE("A signal deferred over laps of a packed ring is not lost") {
   VirtioDriver driver(5, kEvents);
   const auto queue = driver.queue();
   CHECK(!driver.enable_interrupts());

@@ -23,7 +23,7 @@ RingFeatures layout(RingFeatures features = {}) {
 
 }  // namespace
 
-TEST_CASE("A chain shows its buffers, and what is written to them reaches the driver") {
+TEST_CASE("A chain gives its buffers, and data written to them reaches the driver") {
   VirtioDriver driver(16, layout());
   const auto queue = driver.queue();
   CHECK(!queue->pop());
@@ -58,7 +58,7 @@ TEST_CASE("A chain shows its buffers, and what is written to them reaches the dr
   CHECK(driver.memory().read<std::uint16_t>(driver.addresses()[4]) == 0x0102U);
 }
 
-TEST_CASE("Requests complete in any order, and a forgotten one completes empty") {
+TEST_CASE("Requests complete in any order, and a dropped chain completes empty") {
   VirtioDriver driver(16, layout());
   const auto queue = driver.queue();
   const std::uint16_t first = driver.add({{1}, {1}, {1, true}});
@@ -89,7 +89,7 @@ TEST_CASE("Requests complete in any order, and a forgotten one completes empty")
   CHECK(state.next_available == state.next_used);
 }
 
-TEST_CASE("What completes is seen all at once, when it is flushed") {
+TEST_CASE("Completions are published together at a flush") {
   VirtioDriver driver(16, layout());
   const auto queue = driver.queue();
   const auto count = GENERATE(1U, 2U, 5U);
@@ -128,7 +128,7 @@ TEST_CASE("Positions wrap") {
   }
 }
 
-TEST_CASE("What was popped can be put back, and comes again") {
+TEST_CASE("A popped chain can be put back, and is popped again") {
   VirtioDriver driver(4, layout());
   const auto queue = driver.queue();
   for (int lap = 0; lap < 10; ++lap) {
@@ -187,7 +187,7 @@ TEST_CASE("Indirect descriptors that were not negotiated are refused") {
   check_broken(driver, *queue, "not negotiated");
 }
 
-TEST_CASE("A chain that breaks a rule breaks its queue and nothing else") {
+TEST_CASE("An invalid chain breaks its queue and nothing else") {
   VirtioDriver driver(16, layout({.indirect = true}));
   const auto queue = driver.queue();
   const bool indirect = GENERATE(false, true);
@@ -225,7 +225,7 @@ TEST_CASE("A chain holds 4 GiB at most") {
   check_broken(driver, *queue, "4 GiB");
 }
 
-TEST_CASE("What no device may accept breaks the ring, and what was out still completes") {
+TEST_CASE("A violation breaks the ring, and chains in flight still complete") {
   VirtioDriver driver(16, layout());
   const auto queue = driver.queue();
   const std::uint16_t head = driver.add({{1, true}});
@@ -239,7 +239,7 @@ TEST_CASE("What no device may accept breaks the ring, and what was out still com
   CHECK(queue->broken());
 }
 
-TEST_CASE("A device that stays awake asks for no kick, wherever it asked for one before") {
+TEST_CASE("A polling device suppresses kicks, whatever it requested before") {
   VirtioDriver driver(8, layout({.event_index = GENERATE(false, true)}));
   const auto queue = driver.queue();
   for (int lap = 0; lap < 50; ++lap) {
@@ -282,7 +282,7 @@ TEST_CASE("Kicks and interrupts, whether by flags or by position") {
   }
 }
 
-TEST_CASE("A driver that wants an interrupt in the midst of a batch gets one") {
+TEST_CASE("A driver that requests an interrupt within a batch gets one") {
   VirtioDriver driver(16, layout({.event_index = true}));
   const auto queue = driver.queue();
   for (int lap = 0; lap < 30; ++lap) {
@@ -307,7 +307,7 @@ TEST_CASE("A driver that wants an interrupt in the midst of a batch gets one") {
   }
 }
 
-TEST_CASE("A queue goes on from where it was saved") {
+TEST_CASE("A queue continues from its saved state") {
   const RingFeatures features = layout();
   VirtioDriver driver(features.packed ? 5 : 4, features);
   auto queue = driver.queue();
@@ -327,7 +327,7 @@ TEST_CASE("A queue goes on from where it was saved") {
   }
 }
 
-TEST_CASE("A queue whose parts can't be where the driver says is not made") {
+TEST_CASE("A queue with invalid addresses is not created") {
   VirtioDriver driver(16, layout());
   QueueConfig config = driver.config();
   SECTION("size") {
@@ -345,7 +345,7 @@ TEST_CASE("A queue whose parts can't be where the driver says is not made") {
   CHECK(!Queue::create(driver.memory(), config, driver.features()).has_value());
 }
 
-TEST_CASE("Queues that share a memory don't share anything else") {
+TEST_CASE("Queues that share a memory are otherwise independent") {
   const RingFeatures features = layout();
   GuestMemory memory = test::make_guest_memory(2 * DriverQueue::kSpan);
   DriverQueue first(memory, 0, 16, features);

@@ -15,7 +15,7 @@ constexpr RingFeatures kEvents{.event_index = true};
 
 }  // namespace
 
-TEST_CASE("What breaks a split ring's rules breaks the queue and nothing else") {
+TEST_CASE("A violation of a split ring's rules breaks the queue and nothing else") {
   VirtioDriver driver(16, kIndirect);
   const auto queue = driver.queue();
   SECTION("a chain that loops") {
@@ -65,7 +65,7 @@ TEST_CASE("What breaks a split ring's rules breaks the queue and nothing else") 
   }
 }
 
-TEST_CASE("No more requests are out than a split ring has descriptors") {
+TEST_CASE("Requests in flight never exceed the descriptors of a split ring") {
   VirtioDriver driver(4);
   const auto queue = driver.queue();
   driver.set_descriptor(0, {VirtioDriver::kHeap, 8, 0, 0});
@@ -80,7 +80,7 @@ TEST_CASE("No more requests are out than a split ring has descriptors") {
   check_broken(driver, *queue, "jumped");
 }
 
-TEST_CASE("A split queue's size is a power of two, and its state one that can be") {
+TEST_CASE("A split queue needs a size that is a power of two, and a valid state") {
   VirtioDriver driver;
   QueueConfig config = driver.config();
   CHECK(Queue::create(driver.memory(), config, {}, {65530, 65529}).has_value());
@@ -131,7 +131,7 @@ TEST_CASE("Kicks and interrupts of a split queue by event index, over a whole ba
   CHECK(queue->enable_kicks());
 }
 
-TEST_CASE("A signal that is put off over more completions than an index counts is not lost") {
+TEST_CASE("A signal deferred over more completions than an index counts is not lost") {
   VirtioDriver driver(16, kEvents);
   const auto queue = driver.queue();
   driver.set_used_event(0);

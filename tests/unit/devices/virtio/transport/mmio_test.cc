@@ -78,7 +78,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("The registers say what is there") {
+TEST_CASE("The registers identify the device") {
   const Rig rig;
   CHECK(rig.in(VIRTIO_MMIO_MAGIC_VALUE) == 0x74726976);
   CHECK(rig.in(VIRTIO_MMIO_VERSION) == 2);
@@ -100,7 +100,7 @@ TEST_CASE("The registers say what is there") {
   }
 }
 
-TEST_CASE("A driver that goes by the book gets its entropy, and an interrupt") {
+TEST_CASE("A driver that follows the specification gets entropy and an interrupt") {
   Rig rig(RingFeatures{.packed = GENERATE(false, true)});
   rig.start();
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
@@ -132,9 +132,9 @@ TEST_CASE("A reset stops the device, and it can be used again") {
   CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));  // even without a kick
 }
 
-TEST_CASE("Features that weren't offered, or without VERSION_1, are not accepted") {
+TEST_CASE("Features that are not offered, or without VERSION_1, are not accepted") {
   const Rig rig;
-  SECTION("a feature of nobody's") {
+  SECTION("a feature that is not offered") {
     rig.accept_features(1, 1);
   }
   SECTION("legacy") {
@@ -156,7 +156,7 @@ TEST_CASE("Features that weren't offered, or without VERSION_1, are not accepted
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == kStarted);
 }
 
-TEST_CASE("Features can be tried again, less of them, and are settled then") {
+TEST_CASE("Features can be negotiated again until they are accepted") {
   Rig rig;
   rig.accept_features(1, kModern);
   CHECK(rig.in(VIRTIO_MMIO_STATUS) == 3);
@@ -171,7 +171,7 @@ TEST_CASE("Features can be tried again, less of them, and are settled then") {
   CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
-TEST_CASE("A driver that has given up starts nothing before a reset") {
+TEST_CASE("A device with FAILED set is not started before a reset") {
   Rig rig;
   rig.accept_features(0, kModern);
   rig.set_up_queue(rig.ring.config());
@@ -191,7 +191,7 @@ TEST_CASE("An access past the window's end reaches nothing") {
   CHECK(rig.port.in<std::uint64_t>(kBase + MmioTransport::kSize - 4) == ~0ULL);
 }
 
-TEST_CASE("A queue that can't be parks the device until its reset") {
+TEST_CASE("An invalid queue configuration parks the device until its reset") {
   Rig rig;
   rig.accept_features(0, 1);
   QueueConfig queue = rig.ring.config();
@@ -212,7 +212,7 @@ TEST_CASE("A queue that can't be parks the device until its reset") {
   CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
-TEST_CASE("A ring that breaks parks the device, and the guest can start over") {
+TEST_CASE("A broken ring parks the device until its reset") {
   Rig rig;
   rig.start();
   rig.ring.break_ring();
@@ -225,7 +225,7 @@ TEST_CASE("A ring that breaks parks the device, and the guest can start over") {
   CHECK(test::eventually([&] { return rig.ring.used_index() == 1; }));
 }
 
-TEST_CASE("A running queue can't be moved, and odd accesses change nothing") {
+TEST_CASE("A running queue can't be reconfigured, and invalid accesses change nothing") {
   Rig rig;
   rig.start();
   QueueConfig elsewhere = rig.ring.config();

@@ -17,13 +17,13 @@ constexpr std::size_t kHeaderOffset = 0x1f1;
 constexpr std::size_t kJumpTarget = 0x202;  // the jump at 0x200 counts from here
 constexpr std::uint64_t kSector = 512;
 constexpr std::uint64_t kParagraph = 16;
-// Kernels of 2.06 (2.6.22) and later say how long a command line they take.
+// Kernels from 2.06 (2.6.22) on give their limit for the command line.
 constexpr std::uint16_t kOldestProtocol = 0x206;
 constexpr std::size_t kMaxVersion = 128;
 
-Error lie(const ImageFile& file, std::string_view what) {
-  return make_error(ErrorCode::kBadImage, "{} is damaged: its bzImage header {}; get it again",
-                    file.name(), what);
+Error damaged(const ImageFile& file, std::string_view what) {
+  return make_error(ErrorCode::kBadImage,
+                    "{} is damaged: its bzImage header {}; get the file again", file.name(), what);
 }
 
 // boot.rst, "64-bit Boot Protocol": the header ends where the jump at 0x200 leads to. What lies
@@ -38,15 +38,14 @@ Result<setup_header> read_header(const ImageFile& file, Bytes head) {
   }
   if (*version < kOldestProtocol) {
     return make_error(ErrorCode::kBadImage,
-                      "{} speaks boot protocol {}.{:02}; a kernel of 2.6.22 or later (2.06) is "
-                      "needed",
+                      "{} uses boot protocol {}.{:02}: at least 2.06 (Linux 2.6.22) is required",
                       file.name(), *version >> 8U, *version & 0xffU);
   }
   setup_header header{};
   const std::size_t size = std::min(kJumpTarget + *jump - kHeaderOffset, sizeof(header));
   std::memcpy(&header, head.data() + kHeaderOffset, size);
   if (size < offsetof(setup_header, hardware_subarch)) {
-    return lie(file, "is shorter than its protocol version says");
+    return damaged(file, "is too short for its protocol version");
   }
   return header;
 }
@@ -77,7 +76,7 @@ Result<void> find_payload(const ImageFile& file, BzImage& image) {
     return success();
   }
   if (offset > image.code_size || length > image.code_size - offset) {
-    return lie(file, "places the compressed kernel outside the file");
+    return damaged(file, "places the compressed kernel outside the file");
   }
   image.payload = image.code + offset;
   image.payload_size = length;
@@ -97,19 +96,19 @@ Result<void> find_load_address(const ImageFile& file, BzImage& image) {
   if (header.relocatable_kernel != 0) {
     const std::uint64_t alignment = header.kernel_alignment;
     if (!std::has_single_bit(alignment)) {
-      return lie(file, "gives an alignment that is no power of two");
+      return damaged(file, "has an alignment that is not a power of two");
     }
     if (image.load_address < layout::kMmioHoleStart) {
       image.load_address = (image.load_address + alignment - 1) & ~(alignment - 1);
     }
   }
   if (image.load_address < layout::kHighMemory) {
-    return lie(file, "wants it loaded below 1 MiB");
+    return damaged(file, "has a load address below 1 MiB");
   }
   if (image.load_address > layout::kMmioHoleStart ||
       image.run_size > layout::kMmioHoleStart - image.load_address) {
-    return lie(file, fmt::format("wants {} bytes at {:#x}, outside any guest's low memory",
-                                 image.run_size, image.load_address));
+    return damaged(file, fmt::format("requires {} bytes at {:#x}, outside any guest's low memory",
+                                     image.run_size, image.load_address));
   }
   return success();
 }
@@ -121,13 +120,13 @@ Result<BzImage> read_bzimage(const ImageFile& file, Bytes head) {
   BOTHY_TRY(image.header, read_header(file, head));
   const setup_header& header = image.header;
   if ((header.loadflags & LOADED_HIGH) == 0) {
-    return make_error(ErrorCode::kBadImage, "{} is a zImage; build a bzImage", file.name());
+    return make_error(ErrorCode::kBadImage, "{} is a zImage: a bzImage is required", file.name());
   }
   // boot.rst, "setup_sects": 0 stands for 4; the boot sector comes on top.
   image.code = ((header.setup_sects == 0 ? 4U : header.setup_sects) + 1U) * kSector;
   image.code_size = header.syssize * kParagraph;
   if (image.code_size == 0) {
-    return lie(file, "says that there is no kernel behind it");
+    return damaged(file, "has a kernel of size 0");
   }
   if (image.code >= file.size()) {
     return make_error(ErrorCode::kBadImage, "{} is truncated: it ends before the kernel begins",
@@ -137,7 +136,7 @@ Result<BzImage> read_bzimage(const ImageFile& file, Bytes head) {
   const std::uint64_t present = file.size() - image.code;
   if (image.code_size >= present + kParagraph) {
     return make_error(ErrorCode::kBadImage,
-                      "{} is truncated: it has {} bytes, and its header says {}; get it again",
+                      "{} is truncated: it has {} bytes instead of {}; get the file again",
                       file.name(), file.size(), image.code + image.code_size);
   }
   image.code_size = std::min(image.code_size, present);
@@ -154,7 +153,7 @@ Result<void> load_bzimage(const ImageFile& file, const BzImage& image, GuestMemo
     return make_error(
         ErrorCode::kExhausted,
         "{} doesn't fit into the guest's {} MiB of memory: it needs {} MiB from {:#x} "
-        "on to unpack itself; give it --memory of at least {} MiB",
+        "on to unpack itself; use --memory with at least {} MiB",
         file.name(), memory.size() / layout::kMiB,
         (image.run_size + layout::kMiB - 1) / layout::kMiB, image.load_address,
         (end + layout::kMiB - 1) / layout::kMiB);

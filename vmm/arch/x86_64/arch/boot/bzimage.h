@@ -14,7 +14,7 @@
 namespace bothy::boot {
 
 struct BzImage {
-  setup_header header{};   // cleaned: what this kernel's protocol version doesn't define is zero
+  setup_header header{};   // cleaned: fields that the kernel's protocol version lacks are zero
   std::uint64_t code = 0;  // the protected-mode kernel: offset in the file, and size
   std::uint64_t code_size = 0;
   std::uint64_t payload = 0;       // the compressed kernel within it: offset in the file, and size;
@@ -22,7 +22,7 @@ struct BzImage {
   std::string version;             // "6.1.0-56-cloud-amd64", empty when the header names none
   bool entry64 = false;
 
-  // Where the kernel's own entry wants to be loaded, and what it then needs there untouched.
+  // The load address of the kernel's own entry, and the memory that it needs from there on.
   GuestAddress load_address = 0;
   std::uint64_t run_size = 0;
 };

@@ -22,10 +22,10 @@ namespace {
 
 using arch::EntryProtocol;
 
-// Of an unpacked image, its program headers must lie within so many bytes; the linker puts them
-// right behind the ELF header.
+// The program headers of an unpacked image must lie within its first bytes; the linker puts them
+// directly behind the ELF header.
 constexpr std::size_t kUnpackedHead = 32 * layout::kKiB;
-// What every x86-64 kernel's header says (arch/x86/boot/header.S, initrd_addr_max).
+// The value of every x86-64 kernel's header (arch/x86/boot/header.S, initrd_addr_max).
 constexpr std::uint32_t kInitrdAddressMax = 0x7fffffff;
 
 // What a boot loader without the bzImage's header must fill in (boot.rst, "64-bit Boot Protocol").
@@ -50,7 +50,7 @@ LoadedKernel from_header(const setup_header& header) noexcept {
   return kernel;
 }
 
-// Says where a filled plan is entered: through its PVH note, else by the 64-bit protocol.
+// Finds the entry of a filled plan: its PVH note's, else by the 64-bit protocol.
 Result<LoadedKernel> enter_elf(const std::string& name, const ElfPlan& plan,
                                const setup_header& header,
                                std::span<const std::string_view> texts) {
@@ -99,7 +99,7 @@ Result<ElfPlan> plan_unpacked(const std::string& name, Bytes head, std::uint64_t
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   const std::size_t size = segments.size() * sizeof(Elf64_Phdr);
   if (header.e_phoff > head.size() || size > head.size() - header.e_phoff) {
-    return make_error(ErrorCode::kBadImage, "{} is damaged: its program headers are missing", name);
+    return make_error(ErrorCode::kBadImage, "{} is damaged: it has no program headers", name);
   }
   std::memcpy(segments.data(), head.data() + header.e_phoff, size);
   return plan_elf(name, header, segments, limit, memory);
@@ -120,7 +120,7 @@ void deal_out(const ElfPlan& plan, std::uint64_t offset, Bytes block) {
 // A compressed run of the file that may hold a kernel, its first bytes unpacked.
 struct Packed {
   UnpackStream stream;
-  Bytes head;  // of what is unpacked: in `joined`, or in the stream's block
+  Bytes head;  // the first unpacked bytes: in `joined`, or in the stream's block
   std::vector<std::byte> joined;
 };
 
@@ -166,7 +166,7 @@ Result<LoadedKernel> load_packed_elf(const ImageFile& file, Content format,
   if (!packed) {
     Error error = std::move(packed).error();
     if (error.code == ErrorCode::kUnsupported) {
-      return make_error(ErrorCode::kBadImage, "{} is {}: {}; unpack it first", file.name(),
+      return make_error(ErrorCode::kBadImage, "{} is {}: {}; unpack the file first", file.name(),
                         describe(format), error.context);
     }
     return error;
@@ -181,18 +181,18 @@ Result<LoadedKernel> load_packed_elf(const ImageFile& file, Content format,
   return kernel;
 }
 
-// Either the payload's kernel, or in words why it can't be entered directly.
+// Either the payload's kernel, or the reason why it can't be entered directly.
 struct PayloadOutcome {
   std::optional<LoadedKernel> kernel;
   std::string reason;
 };
 
-// Damage and lack of memory are errors: the kernel's own unpacker would meet them too, and be
-// silent about it. What this loader doesn't understand isn't.
+// Damage and lack of memory are errors: the kernel's own unpacker would fail silently. A format
+// that this loader doesn't support is not.
 Result<PayloadOutcome> load_payload(const ImageFile& file, const BzImage& image,
                                     const KernelOptions& options, GuestMemory& memory) {
   if (image.payload_size == 0) {
-    return PayloadOutcome{{}, "its header names no payload"};
+    return PayloadOutcome{{}, "its header has no payload"};
   }
   std::vector<std::byte> magic(
       static_cast<std::size_t>(std::min<std::uint64_t>(image.payload_size, 16)));
@@ -229,7 +229,7 @@ Result<LoadedKernel> load_any_bzimage(const ImageFile& file, Bytes head,
   BOTHY_TRY(const BzImage image, read_bzimage(file, head));
   const std::string title =
       image.version.empty() ? "bzImage" : fmt::format("Linux {} bzImage", image.version);
-  std::string reason = "as asked";
+  std::string reason = "as requested";
   if (options.unpack) {
     BOTHY_TRY(PayloadOutcome outcome, load_payload(file, image, options, memory));
     if (outcome.kernel) {
