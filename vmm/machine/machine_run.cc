@@ -5,14 +5,8 @@
 
 namespace bothy {
 
-using Clock = std::chrono::steady_clock;
-
-MachineRun::MachineRun(boost::asio::io_context& control, Hooks hooks,
-                       std::chrono::milliseconds panic_grace)
-    : control_(control),
-      hooks_(std::move(hooks)),
-      panic_grace_(panic_grace),
-      panic_timer_(control) {}
+MachineRun::MachineRun(boost::asio::io_context& control, Hooks hooks, Clock& clock)
+    : control_(control), hooks_(std::move(hooks)), clock_(clock), panic_timer_(control, clock) {}
 
 MachineRun::~MachineRun() {
   stop();
@@ -39,9 +33,9 @@ void MachineRun::stop() noexcept {
   }
 }
 
-std::optional<Clock::time_point> MachineRun::boot_marker_time() const noexcept {
-  const Clock::time_point marked{Clock::duration(marked_at_.load())};
-  return marked == Clock::time_point{} ? std::nullopt : std::optional(marked);
+std::optional<Clock::TimePoint> MachineRun::boot_marker_time() const noexcept {
+  const Clock::TimePoint marked{Clock::Duration(marked_at_.load())};
+  return marked == Clock::TimePoint{} ? std::nullopt : std::optional(marked);
 }
 
 template <class Action>
@@ -53,7 +47,7 @@ void MachineRun::post(Action action) {
   });
 }
 
-// The first end counts: no second one follows a panic whose grace period has passed.
+// The first end counts: another one may follow a panic whose grace period has passed.
 void MachineRun::finish(const MachineEnd& end) {
   if (!std::exchange(finished_, true)) {
     panic_timer_.cancel();
@@ -67,17 +61,12 @@ void MachineRun::on_machine_end(MachineEnd end) noexcept {
 
 void MachineRun::on_panic() noexcept {
   post([this] {
-    panic_timer_.expires_after(panic_grace_);
-    panic_timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-      if (!error && !alive.expired()) {
-        finish({MachineEndReason::kPanicked, 0, {}});
-      }
-    });
+    panic_timer_.start(kPanicGrace, [this] { finish({MachineEndReason::kPanicked, 0, {}}); });
   });
 }
 
 void MachineRun::on_boot_marker() noexcept {
-  marked_at_.store(Clock::now().time_since_epoch().count());
+  marked_at_.store(clock_.now().time_since_epoch().count());
   if (hooks_.boot_marker) {
     post([this] { hooks_.boot_marker(); });
   }

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "base/timer.h"
 #include "vmm/machine/machine.h"
 
 namespace bothy {
@@ -21,14 +21,13 @@ namespace bothy {
 //                                                        `ended`, v            | or its own
 //                                                        decision
 //     reset, power-off, triple fault, vCPU failure --> hooks.ended ---+
-//     panic, then none of these for panic_grace -----> hooks.ended (kPanicked)
+//     panic, then none of these for kPanicGrace -----> hooks.ended (kPanicked)
 //
 // All functions are for the thread that runs the control executor, and hooks are called on it. A
 // hook may call stop(). After stop() or destruction, no hook is called.
 class MachineRun final : private MachineListener {
  public:
-  // A kernel that reports a panic prints its last lines and resets, unless it was told to hang
-  // (panic=0).
+  // Enough for a kernel to print its last lines and to reset; with panic=0 it hangs instead.
   static constexpr std::chrono::milliseconds kPanicGrace{2000};
 
   struct Hooks {
@@ -41,9 +40,8 @@ class MachineRun final : private MachineListener {
     std::function<void()> release_writers;
   };
 
-  // `control` outlives the run.
-  MachineRun(boost::asio::io_context& control, Hooks hooks,
-             std::chrono::milliseconds panic_grace = kPanicGrace);
+  // `control` and `clock` outlive the run.
+  MachineRun(boost::asio::io_context& control, Hooks hooks, Clock& clock = Clock::steady());
   MachineRun(const MachineRun&) = delete;
   MachineRun& operator=(const MachineRun&) = delete;
   // Stops the machine, then destroys it.
@@ -61,8 +59,7 @@ class MachineRun final : private MachineListener {
   [[nodiscard]] const Machine& machine() const noexcept { return *machine_; }
 
   // When the guest's init wrote the boot marker; nothing if it hasn't.
-  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> boot_marker_time()
-      const noexcept;
+  [[nodiscard]] std::optional<Clock::TimePoint> boot_marker_time() const noexcept;
 
   // What the machine reports to. Tests use it in the place of a machine.
   [[nodiscard]] MachineListener& listener() noexcept { return *this; }
@@ -79,9 +76,9 @@ class MachineRun final : private MachineListener {
 
   boost::asio::io_context& control_;
   const Hooks hooks_;
-  const std::chrono::milliseconds panic_grace_;
-  std::atomic<std::chrono::steady_clock::rep> marked_at_{0};  // 0: not yet
-  boost::asio::steady_timer panic_timer_;
+  Clock& clock_;
+  std::atomic<Clock::Duration::rep> marked_at_{0};  // 0: not yet
+  Timer panic_timer_;
   bool finished_ = false;
   // Reset by stop(): handlers that are queued by then see it expired. vCPU threads copy only
   // `alive_`, which never changes.
