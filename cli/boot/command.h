@@ -1,4 +1,4 @@
-// `bothy boot`: a bare microVM, for people who work on kernels.
+// `bothy boot`: a bare microVM, for kernel developers.
 #pragma once
 
 namespace CLI {

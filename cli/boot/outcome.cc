@@ -83,9 +83,9 @@ std::string describe_outcome(const BootOutcome& outcome, std::chrono::millisecon
       return fmt::format("ended by signal {} (SIG{})", outcome.signal,
                          ::sigabbrev_np(outcome.signal));
     case BootOutcome::Kind::kLeft:
-      return "left the guest, which has ended";
+      return "the guest was ended with Ctrl-A x";
     case BootOutcome::Kind::kOutputBroken:
-      return fmt::format("the guest's console can't be written: {}",
+      return fmt::format("can't write the guest's console: {}",
                          ::strerrordesc_np(outcome.error_number));
   }
   return {};

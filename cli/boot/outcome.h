@@ -1,4 +1,4 @@
-// How one run of a guest came to its end, and what it left to tell.
+// How one run of a guest ended, and what is reported about it.
 #pragma once
 
 #include <chrono>
@@ -10,7 +10,7 @@
 
 namespace bothy {
 
-// What is known of when things happened; nothing of what never did.
+// Nothing for an event that didn't happen.
 struct BootTimes {
   std::optional<std::chrono::nanoseconds> start_to_first_run;
   std::optional<std::chrono::nanoseconds> start_to_marker;
@@ -19,11 +19,11 @@ struct BootTimes {
 
 struct BootOutcome {
   enum class Kind {
-    kGuestEnded,    // by its own doing: `end`
+    kGuestEnded,    // by itself: `end`
     kTimedOut,      // --timeout
-    kSignalled,     // we got `signal`
-    kLeft,          // somebody pressed Ctrl-A x
-    kOutputBroken,  // nobody takes the console's output any more: `error_number`
+    kSignalled,     // bothy got `signal`
+    kLeft,          // by Ctrl-A x
+    kOutputBroken,  // the console's output can't be written: `error_number`
   };
 
   Kind kind = Kind::kGuestEnded;
@@ -42,7 +42,7 @@ struct BootOutcome {
 
 [[nodiscard]] int exit_status_of(const BootOutcome& outcome) noexcept;
 
-// What a person must be told on stderr; empty for a plain power-off or reboot.
+// For stderr; empty for a plain power-off or reboot.
 [[nodiscard]] std::string describe_outcome(const BootOutcome& outcome,
                                            std::chrono::milliseconds timeout);
 // The line that --boot-timer prints.

@@ -8,12 +8,12 @@ namespace bothy {
 namespace {
 
 constexpr std::string_view kNoConsole =
-    "the guest had no console; run it again with --console serial to see what it says";
+    "the guest has no console: --console serial shows its messages";
 constexpr std::string_view kSilent =
-    "the kernel never wrote to its console: is it built with CONFIG_SERIAL_8250_CONSOLE? "
-    "--cmdline earlyprintk=serial shows what comes before the console driver";
+    "the kernel wrote nothing to its console: check that it has CONFIG_SERIAL_8250_CONSOLE; "
+    "--cmdline earlyprintk=serial shows messages from before the console driver";
 constexpr std::string_view kEmulated =
-    "this host's KVM can't run that instruction; `bothy doctor` tells whether it emulates its "
+    "this host's KVM can't run that instruction: `bothy doctor` tells whether the host emulates "
     "guests";
 
 struct Symptom {
@@ -24,22 +24,19 @@ struct Symptom {
 // The most specific first.
 constexpr std::array kSymptoms{
     Symptom{"No working init found",
-            "the initrd has no program that the kernel can start: it looks for /init (or what "
-            "rdinit= says), "
-            "built for this architecture and with its libraries"},
+            "the initrd has no init program that the kernel can start: /init, or the path in "
+            "rdinit=, must be an executable for this architecture, with its libraries"},
     Symptom{"Requested init",
-            "the program that init= or rdinit= names is not there or can't be started"},
+            "the program that init= or rdinit= names is missing or can't be started"},
     Symptom{"Unable to mount root fs",
-            "the kernel found no root file system: give it one with --initrd FILE, or name its "
-            "disk with "
-            "--cmdline root=..."},
+            "the kernel found no root file system: give it one with --initrd FILE, or name a "
+            "--disk with --cmdline root=/dev/vda"},
     Symptom{"Initramfs unpacking failed",
-            "the initrd can't be unpacked: it is damaged, or compressed in a way that the kernel "
-            "wasn't built for"},
-    Symptom{"System is deadlocked on memory",
-            "the guest ran out of memory: give it more with --memory"},
-    Symptom{"Out of memory", "the guest ran out of memory: give it more with --memory"},
-    Symptom{"Attempted to kill init", "the guest's init ended: its own messages above say why"},
+            "the initrd can't be unpacked: it is damaged, or the kernel doesn't support its "
+            "compression"},
+    Symptom{"System is deadlocked on memory", "the guest ran out of memory: raise --memory"},
+    Symptom{"Out of memory", "the guest ran out of memory: raise --memory"},
+    Symptom{"Attempted to kill init", "the guest's init exited: see the init's messages above"},
 };
 
 std::string_view find_symptom(std::string_view console) {
@@ -74,12 +71,12 @@ std::string first_line(const MachineEnd& end) {
     case MachineEndReason::kTripleFault:
       return fmt::format("the guest's vCPU {} triple-faulted", end.vcpu);
     case MachineEndReason::kFailed:
-      return fmt::format("KVM can't go on with the guest's vCPU {}: {}", end.vcpu, end.detail);
+      return fmt::format("KVM can't run the guest's vCPU {}: {}", end.vcpu, end.detail);
   }
   return "the guest ended";
 }
 
-// From the line that says why it panicked, when there is one; its last lines otherwise.
+// From the panic's own line, if the console shows it; the last lines otherwise.
 std::string_view excerpt(std::string_view console) {
   constexpr std::size_t kLines = 20;
   const std::size_t panic = console.rfind("Kernel panic");
@@ -96,7 +93,7 @@ std::string_view excerpt(std::string_view console) {
 
 void append_console(std::string& text, const GuestFacts& facts) {
   if (!facts.console_tail.empty()) {
-    text += "\nits console's last lines:\n" + indent(excerpt(facts.console_tail));
+    text += "\nlast lines of the console:\n" + indent(excerpt(facts.console_tail));
   }
 }
 
@@ -124,7 +121,8 @@ std::string suggest_remedy(const MachineEnd& end, const GuestFacts& facts) {
 
 std::string suggest_timeout_remedy(const GuestFacts& facts) {
   if (facts.marked) {
-    return "its init had started: what it runs takes longer than that, or never powers the guest "
+    return "the guest's init had started: its work takes longer than the timeout, or it never "
+           "powers "
            "off";
   }
   if (!facts.has_console) {
@@ -132,12 +130,10 @@ std::string suggest_timeout_remedy(const GuestFacts& facts) {
   }
   if (facts.console_tail.empty()) {
     return std::string(kSilent) +
-           "; on a host whose KVM emulates its guests (`bothy doctor` tells) Linux doesn't come up "
-           "at all";
+           "; on a host whose KVM emulates guests (see `bothy doctor`) Linux doesn't boot at all";
   }
   const std::string_view symptom = find_symptom(facts.console_tail);
-  return symptom.empty() ? "the guest was still at it: give it longer with --timeout"
-                         : std::string(symptom);
+  return symptom.empty() ? "the guest was still running: raise --timeout" : std::string(symptom);
 }
 
 std::string describe_end(const MachineEnd& end, const GuestFacts& facts) {

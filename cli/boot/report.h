@@ -1,5 +1,4 @@
-// What to tell a person about a guest that didn't end well: what happened, what it was doing, the
-// likely remedy.
+// The report about a guest that failed: what happened, what the guest was doing, the likely remedy.
 #pragma once
 
 #include <string>
@@ -10,21 +9,20 @@
 
 namespace bothy {
 
-// What is known about a guest once it has been stopped.
+// Known once a guest has been stopped.
 struct GuestFacts {
   bool has_console = true;
-  bool marked = false;       // its init wrote the boot marker
-  std::string console_tail;  // the last lines of its console, printable
-  std::string vcpus;         // what its vCPUs were doing
+  bool marked = false;       // the guest's init wrote the boot marker
+  std::string console_tail;  // the last lines of the console, printable
+  std::string vcpus;         // the state of the vCPUs, as text
 };
 
-// The likely remedy for a guest that failed, as one line; empty where nothing is likely. Looks for
-// what Linux prints in the console's last lines.
+// One line, by what Linux prints in the last lines of the console; empty when no remedy is likely.
 [[nodiscard]] std::string suggest_remedy(const MachineEnd& end, const GuestFacts& facts);
-// The same for a guest that ran into --timeout.
+// The same for a guest that was ended by --timeout.
 [[nodiscard]] std::string suggest_timeout_remedy(const GuestFacts& facts);
 
-// Several lines, without a final newline; the first one says what happened.
+// Several lines, without a final newline; the first says what happened.
 [[nodiscard]] std::string describe_end(const MachineEnd& end, const GuestFacts& facts);
 [[nodiscard]] std::string describe_timeout(std::chrono::milliseconds timeout,
                                            const GuestFacts& facts);

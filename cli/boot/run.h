@@ -1,4 +1,4 @@
-// BootRun: one guest, with its console and everything that can end it.
+// BootRun: one guest of `bothy boot`, with its console, signals and timeout.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -19,14 +19,14 @@ namespace bothy {
 // The main thread is the control executor. Used once, from the main thread.
 class BootRun final {
  public:
-  // `deadline` is that of --timeout, which counts over all restarts.
+  // `deadline` is set by --timeout, which counts over all restarts.
   BootRun(const BootOptions& options,
           std::optional<std::chrono::steady_clock::time_point> deadline);
   BootRun(const BootRun&) = delete;
   BootRun& operator=(const BootRun&) = delete;
   ~BootRun();
 
-  // Builds the machine, runs it to its end and takes it down again. An error is one of building it.
+  // Builds the machine, runs it to its end and takes it down. Errors are those of building it.
   [[nodiscard]] Result<BootOutcome> run();
 
  private:

@@ -21,7 +21,7 @@ run 0 'no console' --out '"end":"power-off"' -- guest vmlinux '' --console off -
 run 0 'JSON on stdout, console on stderr' --out '"status":0' --err 'testinit: hello' -- guest vmlinux '' --json
 run 121 'a triple fault' --err 'triple-faulted' -- guest vmlinux 'testinit.action=triple-fault'
 run 120 'no init' --err 'likely remedy' -- guest vmlinux 'rdinit=/nothere'
-run 124 'a guest that hangs' --err 'still running' --err 'its init had started' -- \
+run 124 'a guest that hangs' --err 'still running' --err 'init had started' -- \
   guest vmlinux 'testinit.action=hang' --timeout 20s
 run 124 'a guest that spins on two vCPUs' --err 'vCPU 1' -- \
   guest vmlinux 'testinit.action=spin' --cpus 2 --timeout 20s

@@ -243,7 +243,7 @@ bool Machine::reset_follows_panic() const noexcept {
   return panicked_.load() || arch::panic_recorded(*memory_);
 }
 
-// What nobody answers reads as ones and takes any write, as on a PC.
+// Where no device answers, reads return ones and writes are ignored, as on a PC.
 void Machine::on_port_read(std::uint16_t port, std::span<std::byte> data) noexcept {
   (void)ports_.read(port, data);
 }
@@ -291,7 +291,7 @@ void Machine::on_guest_event(GuestEvent event) noexcept {
       }
       return;
     case GuestEvent::kCrashLoaded:
-      return;  // the guest's own crash kernel deals with it, and will reset
+      return;  // the guest's crash kernel takes over, and resets
     case GuestEvent::kBootMarker:
       if (!marked_.exchange(true)) {
         listener_.on_boot_marker();

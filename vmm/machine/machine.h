@@ -35,19 +35,19 @@ enum class MachineEndReason {
   kReset,
   kPanicked,
   kTripleFault,
-  kFailed,  // KVM couldn't go on with a vCPU
+  kFailed,  // KVM failed to run a vCPU
 };
 
 [[nodiscard]] std::string_view to_string(MachineEndReason reason) noexcept;
 
 struct MachineEnd {
   MachineEndReason reason = MachineEndReason::kPowerOff;
-  std::uint32_t vcpu = 0;  // the one that ended it; 0 where it makes no difference
-  std::string detail;      // for kFailed: what KVM said
+  std::uint32_t vcpu = 0;  // the index of the vCPU that ended the guest; 0 for other reasons
+  std::string detail;      // for kFailed: KVM's reason
 };
 
-// Told on vCPU threads; must return at once and may not call the machine: it posts to another
-// thread.
+// Called on vCPU threads: must post to another thread and return at once, without calling the
+// machine.
 class MachineListener {
  public:
   MachineListener() = default;
@@ -55,10 +55,10 @@ class MachineListener {
   MachineListener& operator=(const MachineListener&) = delete;
   virtual ~MachineListener() = default;
 
-  // Once. The other vCPUs still run: stop() is the owner's answer.
+  // Once. Other vCPUs still run until the owner calls stop().
   virtual void on_machine_end(MachineEnd end) noexcept = 0;
-  // The guest's kernel has panicked (pvpanic). on_machine_end() follows when it resets or powers
-  // off after that, as kPanicked, and never when it has been told to hang (panic=0).
+  // The guest's kernel has panicked (pvpanic). on_machine_end() follows, as kPanicked, when the
+  // kernel resets or powers off, and never when it hangs (panic=0).
   virtual void on_panic() noexcept = 0;
   // The first write of the boot marker.
   virtual void on_boot_marker() noexcept = 0;
@@ -66,8 +66,8 @@ class MachineListener {
 
 //   build() -> [built] -- start() --> [running] -- stop() --> [stopped] -- destructor
 //
-// Parts are destroyed in the reverse order of building. All functions are the owner's, from one
-// thread.
+// Parts are destroyed in the reverse order of building. All functions are called by the owner, on
+// one thread, unless they say otherwise.
 class Machine final : private VcpuHandler, private GuestEvents {
  public:
   // `console` gets what the guest's console prints, and `devices` what the devices print that have
@@ -79,14 +79,14 @@ class Machine final : private VcpuHandler, private GuestEvents {
   ~Machine() override;
 
   [[nodiscard]] Result<void> start();
-  // Stops and joins every vCPU, then stops the devices. Harmless when it has been called before.
+  // Stops and joins every vCPU, then stops the devices. May be called again.
   void stop() noexcept;
 
-  // While it runs: every vCPU is outside the guest when pause() returns, until resume().
+  // While running: every vCPU is outside the guest when pause() returns, until resume().
   void pause();
   void resume();
 
-  // What the guest's console is: never kAuto.
+  // Never kAuto.
   [[nodiscard]] ConsoleKind console_kind() const noexcept { return console_kind_; }
   // Where the console's input goes; null without a console. Any thread may use a receiver.
   [[nodiscard]] CharacterReceiver* console_receiver() noexcept;
@@ -100,15 +100,15 @@ class Machine final : private VcpuHandler, private GuestEvents {
   // run on the owner's thread, and the machine outlives them.
   [[nodiscard]] ControlCommands control_commands() const;
 
-  // What was booted and how, in words; and the command line that the kernel got.
+  // A description of the kernel and of how it was booted; the kernel's complete command line.
   [[nodiscard]] const std::string& kernel_description() const noexcept { return kernel_; }
   [[nodiscard]] const std::string& command_line() const noexcept { return command_line_; }
 
   // Below: only once stopped.
   [[nodiscard]] ExitCounts exit_counts() const noexcept;
-  // When the boot processor first entered the guest; nothing when it never did.
+  // When the boot processor first entered the guest; nothing if it didn't.
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> first_run() const noexcept;
-  // What one vCPU was doing, or all of them, in lines.
+  // The state of one vCPU, or of all, in lines of text.
   [[nodiscard]] std::string describe_vcpu(std::uint32_t index) const;
   [[nodiscard]] std::string describe_vcpus() const;
 
@@ -145,7 +145,7 @@ class Machine final : private VcpuHandler, private GuestEvents {
   std::string kernel_;
   std::string command_line_;
 
-  // In the order of building; what is below uses what is above.
+  // In the order of building: each member uses members above it.
   std::optional<GuestMemory> memory_;
   std::optional<Vm> vm_;
   std::unique_ptr<arch::PlatformDevices> devices_;
