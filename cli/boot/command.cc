@@ -7,6 +7,7 @@
 #include "cli/boot/flags.h"
 #include "cli/boot/session.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 
 namespace bothy {
 namespace {
@@ -28,14 +29,14 @@ void add_boot_command(CLI::App& app, int& status) {
   CLI::App* boot = app.add_subcommand("boot", "Boot a kernel in a bare microVM");
   auto flags = std::make_shared<BootFlags>();
   add_boot_flags(*boot, *flags);
-  boot->footer(
+  set_examples(
+      *boot,
+      {"bothy boot --kernel vmlinux --initrd initrd.cpio --cpus 2 --memory 1G",
+       "bothy boot --kernel bzImage --disk root.img,ro --net user --cmdline \"root=/dev/vda ro\""},
       "On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows more keys.\n\n"
       "Exit status:\n"
       "  0 power-off or reboot, 120 panic, 121 triple fault, 122 vCPU failure, 124 timeout,\n"
-      "  125 bothy's own failure, 126 unusable kernel or initrd, 127 not found, 128+N signal N\n\n"
-      "Example:\n"
-      "  bothy boot --kernel vmlinux --initrd initrd.img --cpus 2 --memory 1G \\\n"
-      "    --disk root.img,ro --net user --cmdline \"root=/dev/vda ro\"");
+      "  125 bothy's own failure, 126 unusable kernel or initrd, 127 not found, 128+N signal N");
   boot->callback([flags, &status] { status = boot_with(*flags); });
 }
 

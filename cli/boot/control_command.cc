@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "cli/json_text.h"
 #include "vmm/control/control_server.h"
 
@@ -40,10 +41,9 @@ void add_control_command(CLI::App& app, int& status) {
       ->type_name("")
       ->capture_default_str();
   control->add_option("ARGUMENT", request->arguments, "Arguments of the command")->type_name("");
-  control->footer(
-      "Example:\n"
-      "  bothy boot --kernel vmlinux --disk root.img,id=root --control /tmp/vm.sock &\n"
-      "  bothy control /tmp/vm.sock resize-disk root");
+  set_examples(*control,
+               {"bothy boot --kernel vmlinux --disk root.img,id=root --control /tmp/vm.sock &",
+                "bothy control /tmp/vm.sock resize-disk root"});
   control->callback([request, &status] { status = send(*request); });
 }
 
