@@ -19,7 +19,7 @@ Result<EventFd> EventFd::create() {
 
 void EventFd::signal() const noexcept {
   const std::uint64_t one = 1;
-  // The only failure is EAGAIN at the counter's limit, where the reader has a signal to find
+  // The only failure is EAGAIN at the counter's maximum, where the reader finds it signalled
   // anyway.
   [[maybe_unused]] const auto written = ::write(fd_.get(), &one, sizeof(one));
 }
@@ -27,7 +27,7 @@ void EventFd::signal() const noexcept {
 std::uint64_t EventFd::drain() const noexcept {
   std::uint64_t value = 0;
   const iovec buffer{&value, sizeof(value)};
-  // Whoever shares it, a virtiofsd that somebody has taken over, could make it block.
+  // A process that shares the eventfd, such as a compromised virtiofsd, can make it blocking.
   ssize_t got = ::preadv2(fd_.get(), &buffer, 1, -1, RWF_NOWAIT);
   if (got < 0 && errno == EOPNOTSUPP) {  // before Linux 5.9
     got = ::read(fd_.get(), &value, sizeof(value));

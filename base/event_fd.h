@@ -1,4 +1,4 @@
-// EventFd: the doorbell and the interrupt line of this program (eventfd(2)).
+// EventFd: an eventfd(2), for notifications between threads and with KVM.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +13,9 @@ class EventFd {
  public:
   [[nodiscard]] static Result<EventFd> create();
 
-  // Adds one to the counter. Never blocks; a counter at its limit is already signalled.
+  // Adds one to the counter. Never blocks: a counter at its maximum is signalled already.
   void signal() const noexcept;
-  // Takes the counter's value and leaves zero; zero when it was not signalled.
+  // Resets the counter to zero and returns its value before. Never blocks.
   [[nodiscard]] std::uint64_t drain() const noexcept;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }

@@ -13,7 +13,7 @@ namespace bothy {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBetweenWakes{10};
+constexpr std::chrono::milliseconds kWakeInterval{10};
 
 }  // namespace
 
@@ -37,10 +37,10 @@ void Executor::stop() noexcept {
     return;
   }
   context_.stop();
-  // The handler may sit in a blocking write to a terminal that nobody reads, or be about to.
+  // The handler may be blocked, or about to block, in a write to a terminal that nobody reads.
   do {
     ::pthread_kill(thread_.native_handle(), wake_signal());
-  } while (!ended_.try_acquire_for(kBetweenWakes));
+  } while (!ended_.try_acquire_for(kWakeInterval));
   thread_.join();
 }
 

@@ -11,19 +11,20 @@
 
 namespace bothy {
 
-// Neither copied nor moved: handlers hold references into it. start() and stop() are the owner's;
-// the context may be posted to from any thread. The thread takes no signal but wake_signal().
+// Neither copied nor moved: handlers hold references into it. start() and stop() are for the
+// owner's thread; any thread may post to the context. The executor's thread blocks every signal but
+// wake_signal().
 class Executor {
  public:
-  // `name` is the thread's, at most 15 characters.
+  // `name` becomes the thread's name: at most 15 characters.
   explicit Executor(std::string name) : name_(std::move(name)) {}
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor() { stop(); }
 
   [[nodiscard]] Result<void> start();
-  // Ends the loop once the handler that runs has returned, interrupting a system call that it is
-  // blocked in, and joins the thread. Handlers still queued are dropped. Harmless when not started.
+  // Ends the loop after the running handler, interrupting a system call that blocks it, and joins
+  // the thread. Queued handlers are dropped. Does nothing when not started.
   void stop() noexcept;
 
   [[nodiscard]] boost::asio::io_context& context() noexcept { return context_; }

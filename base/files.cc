@@ -95,8 +95,8 @@ class TreeRemoval {
   std::optional<Error> failure_;
 };
 
-// The size of the letter that a text in UTF-8 begins with; 0 when it begins with none, or with a
-// control character, of which C1's command terminals as those below 0x20 do.
+// The size of the first UTF-8 character; 0 for invalid UTF-8 and for control characters, C1's
+// included, which command terminals too.
 std::size_t shown_letter(std::string_view text) noexcept {
   const auto at = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
@@ -133,10 +133,10 @@ Result<UniqueFd> open_regular(const std::string& path) {
   BOTHY_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
-    return errno_error("can't look at " + printable(path));
+    return errno_error("can't stat " + printable(path));
   }
   if (!S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kBadImage, "{} is no regular file", printable(path));
+    return make_error(ErrorCode::kBadInput, "{} is not a regular file", printable(path));
   }
   return fd;
 }
@@ -144,7 +144,7 @@ Result<UniqueFd> open_regular(const std::string& path) {
 Result<std::uint64_t> size_of(int fd, const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) {
-    return errno_error("can't look at " + printable(path));
+    return errno_error("can't stat " + printable(path));
   }
   return static_cast<std::uint64_t>(status.st_size);
 }
@@ -153,8 +153,8 @@ Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
   BOTHY_TRY(const UniqueFd fd, open_regular(path));
   BOTHY_TRY(const std::uint64_t size, size_of(fd.get(), path));
   if (size > limit) {
-    return make_error(ErrorCode::kBadImage, "{} has {} bytes, more than the {} that are allowed",
-                      printable(path), size, limit);
+    return make_error(ErrorCode::kBadInput, "{} has {} bytes: the maximum is {}", printable(path),
+                      size, limit);
   }
   std::string content(size, '\0');
   std::size_t got = 0;
@@ -202,14 +202,14 @@ Result<void> write_all_at(int fd, std::span<const std::byte> bytes, std::uint64_
 
 Result<void> sync_data(int fd, const std::string& path) {
   if (::fdatasync(fd) != 0) {
-    return errno_error("can't write " + printable(path) + " to its disk");
+    return errno_error("can't write " + printable(path) + " to disk");
   }
   return success();
 }
 
 Result<void> rename_file(const std::string& from, const std::string& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) {
-    return errno_error("can't put " + printable(to) + " in its place");
+    return errno_error("can't rename " + printable(from) + " to " + printable(to));
   }
   return success();
 }
@@ -218,7 +218,7 @@ Result<void> make_directories(const std::string& path) {
   for (std::size_t end = path.find('/', 1);; end = path.find('/', end + 1)) {
     const std::string part = path.substr(0, end);
     if (::mkdir(part.c_str(), 0700) != 0 && errno != EEXIST) {
-      return errno_error("can't make the directory " + printable(part));
+      return errno_error("can't create the directory " + printable(part));
     }
     if (end == std::string::npos) {
       return success();
@@ -236,7 +236,7 @@ Result<std::vector<std::string>> list_directory(const std::string& path) {
 }
 
 Result<std::vector<std::string>> list_directory(int directory, const std::string& path) {
-  // A descriptor of its own: reading moves the position of the one it is given.
+  // Reading moves the position of a descriptor: this needs one of its own.
   UniqueFd fd(::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
     return errno_error("can't read the directory " + printable(path));

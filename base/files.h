@@ -1,5 +1,5 @@
-// Files as the store handles them: whole writes, atomic replacement, trees removed without
-// following a link. Errors name the path.
+// Whole reads and writes, atomic replacement, trees removed without following links. Errors name
+// the path.
 #pragma once
 
 #include <cstddef>
@@ -17,15 +17,16 @@ namespace bothy {
 // open(2), with O_CLOEXEC added.
 [[nodiscard]] Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode = 0);
 
-// Opens a regular file for reading and nothing else: never waits for a FIFO's other end.
+// Opens a file for reading, without waiting for the other end of a FIFO; kBadInput when the file is
+// not a regular file.
 [[nodiscard]] Result<UniqueFd> open_regular(const std::string& path);
 
 [[nodiscard]] Result<std::uint64_t> size_of(int fd, const std::string& path);
 
-// All of a regular file; kBadImage when it is longer than `limit`.
+// The content of a regular file; kBadInput when it has more than `limit` bytes.
 [[nodiscard]] Result<std::string> read_file(const std::string& path, std::uint64_t limit);
 
-// All bytes, at the file's position or at `offset`.
+// Writes all bytes, at the file's position or at `offset`.
 [[nodiscard]] Result<void> write_all(int fd, std::span<const std::byte> bytes,
                                      const std::string& path);
 [[nodiscard]] Result<void> write_all_at(int fd, std::span<const std::byte> bytes,
@@ -34,12 +35,12 @@ namespace bothy {
 [[nodiscard]] Result<void> sync_data(int fd, const std::string& path);
 [[nodiscard]] Result<void> rename_file(const std::string& from, const std::string& to);
 
-// The directory and its missing parents; those are made for their owner alone.
+// Creates a directory and its missing parents, with mode 0700.
 [[nodiscard]] Result<void> make_directories(const std::string& path);
 
 [[nodiscard]] bool exists(const std::string& path) noexcept;
 
-// The names in a directory but "." and "..", sorted bytewise.
+// The names in a directory without "." and "..", sorted bytewise.
 [[nodiscard]] Result<std::vector<std::string>> list_directory(const std::string& path);
 [[nodiscard]] Result<std::vector<std::string>> list_directory(int directory,
                                                               const std::string& path);
@@ -49,7 +50,8 @@ namespace bothy {
 // the first failure is returned.
 Result<void> remove_tree(const std::string& path);
 
-// A name or path that came from outside, fit for one line: without control characters, and short.
+// Untrusted text, fit for one line of a message: control characters and what isn't UTF-8 as \xNN,
+// and cut after `limit` bytes.
 inline constexpr std::size_t kMaxShownName = 200;
 [[nodiscard]] std::string printable(std::string_view text, std::size_t limit = kMaxShownName);
 

@@ -12,7 +12,7 @@ Result<boost::json::value> parse_any(std::string_view text, std::string_view wha
   auto value =
       boost::json::parse(boost::json::string_view(text.data(), text.size()), code, {}, options);
   if (code) {
-    return make_error(ErrorCode::kBadImage, "{} is no JSON", what);
+    return make_error(ErrorCode::kBadInput, "{} is not valid JSON", what);
   }
   return value;
 }
@@ -20,7 +20,7 @@ Result<boost::json::value> parse_any(std::string_view text, std::string_view wha
 Result<boost::json::object> object_of(Result<boost::json::value> parsed, std::string_view what) {
   BOTHY_TRY(auto value, std::move(parsed));
   if (!value.is_object()) {
-    return make_error(ErrorCode::kBadImage, "{} is no JSON object", what);
+    return make_error(ErrorCode::kBadInput, "{} is not a JSON object", what);
   }
   return std::move(value.get_object());
 }
@@ -40,15 +40,14 @@ Result<boost::json::object> parse_own_object(std::string_view text, std::string_
 Result<boost::json::array> parse_array(std::string_view text, std::string_view what) {
   BOTHY_TRY(auto value, parse_any(text, what));
   if (!value.is_array()) {
-    return make_error(ErrorCode::kBadImage, "{} is no JSON array", what);
+    return make_error(ErrorCode::kBadInput, "{} is not a JSON array", what);
   }
   return std::move(value.get_array());
 }
 
 Result<JsonFields> JsonFields::of(const boost::json::value& value, std::string_view what) {
   if (!value.is_object()) {
-    return make_error(ErrorCode::kBadImage, "{} has something else where an object should be",
-                      what);
+    return make_error(ErrorCode::kBadInput, "{} is not a JSON object", what);
   }
   return JsonFields(value.get_object(), what);
 }
@@ -68,7 +67,8 @@ bool JsonFields::flag(std::string_view key) const {
 }
 
 Error JsonFields::wrong(std::string_view key, std::string_view kind) const {
-  return make_error(ErrorCode::kBadImage, "{} has a member '{}' that is no {}", what_, key, kind);
+  return make_error(ErrorCode::kBadInput, "{} has an invalid member '{}': expected {}", what_, key,
+                    kind);
 }
 
 Result<std::string> JsonFields::text(std::string_view key) const {
@@ -77,7 +77,7 @@ Result<std::string> JsonFields::text(std::string_view key) const {
     return std::string();
   }
   if (!value->is_string()) {
-    return wrong(key, "text");
+    return wrong(key, "a string");
   }
   return std::string(value->get_string());
 }
@@ -93,13 +93,13 @@ Result<std::uint64_t> JsonFields::number(std::string_view key) const {
   if (value->is_uint64()) {
     return value->get_uint64();
   }
-  return wrong(key, "size");
+  return wrong(key, "a non-negative integer");
 }
 
 Result<const boost::json::array*> JsonFields::array(std::string_view key) const {
   const boost::json::value* value = find(key);
   if (value != nullptr && !value->is_array()) {
-    return wrong(key, "array");
+    return wrong(key, "an array");
   }
   return value == nullptr ? nullptr : &value->get_array();
 }
@@ -107,7 +107,7 @@ Result<const boost::json::array*> JsonFields::array(std::string_view key) const 
 Result<const boost::json::object*> JsonFields::object(std::string_view key) const {
   const boost::json::value* value = find(key);
   if (value != nullptr && !value->is_object()) {
-    return wrong(key, "object");
+    return wrong(key, "an object");
   }
   return value == nullptr ? nullptr : &value->get_object();
 }
@@ -118,7 +118,7 @@ Result<std::vector<std::string>> JsonFields::texts(std::string_view key) const {
   if (elements != nullptr) {
     for (const auto& element : *elements) {
       if (!element.is_string()) {
-        return wrong(key, "array of texts");
+        return wrong(key, "an array of strings");
       }
       texts.emplace_back(element.get_string());
     }
@@ -132,7 +132,7 @@ Result<std::map<std::string, std::string>> JsonFields::text_map(std::string_view
   if (members != nullptr) {
     for (const auto& [name, value] : *members) {
       if (!value.is_string()) {
-        return wrong(key, "object of texts");
+        return wrong(key, "an object of strings");
       }
       map.emplace(name, value.get_string());
     }

@@ -47,7 +47,7 @@ Result<Mapping> Mapping::map_aligned(std::size_t size, std::size_t alignment, in
   if (::mmap(start, size, protection, flags | MAP_FIXED, fd, offset) == MAP_FAILED) {
     return errno_error(what);
   }
-  // What was reserved before and after it goes back.
+  // Release what was reserved before and after the mapping.
   std::byte* const first = std::exchange(reserved.data_, nullptr);
   std::byte* const mapped = static_cast<std::byte*>(start);
   if (mapped != first) {

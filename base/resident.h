@@ -1,11 +1,11 @@
-// What of this program stays in memory while a guest runs.
+// The program's own resident memory while a guest runs.
 #pragma once
 
 namespace bothy {
 
-// Unmaps the pages of the program's own code and constants. Those still in use come back from the
-// page cache, a fault each; what only set-up needed (the command line, loading kernels) doesn't,
-// and counts no longer as this process's memory. Harmless at any time, from any thread.
+// Unmaps the pages of the program's code and constants. Pages in use come back from the page cache,
+// with a fault each; those that only set-up needed (the command line, loading kernels) no longer
+// count as this process's memory. Any thread, at any time.
 void release_program_pages() noexcept;
 
 }  // namespace bothy

@@ -1,4 +1,5 @@
-// Result<T>: how a set-up or host failure travels. Exceptions do not cross a room's border.
+// Result<T>: a value, or the error of a set-up or of the host. Exceptions do not cross a room's
+// border.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,20 +13,22 @@
 
 namespace bothy {
 
-// What kind of failure it is, as far as somebody reacts to it: the exit status follows from it.
+// The kind of a failure, as far as callers distinguish them: cli/exit_status.h derives the exit
+// status.
 enum class ErrorCode {
-  kInvalid,      // the user's input makes no sense: a flag, a size, a file's content
-  kNotFound,     // a named thing isn't there
-  kPermission,   // it is there, and we may not
-  kUnsupported,  // this host, or this build, can't do it
-  kBadImage,     // a kernel, initrd or disk image that can't be used as what it was given for
-  kExhausted,    // memory, descriptors, address space
-  kBusy,         // somebody else holds it
-  kSystem,       // a system call failed that should not have
+  kInvalid,               // invalid arguments: a flag, a size, a combination
+  kNotFound,              // the named file, device or instance doesn't exist
+  kPermission,            // permission denied
+  kUnsupported,           // this host or this build lacks what is needed
+  kBadInput,              // the content of a file can't be used: a kernel, an image, JSON
+  kBadImage = kBadInput,  // the same
+  kExhausted,             // memory, descriptors, address space, disk space
+  kBusy,                  // another process holds the resource
+  kSystem,                // an unexpected failure of a system call or of another program
 };
 
-// One failure. `context` is a whole sentence without a final full stop, made to be shown once, at
-// the top: it names the thing, says what was wrong and, where there is one, the remedy.
+// One failure. `context` is one line without a final full stop, to be shown once, at the top: the
+// thing, the operation, the system's reason and, where there is one, the remedy.
 struct Error {
   ErrorCode code = ErrorCode::kSystem;
   std::string context;
@@ -33,7 +36,7 @@ struct Error {
 
 namespace outcome = BOOST_OUTCOME_V2_NAMESPACE;
 
-// Asking a failed Result for its value is a bug of ours and terminates.
+// Using the value of a failed Result is a bug and terminates the program.
 template <class T = void>
 using Result = outcome::basic_result<T, Error, outcome::policy::terminate>;
 
@@ -50,8 +53,7 @@ template <class... Args>
 // The kind of failure that an errno value stands for.
 [[nodiscard]] ErrorCode code_from_errno(int error_number) noexcept;
 
-// "<what>: <strerror>", with the code that the errno value stands for. Reads errno when not given
-// one.
+// "<what>: <strerror>", with the code that the errno value stands for; by default errno itself.
 [[nodiscard]] Error errno_error(std::string what);
 [[nodiscard]] Error errno_error(std::string what, int error_number);
 

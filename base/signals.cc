@@ -15,7 +15,7 @@ Result<void> install_wake_handler() {
   action.sa_handler = [](int) {};
   sigemptyset(&action.sa_mask);
   if (::sigaction(wake_signal(), &action, nullptr) != 0) {
-    return errno_error("can't install the handler that wakes threads");
+    return errno_error("can't install the handler of the wake-up signal");
   }
   return success();
 }
@@ -29,7 +29,7 @@ void block_signals_in_worker() noexcept {
   sigset_t signals;
   sigfillset(&signals);
   sigdelset(&signals, wake_signal());
-  // A fault of our own must still kill us, whichever thread it strikes.
+  // A fault must end the process, whichever thread it strikes.
   for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
     sigdelset(&signals, fault);
   }

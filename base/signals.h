@@ -1,22 +1,21 @@
-// Signals of this program: which thread takes what.
+// Signals and threads of this program.
 #pragma once
 
 #include "base/result.h"
 
 namespace bothy {
 
-// The signal that interrupts a system call of one of our own threads, and does nothing else.
+// A real-time signal whose only effect is to interrupt a system call of a thread of this program.
 [[nodiscard]] int wake_signal() noexcept;
 
-// Installs an empty handler for it, without SA_RESTART. May be called any number of times, from any
-// thread.
+// Installs its empty handler, without SA_RESTART. Idempotent; any thread.
 [[nodiscard]] Result<void> install_wake_handler();
 
-// nohup(1), and a shell that starts us in the background, mean what they say.
+// As nohup(1) and shells without job control leave SIGHUP and SIGINT: to be respected.
 [[nodiscard]] bool is_signal_ignored(int signal) noexcept;
 
-// Blocks every signal but wake_signal() in the calling thread: SIGTERM and its like belong to the
-// control thread alone.
+// Blocks every signal but wake_signal() and faults in the calling thread: the control thread alone
+// handles SIGTERM and the like.
 void block_signals_in_worker() noexcept;
 
 }  // namespace bothy

@@ -1,4 +1,4 @@
-// SocketPair: two ends of a unix stream, one for us and one for somebody that we start.
+// SocketPair: the two ends of a unix stream: `ours` for this process, `theirs` for a child process.
 #pragma once
 
 #include "base/result.h"

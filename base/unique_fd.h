@@ -7,7 +7,7 @@
 
 namespace bothy {
 
-// Move-only; closes on destruction. An empty one holds -1. Not thread-safe, as any value.
+// Move-only; closes on destruction. Holds -1 when empty. Not thread-safe.
 class UniqueFd {
  public:
   UniqueFd() noexcept = default;

@@ -18,8 +18,7 @@ Result<sockaddr_un> address_of(const std::string& path) {
   address.sun_family = AF_UNIX;
   if (path.empty() || path.size() >= sizeof(address.sun_path) ||
       path.find('\0') != std::string::npos) {
-    return make_error(ErrorCode::kInvalid,
-                      "'{}' can't be a socket's path: 1 to {} bytes are possible", path,
+    return make_error(ErrorCode::kInvalid, "invalid socket path '{}': expected 1 to {} bytes", path,
                       sizeof(address.sun_path) - 1);
   }
   std::memcpy(address.sun_path, path.data(), path.size());
@@ -30,23 +29,23 @@ const sockaddr* generic(const sockaddr_un& address) noexcept {
   return reinterpret_cast<const sockaddr*>(&address);
 }
 
-// Removes the socket of somebody who is gone.
+// Removes a socket file on which no process listens any more.
 Result<void> clear(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
-    return success();  // binding says what is wrong, where anything is
+    return success();  // bind(2) reports what is wrong, if anything
   }
   if (!S_ISSOCK(status.st_mode)) {
-    return make_error(ErrorCode::kInvalid, "{} is there already and is no socket", path);
+    return make_error(ErrorCode::kInvalid, "'{}' exists and is not a socket", path);
   }
   BOTHY_TRY(const sockaddr_un address, address_of(path));
-  // Non-blocking: one that has too many clients waiting is in use too.
+  // Non-blocking: EAGAIN means a full backlog, so the socket is in use.
   const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (::connect(probe.get(), generic(address), sizeof(address)) == 0 || errno == EAGAIN) {
-    return make_error(ErrorCode::kBusy, "{} is in use: another process listens on it", path);
+    return make_error(ErrorCode::kBusy, "'{}' is in use: another process listens on it", path);
   }
   if (errno != ECONNREFUSED) {
-    return errno_error("can't tell whether a process listens on " + path);
+    return errno_error(fmt::format("can't find out whether a process listens on '{}'", path));
   }
   ::unlink(path.c_str());
   return success();
@@ -56,12 +55,12 @@ Result<UniqueFd> listen_at(const std::string& path) {
   BOTHY_TRY(const sockaddr_un address, address_of(path));
   BOTHY_TRY(clear(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  // The mode of the socket's inode is what the file is created with: there is no moment at which
-  // others may connect.
+  // bind(2) gives the file the mode of the socket's inode, so no other user can connect at any
+  // moment.
   if (!fd || ::fchmod(fd.get(), S_IRUSR | S_IWUSR) != 0 ||
       ::bind(fd.get(), generic(address), sizeof(address)) != 0 ||
       ::listen(fd.get(), kBacklog) != 0) {
-    return errno_error("can't listen on " + path);
+    return errno_error(fmt::format("can't listen on '{}'", path));
   }
   return fd;
 }
@@ -99,7 +98,7 @@ Result<UniqueFd> connect_unix(const std::string& path) {
   BOTHY_TRY(const sockaddr_un address, address_of(path));
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd || ::connect(fd.get(), generic(address), sizeof(address)) != 0) {
-    return errno_error("can't connect to " + path);
+    return errno_error(fmt::format("can't connect to '{}'", path));
   }
   return fd;
 }

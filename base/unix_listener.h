@@ -1,4 +1,4 @@
-// UnixListener: a listening unix socket with a path of its own.
+// UnixListener: a listening unix socket and its file.
 #pragma once
 
 #include <string>
@@ -8,12 +8,12 @@
 
 namespace bothy {
 
-// Move-only. The socket file is its creator's alone (mode 0600), and goes with this object.
+// Move-only. The socket's file has mode 0600 and is removed with this object.
 class UnixListener {
  public:
-  // A socket that nobody listens on any more is replaced; one in use is kBusy, another kind of file
-  // or too long a path kInvalid. `what` begins the errors: a flag's name. Non-blocking and
-  // close-on-exec.
+  // Replaces a socket file on which no process listens. kBusy when one does; kInvalid for another
+  // type of file, or a path that is too long. `what`, a flag, prefixes the errors. The socket is
+  // non-blocking and close-on-exec.
   [[nodiscard]] static Result<UnixListener> bind(const std::string& what, const std::string& path);
   UnixListener(UnixListener&& other) noexcept
       : fd_(std::move(other.fd_)), path_(std::exchange(other.path_, {})) {}
@@ -25,7 +25,8 @@ class UnixListener {
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
-  // The next client, non-blocking and close-on-exec; empty when none waits, or none can be taken.
+  // The next client, non-blocking and close-on-exec; empty, with errno set, when no client waits
+  // (EAGAIN) or accept(2) fails.
   [[nodiscard]] UniqueFd accept() const noexcept;
 
  private:

@@ -1,4 +1,4 @@
-// in_worker(): one task of set-up beside others.
+// in_worker(): a task of set-up on a thread of its own.
 #pragma once
 
 #include <future>
@@ -9,9 +9,9 @@
 
 namespace bothy {
 
-// Runs `task` on a thread of its own, which takes no signals, or, where no thread can be had, on
-// the caller's when it asks for the result. The future waits for its task before it goes, so what
-// the task refers to may be the caller's own.
+// Runs `task` on a new thread, which blocks signals; or, where no thread can be created, on the
+// caller's thread when the result is needed. The future's destructor waits for the task, so the
+// task may refer to the caller's variables.
 template <class Task>
 [[nodiscard]] auto in_worker(Task task) {
   return std::async([task = std::move(task), owner = std::this_thread::get_id()]() mutable {

@@ -9,7 +9,7 @@
 
 namespace bothy {
 
-// Takes its memory with the first bytes. Not thread-safe.
+// Allocates with the first bytes. Not thread-safe.
 class ByteRing {
  public:
   explicit ByteRing(std::size_t capacity) noexcept : capacity_(capacity) {}
@@ -17,7 +17,7 @@ class ByteRing {
   [[nodiscard]] std::size_t size() const noexcept { return used_; }
   [[nodiscard]] std::size_t room() const noexcept { return capacity_ - used_; }
 
-  // Takes from the front of `bytes` what fits, and returns how much that was.
+  // Appends the first bytes that fit, and returns how many.
   std::size_t append(std::span<const std::byte> bytes) {
     const std::size_t count = std::min(bytes.size(), room());
     if (count == 0) {
@@ -32,10 +32,9 @@ class ByteRing {
     return count;
   }
 
-  // The oldest bytes as far as they lie in a row, at most `most` of them; empty when there are
-  // none.
-  [[nodiscard]] std::span<const std::byte> front(std::size_t most) const noexcept {
-    return std::span(bytes_).subspan(start_, std::min({used_, bytes_.size() - start_, most}));
+  // The oldest bytes that are contiguous, at most `maximum`; empty when there are none.
+  [[nodiscard]] std::span<const std::byte> front(std::size_t maximum) const noexcept {
+    return std::span(bytes_).subspan(start_, std::min({used_, bytes_.size() - start_, maximum}));
   }
   // Removes the oldest; `count` is at most size().
   void consume(std::size_t count) noexcept {

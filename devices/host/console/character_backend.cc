@@ -13,19 +13,20 @@ namespace {
 Result<std::unique_ptr<CharacterBackend>> open_file(boost::asio::io_context& executor,
                                                     const std::string& what,
                                                     const std::string& path) {
-  // O_NONBLOCK: a FIFO that nobody reads is an error, and not a wait.
+  // O_NONBLOCK: a FIFO without a reader is an error instead of a wait.
   constexpr mode_t kMode = 0644;
   const UniqueFd fd(::open(
       path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, kMode));
   if (!fd) {
-    Error error = errno_error(what + ": can't write to " + path);
-    error.code = ErrorCode::kInvalid;  // what isn't there is no input of the machine's
+    Error error = errno_error(fmt::format("{}: can't open '{}' for writing", what, path));
+    error.code = ErrorCode::kInvalid;  // kNotFound stands for the machine's inputs
     return error;
   }
-  BOTHY_TRY(auto output, ConsoleOutput::create(executor, fd.get(), [what, path](int error_number) {
-              log(LogLevel::kWarning, "{}; what the guest writes is dropped from now on",
-                  errno_error(what + ": can't write to " + path, error_number).context);
-            }));
+  BOTHY_TRY(
+      auto output, ConsoleOutput::create(executor, fd.get(), [what, path](int error_number) {
+        log(LogLevel::kWarning, "{}; further output of the guest is dropped",
+            errno_error(fmt::format("{}: can't write to '{}'", what, path), error_number).context);
+      }));
   return std::unique_ptr<CharacterBackend>(std::move(output));
 }
 
@@ -51,7 +52,7 @@ Result<std::unique_ptr<CharacterBackend>> create_backend(boost::asio::io_context
     case CharacterBackendConfig::Kind::kStdio:
       break;
   }
-  return make_error(ErrorCode::kInvalid, "{}: stdio belongs to the console alone", what);
+  return make_error(ErrorCode::kInvalid, "{}: only the console can use stdio", what);
 }
 
 }  // namespace bothy

@@ -1,4 +1,4 @@
-// What a user can choose about consoles.
+// Configuration of consoles.
 #pragma once
 
 #include <cstdint>
@@ -6,11 +6,11 @@
 
 namespace bothy {
 
-// Where a console's or a port's bytes come from and go to on the host.
+// The host's end of a console or a port.
 struct CharacterBackendConfig {
   enum class Kind : std::uint8_t {
-    kStdio,   // the standard descriptors: whoever started us
-    kPty,     // a pseudo-terminal of our own
+    kStdio,   // stdin and stdout
+    kPty,     // a new pseudo-terminal
     kFile,    // output only, appended to `path`
     kSocket,  // a listening unix socket at `path`, for one client at a time
   };
@@ -21,9 +21,9 @@ struct CharacterBackendConfig {
 };
 
 enum class ConsoleKind : std::uint8_t {
-  kAuto,    // virtio where the kernel has its driver built in, else serial
+  kAuto,    // virtio where the kernel has its driver built in, otherwise serial
   kSerial,  // a 16550 at COM1
-  kVirtio,  // a virtio console; a 16550 shows what comes before it
+  kVirtio,  // a virtio console, and a 16550 for earlier output
   kOff,
 };
 
@@ -33,9 +33,9 @@ struct ConsoleConfig {
   CharacterBackendConfig backend;
 };
 
-// One more port, of a virtio console beside it.
+// A further port of the virtio console.
 struct PortConfig {
-  std::string name;         // as the guest finds it: letters, digits and "._:-"
+  std::string name;         // in the guest: letters, digits and "._:-"
   bool is_console = false;  // a terminal of the guest (hvcN), or a plain port
   CharacterBackendConfig backend{CharacterBackendConfig::Kind::kPty, {}};
 };

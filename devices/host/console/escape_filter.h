@@ -1,4 +1,4 @@
-// EscapeFilter: the keys that an interactive console keeps for itself.
+// EscapeFilter: the escape keys of an interactive console.
 #pragma once
 
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace bothy {
 
-// Ctrl-A is the prefix, as in QEMU and kvmtool: then x leaves, h or ? shows help, a or Ctrl-A sends
-// one Ctrl-A to the guest, and anything else goes to the guest with its Ctrl-A before it. Not
+// The prefix is Ctrl-A, as in QEMU and kvmtool, followed by x to quit, h or ? for help, a or Ctrl-A
+// to send one Ctrl-A to the guest. Any other key goes to the guest after its Ctrl-A. Not
 // thread-safe.
 class EscapeFilter {
  public:
   enum class Action { kNone, kQuit, kHelp };
 
-  // Appends to `out` what the guest gets of `input`. After an action the rest of `input` is dropped
-  // when it is kQuit, and kept otherwise; the last action wins.
+  // Appends the guest's part of `input` to `out`, and returns the last action. After kQuit the rest
+  // of the input is dropped.
   Action filter(std::span<const std::byte> input, std::string& out);
 
  private:

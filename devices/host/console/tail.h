@@ -1,4 +1,4 @@
-// ConsoleTail: what a guest printed last, for a report.
+// ConsoleTail: the last lines of a guest's output, for a report.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace bothy {
 
-// Passes everything on to a sink, and remembers the end of it. Any thread.
+// Passes output on to a sink, and keeps the end of it. Any thread.
 class ConsoleTail final : public CharacterSink {
  public:
   static constexpr std::size_t kCapacity = 8 * 1024;
@@ -33,8 +33,7 @@ class ConsoleTail final : public CharacterSink {
   std::string text_;
 };
 
-// Text for a report: the last `lines` lines of `text` without escape sequences and other control
-// characters.
+// The last `lines` lines of `text`, without escape sequences and other control characters.
 [[nodiscard]] std::string printable_tail(std::string_view text, std::size_t lines);
 
 }  // namespace bothy

@@ -1,4 +1,4 @@
-// DiskConfig: what a user can choose about a disk, as a plain struct.
+// DiskConfig: the configuration of a disk.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 namespace bothy {
 
 enum class DiskCache {
-  kWriteback,  // what the guest flushes is on stable storage when its flush is done
-  kUnsafe,     // flushes are ignored: fast, and lost when the host goes down
+  kWriteback,  // data is on stable storage once the guest's flush has completed
+  kUnsafe,     // flushes are ignored: fast, but data is lost when the host crashes
 };
 
 struct DiskConfig {
@@ -21,8 +21,8 @@ struct DiskConfig {
   std::string path;  // a raw file or a block device
   std::string id{};  // the disk's serial number, printable, up to kMaxId characters
   bool read_only = false;
-  bool direct = false;  // O_DIRECT: past the host's page cache
-  bool raw = false;     // a raw disk whatever it looks like: don't refuse what looks like qcow2
+  bool direct = false;  // O_DIRECT: bypass the host's page cache
+  bool raw = false;     // a raw disk, even if its content looks like another format
   DiskCache cache = DiskCache::kWriteback;
   RateLimit limit{};         // of all queues together
   std::uint16_t queues = 1;  // 1 to kMaxQueues, a thread each

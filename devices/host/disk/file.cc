@@ -21,29 +21,30 @@ namespace {
 
 constexpr std::uint32_t kPage = 4096;
 
-// A power of two from `least` up; `least` for what is none.
-std::uint32_t power_of_two(std::uint64_t value, std::uint32_t least) noexcept {
-  return std::has_single_bit(value) && value >= least && value <= (1U << 20U)
+// `value` where it is a power of two from `minimum` to 1 MiB, otherwise `minimum`.
+std::uint32_t power_of_two(std::uint64_t value, std::uint32_t minimum) noexcept {
+  return std::has_single_bit(value) && value >= minimum && value <= (1U << 20U)
              ? static_cast<std::uint32_t>(value)
-             : least;
+             : minimum;
 }
 
 Error open_error(const DiskConfig& config) {
   const int error = errno;
-  const std::string what = "can't open disk " + config.path;
+  const std::string what = fmt::format("can't open disk '{}'", config.path);
   if (error == EBUSY) {
-    return make_error(ErrorCode::kBusy,
-                      "disk {} is in use, mounted on the host or another program's: free it first, "
-                      "or only read it (,ro)",
-                      config.path);
+    return make_error(
+        ErrorCode::kBusy,
+        "disk '{}' is in use, mounted on the host or opened by another program: release "
+        "it first, or open it read-only (,ro)",
+        config.path);
   }
   if (error == EINVAL && config.direct) {
     return make_error(ErrorCode::kUnsupported,
-                      "disk {} is on a file system without direct I/O: leave out 'direct'",
+                      "disk '{}' is on a file system without direct I/O: remove 'direct'",
                       config.path);
   }
   if ((error == EACCES || error == EROFS || error == EPERM) && !config.read_only) {
-    return make_error(ErrorCode::kPermission, "{}: {}: to read it may do (,ro)", what,
+    return make_error(ErrorCode::kPermission, "{}: {} (read-only access may work: ,ro)", what,
                       std::strerror(error));
   }
   return errno_error(what, error);
@@ -61,7 +62,7 @@ Result<UniqueFd> open_disk(const DiskConfig& config, bool exclusive) {
 
 // A number from a block device's directory in sysfs, or 0.
 std::uint64_t queue_attribute(dev_t device, const char* name) {
-  // A partition's own directory has none; its disk's, which holds it, has.
+  // A partition has no queue directory of its own; its disk's is one level up.
   for (const char* format : {"/sys/dev/block/{}:{}/queue/{}", "/sys/dev/block/{}:{}/../queue/{}"}) {
     const UniqueFd fd(
         ::open(fmt::format(fmt::runtime(format), major(device), minor(device), name).c_str(),
@@ -111,7 +112,7 @@ DiskGeometry file_geometry(const struct stat& status) {
   return geometry;
 }
 
-// Whether O_DIRECT takes reads in blocks of so many bytes.
+// Whether O_DIRECT accepts reads of this block size.
 bool reads_in_blocks(int fd, std::uint32_t block) {
   const std::unique_ptr<void, decltype(&std::free)> buffer(std::aligned_alloc(kPage, kPage),
                                                            &std::free);
@@ -126,7 +127,7 @@ void learn_direct_alignment(int fd, DiskGeometry& geometry) {
     geometry.direct_memory = power_of_two(status.stx_dio_mem_align, 1);
     return;
   }
-  // Linux before 6.1, and file systems that don't say.
+  // Linux before 6.1, and file systems without STATX_DIOALIGN.
   geometry.direct_block = reads_in_blocks(fd, 512) ? 512 : kPage;
   geometry.direct_memory = kPage;
 }
@@ -137,18 +138,18 @@ Result<DiskFile> DiskFile::open(const DiskConfig& config) {
   BOTHY_TRY(UniqueFd fd, open_disk(config, false));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
-    return errno_error("can't look at disk " + config.path);
+    return errno_error(fmt::format("can't stat disk '{}'", config.path));
   }
   const bool block_device = S_ISBLK(status.st_mode);
   if (!block_device && !S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kInvalid, "disk {} is neither a file nor a block device",
+    return make_error(ErrorCode::kInvalid, "disk '{}' is neither a regular file nor a block device",
                       config.path);
   }
   if (block_device && !config.read_only) {
-    // Without O_CREAT this asks for a device that nothing of the host uses, a mount say.
+    // O_EXCL without O_CREAT: EBUSY when the host uses the device, by a mount for example.
     BOTHY_TRY(fd, open_disk(config, true));
   }
-  // It kept the open itself from waiting, for a FIFO's other end say.
+  // O_NONBLOCK was for open(2) alone, which waits for the other end of a FIFO.
   static_cast<void>(::fcntl(fd.get(), F_SETFL, config.direct ? O_DIRECT : 0));
   DiskFile file(std::move(fd), config.path, block_device);
   BOTHY_TRY(lock_disk(file.fd(), config.path, !config.read_only));
@@ -160,10 +161,10 @@ Result<DiskFile> DiskFile::open(const DiskConfig& config) {
 }
 
 Result<std::uint64_t> DiskFile::length() const {
-  // fstat() knows no length of a block device.
+  // fstat(2) gives no length for a block device.
   const off_t end = ::lseek(fd(), 0, SEEK_END);
   if (end < 0) {
-    return errno_error("can't find the size of disk " + path_);
+    return errno_error(fmt::format("can't determine the size of disk '{}'", path_));
   }
   return static_cast<std::uint64_t>(end);
 }
@@ -178,7 +179,7 @@ Result<void> DiskFile::refuse_other_formats() const {
   const ssize_t last = ::pread(buffered.get(), tail.data(), tail.size(),
                                static_cast<off_t>(end - std::min<std::uint64_t>(end, tail.size())));
   if (first < 0 || last < 0) {
-    return errno_error("can't read disk " + path_);
+    return errno_error(fmt::format("can't read disk '{}'", path_));
   }
   const DiskFormat* format =
       recognise_disk_format(std::span(head).first(static_cast<std::size_t>(first)),
@@ -186,16 +187,17 @@ Result<void> DiskFile::refuse_other_formats() const {
   if (format == nullptr) {
     return success();
   }
-  return make_error(ErrorCode::kBadImage,
-                    "disk {0} is a {1} image, and bothy takes raw ones: convert it with 'qemu-img "
-                    "convert -f {2} -O raw {0} {0}.raw' (or add ,format=raw if it only looks so)",
+  return make_error(ErrorCode::kBadInput,
+                    "disk '{0}' is a {1} image, and only raw images are supported: convert it with "
+                    "'qemu-img convert -f {2} -O raw {0} {0}.raw' (or add ,format=raw if the "
+                    "content is raw and only resembles {1})",
                     path_, format->title, format->name);
 }
 
 Result<void> DiskFile::learn_geometry(bool direct) {
   struct stat status {};
   if (::fstat(fd(), &status) != 0) {
-    return errno_error("can't look at disk " + path_);
+    return errno_error(fmt::format("can't stat disk '{}'", path_));
   }
   geometry_ = block_device_ ? device_geometry(fd(), status.st_rdev) : file_geometry(status);
   if (direct) {

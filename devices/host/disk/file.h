@@ -10,26 +10,26 @@
 
 namespace bothy {
 
-// How the host would like a disk to be used. Sizes in bytes.
+// Preferred I/O sizes of a disk, in bytes.
 struct DiskGeometry {
   std::uint32_t logical_block = 512;      // a power of two, at least 512
   std::uint32_t physical_block = 512;     // likewise, at least logical_block
   std::uint32_t alignment_offset = 0;     // of the first aligned physical block
   std::uint32_t minimum_io = 0;           // at least a physical block
   std::uint32_t optimal_io = 0;           // 0: not known
-  std::uint32_t discard_granularity = 0;  // 0: blocks can't be given back
-  // What O_DIRECT wants of offsets and lengths, and of addresses in memory: 1 without it.
+  std::uint32_t discard_granularity = 0;  // 0: no discard
+  // The alignment of offsets and lengths, and of memory, that O_DIRECT needs; 1 without O_DIRECT.
   std::uint32_t direct_block = 1;
   std::uint32_t direct_memory = 1;
 };
 
-// Move-only. Any thread may call what is const.
+// Move-only. Any thread may call const functions.
 class DiskFile {
  public:
   static constexpr std::uint64_t kSector = 512;
 
-  // Opens and locks it. Refuses what isn't raw, what another program holds, and what can't be a
-  // disk: each in a sentence that says what to do.
+  // Opens and locks the file. kBadInput for formats other than raw, kBusy when another program has
+  // the disk, kInvalid for another type of file; errors include the remedy.
   [[nodiscard]] static Result<DiskFile> open(const DiskConfig& config);
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
@@ -37,7 +37,7 @@ class DiskFile {
   [[nodiscard]] bool is_block_device() const noexcept { return block_device_; }
   [[nodiscard]] const DiskGeometry& geometry() const noexcept { return geometry_; }
 
-  // Its length in bytes now, whole or not in sectors.
+  // The current length in bytes, not necessarily a multiple of a sector.
   [[nodiscard]] Result<std::uint64_t> length() const;
 
  private:

@@ -1,4 +1,4 @@
-// Which disk image formats other than raw a file looks like.
+// Detection of disk image formats other than raw.
 #pragma once
 
 #include <cstddef>
@@ -7,18 +7,18 @@
 
 namespace bothy {
 
-// Both are qemu-img's: `name` as its -f takes it.
+// `name` is the format's name for qemu-img -f.
 struct DiskFormat {
   std::string_view name;
   std::string_view title;  // for people
 };
 
-// Enough of a file for recognise_disk_format(): its first and its last so many bytes.
+// How many bytes of the start and the end of a file recognise_disk_format() needs.
 inline constexpr std::size_t kDiskFormatHead = 512;
 inline constexpr std::size_t kDiskFormatTail = 512;
 
-// The format whose mark is in the first or last bytes of a file, or null: then it is raw, as far as
-// can be told. Either may be shorter than asked for.
+// The format whose signature is in the first or last bytes of a file; null when there is none, as
+// with raw files. Short files give shorter spans.
 [[nodiscard]] const DiskFormat* recognise_disk_format(std::span<const std::byte> head,
                                                       std::span<const std::byte> tail) noexcept;
 
