@@ -8,10 +8,9 @@
 
 namespace bothy {
 
-// Whoever started this process may not read its stderr: a pipe fills up, a terminal is stopped by
-// Ctrl-S. Text that doesn't fit is lost then and counted, and the count precedes the next text that
-// fits. stderr's flags stay as they are, since other processes share its open file description.
-// Any thread.
+// The reader of stderr may have stopped: a pipe fills up, a terminal is held by Ctrl-S. Text that
+// doesn't fit is lost then and counted, and the count precedes the next text that fits. stderr's
+// flags stay as they are, since other processes share its open file description. Any thread.
 class LogOutput {
  public:
   // Waits for room up to `limit`, but not again until some text has been written.

@@ -7,7 +7,7 @@
 
 namespace bothy {
 
-// Indented by two spaces a level, for people; members in their order.
+// Indented by two spaces, members in order, for people.
 [[nodiscard]] std::string pretty_json(const boost::json::value& value);
 
 // `text` and a newline, in one write to stdout.

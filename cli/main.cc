@@ -1,4 +1,4 @@
-// bothy: one program, a subcommand for each thing it does.
+// bothy: the program, with its subcommands.
 #include <fcntl.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -8,6 +8,7 @@
 #include <array>
 #include <csignal>
 #include <string_view>
+#include <utility>
 
 #include "base/log.h"
 #include "cli/boot/command.h"
@@ -23,7 +24,7 @@
 
 namespace {
 
-// A file that we open must never land on 0, 1 or 2 and get somebody's console output.
+// A file opened later must never become descriptor 0, 1 or 2, and receive console output.
 void occupy_standard_descriptors() noexcept {
   int fd = 0;
   do {
@@ -34,8 +35,8 @@ void occupy_standard_descriptors() noexcept {
   }
 }
 
-// A stack of glibc's 8 MiB would be a huge page, 2 MiB of memory, for each thread where transparent
-// huge pages are for everybody; no thread of ours wants more than a few tens of KiB.
+// With transparent huge pages enabled for all, a default stack of 8 MiB would take a huge page, 2
+// MiB of memory, for each thread; no thread of bothy needs more than a few tens of KiB.
 void use_small_stacks() noexcept {
   constexpr std::size_t kStack = 1U << 20U;
   pthread_attr_t attributes;
@@ -46,19 +47,19 @@ void use_small_stacks() noexcept {
   }
 }
 
-// The commands with a name of their own, and the group of verbs for instances at the end.
+// The commands by name, in the order of --help. Those for instances are added together.
 struct Command {
   std::string_view name;
   void (*add)(CLI::App& app, int& status);
 };
 constexpr std::array kCommands{
-    Command{"boot", bothy::add_boot_command},   Command{"control", bothy::add_control_command},
-    Command{"cp", bothy::add_copy_command},     Command{"doctor", bothy::add_doctor_command},
-    Command{"image", bothy::add_image_command}, Command{"run", bothy::add_run_command},
-    Command{"", bothy::add_instance_commands}};
+    Command{"run", bothy::add_run_command},      Command{"image", bothy::add_image_command},
+    Command{"", bothy::add_instance_commands},   Command{"cp", bothy::add_copy_command},
+    Command{"boot", bothy::add_boot_command},    Command{"control", bothy::add_control_command},
+    Command{"doctor", bothy::add_doctor_command}};
 
-// All of them, or only the one that is called for: describing every flag of every command would be
-// a twentieth of a machine's start.
+// Adds all commands, or only the one called: the flags of all commands would take a twentieth of a
+// machine's start-up.
 void add_commands(CLI::App& app, std::string_view called, int& status) {
   const bool known = !called.empty() && std::ranges::count(kCommands, called, &Command::name) != 0;
   for (const Command& command : kCommands) {
@@ -68,12 +69,28 @@ void add_commands(CLI::App& app, std::string_view called, int& status) {
   }
 }
 
+// The order and grouping of `bothy --help`.
+void describe_overview(CLI::App& app) {
+  using Entry = std::pair<std::string_view, const char*>;
+  constexpr std::array kGroups{Entry{"run", "Run images"}, Entry{"image", "Images"},
+                               Entry{"boot", "Bare microVMs"}, Entry{"control", "Bare microVMs"},
+                               Entry{"doctor", "Host"}};
+  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    const auto* group =
+        std::ranges::find(kGroups, std::string_view(command->get_name()), &Entry::first);
+    command->group(group == kGroups.end() ? "Instances" : group->second);
+  }
+  bothy::set_examples(app, {"bothy run -it --rm busybox sh", "bothy boot --kernel vmlinux"},
+                      "See 'bothy COMMAND --help' for the flags of a command.");
+}
+
 int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
   if (error.get_exit_code() == 0) {
     return app.exit(error);  // --help, --version
   }
-  bothy::log(bothy::LogLevel::kError, "{} (bothy {} --help says more)", error.what(),
-             app.get_subcommands().empty() ? std::string() : app.get_subcommands()[0]->get_name());
+  const auto called = app.get_subcommands();
+  bothy::log(bothy::LogLevel::kError, "{} (see 'bothy {}--help')", error.what(),
+             called.empty() ? std::string() : called[0]->get_name() + " ");
   return bothy::exit_status::kOwnFailure;
 }
 
@@ -83,7 +100,7 @@ int main(int argc, char** argv) {
   bothy::note_process_start();
   occupy_standard_descriptors();
   use_small_stacks();
-  // A reader of our output that goes away shows as EPIPE where we write.
+  // Writing to a closed pipe fails with EPIPE instead.
   std::signal(SIGPIPE, SIG_IGN);
 
   CLI::App app{"Run a kernel or an image as a microVM", "bothy"};
@@ -92,6 +109,7 @@ int main(int argc, char** argv) {
   bothy::set_help_form(app);
   int status = bothy::exit_status::kSuccess;
   add_commands(app, argc > 1 ? argv[1] : "", status);
+  describe_overview(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

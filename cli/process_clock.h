@@ -1,12 +1,11 @@
-// When this process started, as well as it can know.
+// The start time of this process.
 #pragma once
 
 #include <chrono>
 
 namespace bothy {
 
-// Notes the start; main() calls it first. The processor time that has gone by then, in exec and in
-// the loader, is counted as time before it.
+// Called first in main(). The CPU time used before, by exec and the loader, is subtracted.
 void note_process_start() noexcept;
 [[nodiscard]] std::chrono::steady_clock::time_point process_start() noexcept;
 

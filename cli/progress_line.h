@@ -1,4 +1,4 @@
-// ProgressLine: one line on a terminal's stderr that says how far a piece of work is.
+// ProgressLine: the progress of some work, in one line on stderr.
 #pragma once
 
 #include <chrono>
@@ -7,7 +7,7 @@
 
 namespace bothy {
 
-// Shows nothing in the first second, nothing when stderr is no terminal, and leaves nothing behind.
+// Shown after a second, only when stderr is a terminal, and removed at the end.
 class ProgressLine {
  public:
   ProgressLine();
@@ -15,7 +15,7 @@ class ProgressLine {
   ProgressLine& operator=(const ProgressLine&) = delete;
   ~ProgressLine();
 
-  // Often; it is shown now and then. `all` may be 0: not known.
+  // May be called often. `all` is 0 when the total is unknown.
   void update(std::string_view what, std::uint64_t done, std::uint64_t all);
 
  private:

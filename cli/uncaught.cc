@@ -1,5 +1,5 @@
-// What std::terminate() runs, in place of libstdc++'s own: that one brings a demangler of 50 KB
-// with it into a static program.
+// The handler of std::terminate(). libstdc++'s own would add a demangler of 50 KB to a static
+// program.
 #include <cstdlib>
 #include <exception>
 
@@ -18,7 +18,7 @@ void __verbose_terminate_handler() {  // NOLINT
   } catch (const std::exception& error) {
     bothy::log(bothy::LogLevel::kError, "this is a bug: {}", error.what());
   } catch (...) {
-    bothy::log_line(bothy::LogLevel::kError, "this is a bug: something was thrown and not caught");
+    bothy::log_line(bothy::LogLevel::kError, "this is a bug: an unknown exception was not caught");
   }
   std::abort();
 }

@@ -20,7 +20,7 @@ namespace {
 constexpr int kMicrovmsRun = 0;
 constexpr int kMicrovmsDoNotRun = 1;
 
-// no-color.org: any value but an empty one says no.
+// no-color.org: any value but an empty one disables colour.
 bool wants_colour() {
   const char* no_color = std::getenv("NO_COLOR");
   const char* term = std::getenv("TERM");
@@ -50,10 +50,9 @@ int run(bool json) {
 }  // namespace
 
 void add_doctor_command(CLI::App& app, int& exit_status) {
-  CLI::App& command =
-      *app.add_subcommand("doctor", "Say what this host can and can't do, and how to mend it");
+  CLI::App& command = *app.add_subcommand("doctor", "Check what this host supports, with remedies");
   const auto json = std::make_shared<bool>(false);
-  command.add_flag("--json", *json, "Print one JSON object on stdout");
+  command.add_flag("--json", *json, "Print the findings as one JSON object");
   command.callback([json, &exit_status] { exit_status = run(*json); });
 }
 

@@ -10,7 +10,7 @@
 namespace bothy::doctor {
 namespace {
 
-// What --cpus, --memory and the limit on processes are made of.
+// For --cpus, --memory and the limit on processes.
 constexpr std::array<std::string_view, 3> kNeededControllers{"cpu", "memory", "pids"};
 
 Finding container(std::string_view id, Status status, std::string found, std::string_view meaning,
@@ -30,24 +30,27 @@ Finding judge_user_namespaces(NamespaceStep failed_at, int error) {
   constexpr std::string_view without = "only root can run containers";
   switch (failed_at) {
     case NamespaceStep::kDone:
-      return container(id, Status::kOk, "one can be made and used",
-                       "containers run without root's help");
+      return container(id, Status::kOk, "user namespaces work",
+                       "ordinary users can run containers");
     case NamespaceStep::kCreate:
-      return container(
-          id, Status::kFail, fmt::format("none can be made: {}", errno_text(error)), without,
-          error == ENOSPC ? "sudo sysctl user.max_user_namespaces=15000"
-                          : "sudo sysctl kernel.unprivileged_userns_clone=1 (Debian), or allow "
-                            "unshare in the seccomp filter that this runs under");
+      return container(id, Status::kFail,
+                       fmt::format("can't create a user namespace: {}", errno_text(error)), without,
+                       error == ENOSPC
+                           ? "sudo sysctl user.max_user_namespaces=15000"
+                           : "sudo sysctl kernel.unprivileged_userns_clone=1 (Debian), or allow "
+                             "unshare() in the seccomp filter of this environment");
     case NamespaceStep::kMap:
     case NamespaceStep::kUse:
-      return container(id, Status::kFail,
-                       fmt::format("one can be made and not used: {}", errno_text(error)), without,
-                       "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or "
-                       "give bothy an AppArmor profile that says userns");
+      return container(
+          id, Status::kFail,
+          fmt::format("a user namespace can be created but not used: {}", errno_text(error)),
+          without,
+          "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or "
+          "give bothy an AppArmor profile with userns");
     case NamespaceStep::kUnknown:
       break;
   }
-  return container(id, Status::kWarn, "the test didn't finish", without,
+  return container(id, Status::kWarn, "the test of user namespaces did not finish", without,
                    "see the kernel's log: sudo dmesg");
 }
 
@@ -88,7 +91,7 @@ Finding judge_cgroups(const CgroupFacts& facts) {
       "containers run without limits on CPU, memory and processes";
   if (facts.v2_mount.empty()) {
     return container("cgroups", Status::kWarn,
-                     facts.v1_controllers.empty() ? "none are mounted" : "version 1 only",
+                     facts.v1_controllers.empty() ? "cgroups are not mounted" : "version 1 only",
                      unlimited, "boot with systemd.unified_cgroup_hierarchy=1");
   }
   std::vector<std::string_view> missing;
@@ -108,39 +111,39 @@ Finding judge_cgroups(const CgroupFacts& facts) {
   if (!missing.empty()) {
     return container("cgroups", Status::kWarn,
                      fmt::format("version 2 without {}", fmt::join(missing, ", ")), unlimited,
-                     "let systemd hand them to your user: Delegate=yes in user@.service");
+                     "delegate the controllers to users: Delegate=yes in systemd's user@.service");
   }
   if (!facts.writable) {
     return container("cgroups", Status::kWarn,
-                     "version 2, and this user's cgroup belongs to somebody else", unlimited,
-                     "start bothy in a cgroup of your own: systemd-run --user --scope -p "
+                     "version 2, but this user may not write to its own cgroup", unlimited,
+                     "start bothy in a delegated cgroup: systemd-run --user --scope -p "
                      "Delegate=yes bothy ...");
   }
   return container("cgroups", Status::kOk,
                    fmt::format("version 2 with {}", fmt::join(facts.v2_controllers, ", ")),
-                   "containers can be limited");
+                   "CPU, memory and processes of containers can be limited");
 }
 
 Finding judge_landlock(long abi) {
   if (abi > 0) {
     return container("landlock", Status::kOk, fmt::format("version {}", abi),
-                     "a program can be kept to a few directories");
+                     "programs can be restricted to a few directories");
   }
-  return container(
-      "landlock", Status::kWarn,
-      abi == -EOPNOTSUPP ? "in the kernel, and off" : errno_text(static_cast<int>(-abi)),
-      "bothy's processes aren't kept to the files that they need",
-      abi == -EOPNOTSUPP ? "boot with landlock in lsm=, see /sys/kernel/security/lsm"
-                         : "use a kernel with CONFIG_SECURITY_LANDLOCK (5.13)");
+  return container("landlock", Status::kWarn,
+                   abi == -EOPNOTSUPP ? "supported by the kernel, but disabled"
+                                      : errno_text(static_cast<int>(-abi)),
+                   "bothy's processes are not restricted to the files that they need",
+                   abi == -EOPNOTSUPP ? "boot with landlock in lsm=, see /sys/kernel/security/lsm"
+                                      : "use a kernel with CONFIG_SECURITY_LANDLOCK (5.13)");
 }
 
 Finding judge_seccomp(int error) {
   if (error == 0) {
     return container("seccomp", Status::kOk, "filters work",
-                     "system calls can be kept from untrusted programs");
+                     "system calls of untrusted programs can be filtered");
   }
   return container("seccomp", Status::kFail, errno_text(error),
-                   "system calls can't be kept from untrusted programs",
+                   "system calls of untrusted programs can't be filtered",
                    "use a kernel with CONFIG_SECCOMP_FILTER");
 }
 
@@ -152,7 +155,7 @@ FilesystemState find_filesystem(std::string_view name, std::string_view filesyst
       return FilesystemState::kThere;
     }
   }
-  // modules.dep has "kernel/fs/erofs/erofs.ko.xz: what it needs".
+  // A line of modules.dep: "kernel/fs/erofs/erofs.ko.xz: DEPENDENCY...".
   return modules.find(fmt::format("/{}.ko", name)) == std::string_view::npos
              ? FilesystemState::kAbsent
              : FilesystemState::kLoadable;
@@ -161,16 +164,17 @@ FilesystemState find_filesystem(std::string_view name, std::string_view filesyst
 Finding judge_filesystem(std::string_view name, FilesystemState state, std::string_view without) {
   switch (state) {
     case FilesystemState::kThere:
-      return container(name, Status::kOk, "the kernel has it", "images can be mounted with it");
+      return container(name, Status::kOk, "supported by the kernel",
+                       "images can be mounted with it");
     case FilesystemState::kLoadable:
-      return container(name, Status::kInfo, "a module that isn't loaded",
-                       "root's first mount loads it; other users can't",
+      return container(name, Status::kInfo, "the kernel module is not loaded",
+                       "root's first mount loads the module; other users can't load it",
                        fmt::format("sudo modprobe {}", name));
     case FilesystemState::kAbsent:
       break;
   }
   return container(
-      name, Status::kWarn, "the kernel doesn't have it", without,
+      name, Status::kWarn, "not supported by the kernel", without,
       fmt::format("use a kernel with CONFIG_{}_FS", name == "overlay" ? "OVERLAY" : "EROFS"));
 }
 

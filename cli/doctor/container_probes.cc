@@ -32,8 +32,8 @@ int write_file(const char* path, std::string_view text) noexcept {
   return written ? 0 : errno;
 }
 
-// Runs in a child. The last step matters: AppArmor lets a namespace be made and then denies what
-// root may do in it.
+// Runs in a child. AppArmor allows creating a namespace and then denies using its privileges, hence
+// the last step.
 NamespaceTrial enter_user_namespace() {
   const std::string uid_map = fmt::format("0 {} 1", ::geteuid());
   if (::unshare(CLONE_NEWUSER) != 0) {
@@ -98,9 +98,9 @@ Findings probe_containers() {
       judge_landlock(landlock_abi()),
       judge_seccomp(try_seccomp()),
       judge_filesystem("overlay", find_filesystem("overlay", filesystems, modules),
-                       "each container gets a copy of its image"),
+                       "each container needs a copy of its image"),
       judge_filesystem("erofs", find_filesystem("erofs", filesystems, modules),
-                       "images are unpacked into directories"),
+                       "images must be unpacked into directories"),
   };
 }
 

@@ -1,4 +1,4 @@
-// Finding: one thing that `bothy doctor` found out about this host.
+// Finding: one result of `bothy doctor`.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@ namespace bothy::doctor {
 enum class Status {
   kOk,
   kInfo,  // neither good nor bad
-  kWarn,  // something that bothy can do without doesn't work, or works worse
-  kFail,  // what the group stands for doesn't work
+  kWarn,  // an optional feature doesn't work, or works less well
+  kFail,  // the group's purpose fails: microVMs or containers
 };
 
 enum class Group { kMicrovms, kContainers, kHelpers };
 
 struct Finding {
-  std::string id;  // stable: scripts look for it
+  std::string id;  // stable, for scripts
   Group group = Group::kMicrovms;
   Status status = Status::kOk;
   std::string found;
   std::string meaning;
-  std::string remedy;  // empty when there is nothing to mend
+  std::string remedy;  // empty when nothing needs to be done
 };
 
 using Findings = std::vector<Finding>;
@@ -30,7 +30,7 @@ using Findings = std::vector<Finding>;
 [[nodiscard]] std::string_view name(Status status) noexcept;
 [[nodiscard]] std::string_view name(Group group) noexcept;
 
-// True when nothing that microVMs need has failed.
+// True when no finding of Group::kMicrovms has failed.
 [[nodiscard]] bool microvms_can_run(const Findings& findings) noexcept;
 
 }  // namespace bothy::doctor

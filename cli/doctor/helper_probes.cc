@@ -13,11 +13,11 @@ constexpr std::array kHelpers{
     Helper{"passt", "gives microVMs a network without privileges", "passt"},
     Helper{"pasta", "gives containers a network without privileges", "passt"},
     Helper{"virtiofsd", "shares host directories with microVMs", "virtiofsd"},
-    Helper{"skopeo", "fetches images from registries", "skopeo"},
-    Helper{"mkfs.erofs", "makes read-only disks of images", "erofs-utils"},
-    Helper{"mke2fs", "makes writable disks", "e2fsprogs"},
+    Helper{"skopeo", "pulls images from registries", "skopeo"},
+    Helper{"mkfs.erofs", "creates read-only disks from images", "erofs-utils"},
+    Helper{"mke2fs", "creates writable disks (run --storage)", "e2fsprogs"},
     Helper{"qemu-img", "converts disk images", "qemu-utils"},
-    Helper{"newuidmap", "gives containers of ordinary users more than one user id", "uidmap"},
+    Helper{"newuidmap", "maps several user IDs into containers of ordinary users", "uidmap"},
 };
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The programs that bothy calls where the work is theirs.
+// Other programs that bothy uses.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct Helper {
   std::string_view package;  // Debian's
 };
 
-// `path` is where it was found; empty when it wasn't.
+// `path` is where the program was found, or empty.
 [[nodiscard]] Finding judge_helper(const Helper& helper, std::string_view path);
 
 [[nodiscard]] Findings probe_helpers();

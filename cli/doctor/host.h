@@ -1,4 +1,4 @@
-// How probes look at the host: files, programs, and experiments that may go wrong.
+// How probes examine the host: files, devices, and experiments that may fail.
 #pragma once
 
 #include <chrono>
@@ -27,13 +27,13 @@ namespace bothy::doctor {
 // strerror(3), safely from any thread.
 [[nodiscard]] std::string errno_text(int error_number);
 
-// The words of `text`, separated by white space. They lie within it, so it may not be a temporary.
+// The words of `text`, separated by white space. They refer to it, so it may not be a temporary.
 [[nodiscard]] std::vector<std::string_view> words(std::string_view text);
 std::vector<std::string_view> words(std::same_as<std::string> auto&& text) = delete;
 // The lines of `text`, likewise.
 [[nodiscard]] std::vector<std::string_view> lines(std::string_view text);
 std::vector<std::string_view> lines(std::same_as<std::string> auto&& text) = delete;
-// The number that `text` begins with, after white space; 0 when it doesn't.
+// The number at the start of `text`, after white space; 0 when there is none.
 [[nodiscard]] unsigned long long to_number(std::string_view text) noexcept;
 
 }  // namespace bothy::doctor

@@ -12,12 +12,12 @@ namespace {
 
 constexpr std::uint64_t kMillion = 1'000'000;
 constexpr unsigned long long kKibPerMib = 1024;
-// A minimal guest and its monitor, with something left for the host.
+// Enough for a minimal guest, its monitor and some reserve of the host.
 constexpr unsigned long long kScarceMib = 256;
 
 constexpr std::string_view kNoVirtualization =
-    "turn virtualization (VT-x, AMD-V) on in the firmware; a virtual machine needs nested "
-    "virtualization from its own host";
+    "enable virtualization (VT-x, AMD-V) in the firmware; in a virtual machine, enable nested "
+    "virtualization on its host";
 
 Finding microvm(std::string_view id, Status status, std::string found, std::string_view meaning,
                 std::string_view remedy = {}) {
@@ -36,7 +36,7 @@ std::string_view field(std::string_view text, std::string_view key) {
   return {};
 }
 
-// Tens of millions and more as whole numbers: the measurement is no better than that.
+// Tens of millions and more as whole numbers: the measurement isn't more precise.
 std::string speed(std::uint64_t per_second) {
   return per_second < 10 * kMillion
              ? fmt::format("{:.1f} million instructions a second",
@@ -46,7 +46,8 @@ std::string speed(std::uint64_t per_second) {
 
 std::string permission_remedy(const std::string& group) {
   if (group.empty() || group == "root") {
-    return "let your user in: sudo setfacl -m u:$USER:rw /dev/kvm (until the next boot), or run "
+    return "give this user access: sudo setfacl -m u:$USER:rw /dev/kvm (until the next boot), or "
+           "run "
            "bothy as root";
   }
   return fmt::format("join the group: sudo usermod -aG {} $USER, then log in again", group);
@@ -78,49 +79,50 @@ std::string group_name(std::string_view group_file, unsigned id) {
 Finding judge_kvm_device(const KvmDevice& device) {
   switch (device.open_error) {
     case 0:
-      return microvm("kvm-device", Status::kOk, "/dev/kvm opens", "this user may run microVMs");
+      return microvm("kvm-device", Status::kOk, "/dev/kvm can be opened",
+                     "this user can run microVMs");
     case EACCES:
     case EPERM:
       return microvm("kvm-device", Status::kFail,
-                     fmt::format("no permission to open /dev/kvm (its group is {})",
+                     fmt::format("no permission to open /dev/kvm (group {})",
                                  device.group.empty() ? "unknown" : device.group),
-                     "only root, or the group's members, run microVMs",
+                     "only root and members of the group can run microVMs",
                      permission_remedy(device.group));
     case ENOENT:
     case ENXIO:
     case ENODEV:
-      return microvm("kvm-device", Status::kFail, "there is no /dev/kvm",
-                     "the kernel offers no virtual machines",
+      return microvm("kvm-device", Status::kFail, "/dev/kvm does not exist",
+                     "this host can't run virtual machines",
                      device.cpu_flag.empty()    ? std::string(kNoVirtualization)
-                     : device.cpu_flag == "vmx" ? "load its module: sudo modprobe kvm_intel"
-                                                : "load its module: sudo modprobe kvm_amd");
+                     : device.cpu_flag == "vmx" ? "load the module: sudo modprobe kvm_intel"
+                                                : "load the module: sudo modprobe kvm_amd");
     default:
       return microvm("kvm-device", Status::kFail,
-                     fmt::format("/dev/kvm doesn't open: {}", errno_text(device.open_error)),
-                     "the kernel offers no virtual machines", "see the kernel's log: sudo dmesg");
+                     fmt::format("can't open /dev/kvm: {}", errno_text(device.open_error)),
+                     "this host can't run virtual machines", "see the kernel's log: sudo dmesg");
   }
 }
 
 Finding judge_kvm_interface(const Result<KvmInterface>& interface) {
   if (!interface) {
     return microvm("kvm-interface", Status::kFail, interface.error().context,
-                   "microVMs can't be built", "see the kernel's log: sudo dmesg");
+                   "microVMs can't be created", "see the kernel's log: sudo dmesg");
   }
   const KvmInterface& kvm = interface.value();
   if (kvm.api_version != KVM_API_VERSION) {
     return microvm("kvm-interface", Status::kFail,
                    fmt::format("KVM API version {}", kvm.api_version),
-                   fmt::format("bothy speaks version {}", KVM_API_VERSION), "use another kernel");
+                   fmt::format("bothy needs version {}", KVM_API_VERSION), "use another kernel");
   }
   if (!kvm.missing.empty()) {
     return microvm("kvm-interface", Status::kFail,
                    fmt::format("KVM lacks {}", fmt::join(kvm.missing, ", ")),
-                   "microVMs can't be built without it", "use a newer kernel");
+                   "microVMs can't be created", "use a newer kernel");
   }
   const auto vcpus = std::min(static_cast<std::uint32_t>(kvm.max_vcpus), layout::kMaxVcpus);
   return microvm("kvm-interface", Status::kOk,
-                 fmt::format("version {}, with all needed capabilities", kvm.api_version),
-                 fmt::format("microVMs can be built, with up to {} vCPUs", vcpus));
+                 fmt::format("version {} with all required capabilities", kvm.api_version),
+                 fmt::format("microVMs can have up to {} vCPUs", vcpus));
 }
 
 std::string encode(const Result<GuestExecution>& execution) {
@@ -140,13 +142,13 @@ Result<GuestExecution> decode_execution(std::string_view text) {
 Finding judge_execution(const std::optional<Result<GuestExecution>>& execution) {
   constexpr std::string_view id = "guest-execution";
   if (!execution) {
-    return microvm(id, Status::kFail, "a test guest didn't let go of its processor",
-                   "KVM is there and doesn't work", "see the kernel's log: sudo dmesg");
+    return microvm(id, Status::kFail, "a test guest did not stop in time",
+                   "KVM exists but does not work", "see the kernel's log: sudo dmesg");
   }
   if (!*execution) {
     return microvm(id, Status::kFail,
-                   fmt::format("a test guest didn't run: {}", execution->error().context),
-                   "KVM is there and doesn't work", "see the kernel's log: sudo dmesg");
+                   fmt::format("a test guest did not run: {}", execution->error().context),
+                   "KVM exists but does not work", "see the kernel's log: sudo dmesg");
   }
   const GuestExecution& guest = execution->value();
   const std::string found =
@@ -154,12 +156,11 @@ Finding judge_execution(const std::optional<Result<GuestExecution>>& execution) 
                   guest.vector_instructions ? "work" : "don't work");
   if (is_emulated(guest)) {
     return microvm(id, Status::kFail, found,
-                   "guests are emulated, one instruction after the other: a Linux guest doesn't "
-                   "come up here",
-                   "use a host with hardware virtualization (vmx or svm in /proc/cpuinfo), or try "
-                   "things out in an emulated one: scripts/rig in bothy's source tree");
+                   "KVM emulates guests instruction by instruction: Linux guests can't boot here",
+                   "use a host with hardware virtualization (vmx or svm in /proc/cpuinfo), or "
+                   "scripts/rig of bothy's source tree, an emulated host");
   }
-  return microvm(id, Status::kOk, found, "guests run on the processor itself");
+  return microvm(id, Status::kOk, found, "guests run directly on the processor");
 }
 
 Finding judge_processors(std::string_view cpuinfo) {
@@ -169,11 +170,10 @@ Finding judge_processors(std::string_view cpuinfo) {
   }
   const std::string_view flag = virtualization_flag(cpuinfo);
   if (flag.empty()) {
-    return microvm("processors", Status::kWarn,
-                   fmt::format("{} CPUs, with neither vmx nor svm", count),
-                   "the processor has no virtualization, or hides it", kNoVirtualization);
+    return microvm("processors", Status::kWarn, fmt::format("{} CPUs without vmx and svm", count),
+                   "the processor does not offer virtualization", kNoVirtualization);
   }
-  return microvm("processors", Status::kOk, fmt::format("{} CPUs, with {}", count, flag),
+  return microvm("processors", Status::kOk, fmt::format("{} CPUs with {}", count, flag),
                  "the processor can run guests");
 }
 
@@ -190,12 +190,12 @@ Finding judge_nested(std::string_view parameter) {
 Finding judge_memory(std::string_view meminfo) {
   const auto total = to_number(field(meminfo, "MemTotal")) / kKibPerMib;
   const auto available = to_number(field(meminfo, "MemAvailable")) / kKibPerMib;
-  const std::string found = fmt::format("{} MiB, {} MiB of it available", total, available);
+  const std::string found = fmt::format("{} MiB, {} MiB available", total, available);
   if (available < kScarceMib) {
-    return microvm("memory", Status::kWarn, found, "hardly a guest fits in",
-                   "end other programs, or give guests less with --memory");
+    return microvm("memory", Status::kWarn, found, "too little memory for most guests",
+                   "stop other programs, or use smaller guests (--memory)");
   }
-  return microvm("memory", Status::kOk, found, "guests share it");
+  return microvm("memory", Status::kOk, found, "available to guests");
 }
 
 Finding judge_huge_pages(std::string_view meminfo, std::string_view transparent) {
@@ -208,23 +208,24 @@ Finding judge_huge_pages(std::string_view meminfo, std::string_view transparent)
                                     ? transparent.substr(open + 1, close - open - 1)
                                     : std::string_view("unknown");
   const std::string found =
-      fmt::format("{} reserved, {} of them free; transparent ones: {}", total, free, mode);
+      fmt::format("{} reserved, {} free; transparent huge pages: {}", total, free, mode);
   if (total > 0) {
-    return microvm("huge-pages", Status::kOk, found, "guest memory can be made of them");
+    return microvm("huge-pages", Status::kOk, found,
+                   "guest memory can use huge pages (--memory-backing hugepages)");
   }
   return microvm("huge-pages", Status::kInfo, found,
-                 "guest memory is made of small pages, or of transparent huge ones",
+                 "guest memory uses normal pages or transparent huge pages",
                  "to reserve 2 MiB pages: sudo sysctl vm.nr_hugepages=NUMBER");
 }
 
 Finding judge_userfaultfd(int call_error, int device_error) {
   if (call_error == 0 || device_error == 0) {
     return microvm("userfaultfd", Status::kOk,
-                   call_error == 0 ? "the system call works" : "/dev/userfaultfd opens",
-                   "guest memory can be filled in while the guest runs");
+                   call_error == 0 ? "userfaultfd() works" : "/dev/userfaultfd can be opened",
+                   "guest memory can be loaded while the guest runs");
   }
   return microvm("userfaultfd", Status::kWarn, errno_text(call_error),
-                 "a snapshot's memory can't be filled in by another process",
+                 "guest memory can't be loaded while the guest runs",
                  call_error == ENOSYS
                      ? "use a kernel with CONFIG_USERFAULTFD"
                      : "sudo setfacl -m u:$USER:rw /dev/userfaultfd, or sudo sysctl "
@@ -233,24 +234,24 @@ Finding judge_userfaultfd(int call_error, int device_error) {
 
 Finding judge_io_uring(int setup_error, std::string_view disabled) {
   if (setup_error == 0) {
-    return microvm("io_uring", Status::kOk, "a ring can be set up",
-                   "disks can use the fast engine");
+    return microvm("io_uring", Status::kOk, "io_uring works", "disks use io_uring");
   }
   const bool by_sysctl = to_number(disabled) > 0;
   return microvm(
       "io_uring", Status::kWarn,
       by_sysctl ? fmt::format("kernel.io_uring_disabled is {}", disabled) : errno_text(setup_error),
-      "disks use the slower engine",
+      "disks use threads, which are slower",
       by_sysctl               ? "sudo sysctl kernel.io_uring_disabled=0"
       : setup_error == ENOSYS ? "use a kernel with CONFIG_IO_URING"
-                              : "allow io_uring_setup in the seccomp filter that this "
-                                "runs under");
+                              : "allow io_uring_setup() in the seccomp filter of this "
+                                "environment");
 }
 
 Finding judge_device(const FeatureDevice& device, int open_error) {
   switch (open_error) {
     case 0:
-      return microvm(device.id, Status::kOk, fmt::format("{} opens", device.path), device.with);
+      return microvm(device.id, Status::kOk, fmt::format("{} can be opened", device.path),
+                     device.with);
     case EACCES:
     case EPERM:
       return microvm(
@@ -260,11 +261,11 @@ Finding judge_device(const FeatureDevice& device, int open_error) {
     case ENOENT:
     case ENODEV:
     case ENXIO:
-      return microvm(device.id, Status::kInfo, fmt::format("there is no {}", device.path),
+      return microvm(device.id, Status::kInfo, fmt::format("{} does not exist", device.path),
                      device.without, fmt::format("sudo modprobe {}", device.module));
     default:
       return microvm(device.id, Status::kWarn,
-                     fmt::format("{} doesn't open: {}", device.path, errno_text(open_error)),
+                     fmt::format("can't open {}: {}", device.path, errno_text(open_error)),
                      device.without, "see the kernel's log: sudo dmesg");
   }
 }

@@ -16,16 +16,16 @@
 namespace bothy::doctor {
 namespace {
 
-// A measurement takes a tenth of a second, two on an emulated host that is busy besides. What takes
-// longer hangs.
+// A measurement takes a tenth of a second, and two seconds on a busy emulated host. Anything longer
+// is a hang.
 constexpr std::chrono::milliseconds kMeasurementLimit{5000};
 
 constexpr std::array kFeatureDevices{
     FeatureDevice{"tun", "/dev/net/tun", "tun", "guests can have tap network devices",
-                  "guests have no tap network devices; passt gives them a network without"},
+                  "guests can't have tap network devices, but a network by passt"},
     FeatureDevice{"vhost-net", "/dev/vhost-net", "vhost_net",
-                  "a guest's packets can be moved by the host's kernel",
-                  "a guest's packets are moved by bothy itself"},
+                  "the host's kernel can process the packets of guests",
+                  "bothy itself processes the packets of guests"},
     FeatureDevice{"vhost-vsock", "/dev/vhost-vsock", "vhost_vsock",
                   "host programs can reach guests through AF_VSOCK",
                   "guests are reached through Unix sockets, not through AF_VSOCK"},
@@ -50,7 +50,7 @@ std::optional<Result<GuestExecution>> measure_execution() {
   return text ? std::optional(decode_execution(*text)) : std::nullopt;
 }
 
-// A plain userfaultfd, not one for user mode only: KVM takes a guest's faults in the kernel.
+// Not UFFD_USER_MODE_ONLY: KVM takes a guest's faults in the kernel.
 int try_userfaultfd() noexcept {
   const UniqueFd fd(static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK)));
   return fd ? 0 : errno;

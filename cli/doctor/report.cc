@@ -74,7 +74,7 @@ class TextReport {
   }
 
   void write_finding(const Finding& finding) {
-    // Padded before it is painted: a terminal doesn't see escape sequences, format widths do.
+    // Padded before the colour is added: format widths count escape sequences.
     append("  {}  {:<{}}  {}\n",
            painted(finding.status, fmt::format("{:<{}}", name(finding.status), kStatusWidth)),
            finding.id, id_width_, finding.found);

@@ -1,4 +1,4 @@
-// How the findings are shown: to a person, and to a program.
+// The report, for people and for programs.
 #pragma once
 
 #include <string>

@@ -1,4 +1,4 @@
-// RateLimiter: how many requests and bytes a device may move a second.
+// RateLimiter: limits the operations and bytes of a device per second.
 #pragma once
 
 #include <chrono>
@@ -7,16 +7,15 @@
 
 namespace bothy {
 
-// Per second; 0 is without limit.
+// Per second; 0: unlimited.
 struct RateLimit {
   std::uint64_t operations = 0;
   std::uint64_t bytes = 0;
   friend bool operator==(const RateLimit&, const RateLimit&) = default;
 };
 
-// Two token buckets, each as deep as a tenth of a second's allowance: a burst stays short, and a
-// request larger than a bucket still passes, on credit that the next ones wait for. One thread at a
-// time.
+// Two token buckets of a tenth of a second each: bursts stay short, and a request larger than a
+// bucket passes on credit, for which later requests wait. One thread at a time.
 class RateLimiter {
  public:
   using Clock = std::chrono::steady_clock;
@@ -27,12 +26,12 @@ class RateLimiter {
     return operations_.rate == 0 && bytes_.rate == 0;
   }
 
-  // Takes what one request of `bytes` costs and returns nothing; or takes nothing, and says when to
-  // ask again.
+  // Takes the tokens of a request of `bytes`, and returns nothing; or takes none, and returns when
+  // to try again.
   [[nodiscard]] std::optional<Clock::time_point> take(std::uint64_t bytes,
                                                       Clock::time_point now) noexcept;
 
-  // Takes what `bytes` more cost of a request that is under way, on credit.
+  // Takes the tokens of further `bytes` of a request that has begun, on credit.
   void charge(std::uint64_t bytes) noexcept;
 
  private:
@@ -42,7 +41,7 @@ class RateLimiter {
 
     [[nodiscard]] double depth() const noexcept;
     void fill(std::chrono::duration<double> passed) noexcept;
-    // How long until there is one token.
+    // The time until there is one token.
     [[nodiscard]] std::chrono::duration<double> wait() const noexcept;
   };
 

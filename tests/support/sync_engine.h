@@ -20,7 +20,8 @@ class SyncEngine final : public IoEngine {
     operation.result = perform_(operation);
     done_.push_back(&operation);
   }
-  Rung wait(std::vector<IoOperation*>& done, std::optional<Clock::time_point>) noexcept override {
+  WakeReason wait(std::vector<IoOperation*>& done,
+                  std::optional<Clock::time_point>) noexcept override {
     done.insert(done.end(), done_.begin(), done_.end());
     done_.clear();
     return {.kick = true, .stop = stop};

@@ -45,7 +45,7 @@ echo '{"kernel": "x", "cpus": 0.5}' >"$work/half.json"
 run 125 'a machine file with a value of the wrong kind' --err "'cpus'" -- boot --config "$work/half.json"
 echo '{"kernel": "x", "colour": "red"}' >"$work/colour.json"
 run 125 'a machine file with an unknown member' --err 'colour' -- boot --config "$work/colour.json"
-run 125 'a control socket where a file is' --err 'no socket' -- \
+run 125 'a control socket where a file is' --err 'not a socket' -- \
   boot --kernel "$kernels/vmlinux" --control "$work/text"
 run 127 'a control socket that is not there' --err 'nothere' -- "$bothy" control "$work/nothere"
 run 127 'a disk that is not there' --err 'nothere' -- boot --kernel "$kernels/vmlinux" --disk "$work/nothere"
@@ -59,14 +59,14 @@ run 126 'a VMDK image as disk' --err 'qemu-img convert -f vmdk -O raw' -- \
   boot --kernel "$kernels/vmlinux" --disk "$work/image.vmdk"
 run 125 'a vsock without a path' --err 'missing the path' -- boot --kernel "$kernels/vmlinux" --vsock cid=3
 run 125 'a CID that is the host' --err "'2' for cid" -- boot --kernel "$kernels/vmlinux" --vsock "$work/v,cid=2"
-run 125 'a vsock where a file is' --err 'no socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"
+run 125 'a vsock where a file is' --err 'not a socket' -- boot --kernel "$kernels/vmlinux" --vsock "$work/text"
 run 125 'a console of no kind' --err '--console' -- boot --kernel "$kernels/vmlinux" --console teletype
 run 125 'a console in two places' --err 'exclude' -- boot --kernel "$kernels/vmlinux" --console "pty,file=$work/x"
 run 125 'a console where no file can be' --err "$work/no/file" -- \
   boot --kernel "$kernels/vmlinux" --console "file=$work/no/file"
 run 125 'a console at a FIFO without a reader' --err 'fifo' -- \
   boot --kernel "$kernels/vmlinux" --console "file=$work/fifo"
-run 125 'a port at a socket where a file is' --err 'no socket' -- \
+run 125 'a port at a socket where a file is' --err 'not a socket' -- \
   boot --kernel "$kernels/vmlinux" --port "a,socket=$work/text"
 run 125 'two ports of a name' --err "named 'a'" -- \
   boot --kernel "$kernels/vmlinux" --port "a,file=$work/x" --port "a,file=$work/y"
@@ -81,7 +81,7 @@ run 125 'a directory without a tag' --err 'TAG=DIR' -- boot --kernel "$kernels/v
 run 125 'a tag that is none' --err 'no tag' -- boot --kernel "$kernels/vmlinux" --fs "a/b=$work"
 run 125 'two directories of a tag' --err "the tag 'a'" -- boot --kernel "$kernels/vmlinux" --fs "a=$work" --fs "a=$work"
 run 125 'a directory that is not there' --err "$work/nothere" -- boot --kernel "$kernels/vmlinux" --fs "a=$work/nothere"
-run 125 'a file as directory' --err 'no directory' -- boot --kernel "$kernels/vmlinux" --fs "a=$work/text"
+run 125 'a file as directory' --err 'not a directory' -- boot --kernel "$kernels/vmlinux" --fs "a=$work/text"
 run 125 'a directory and private memory' --err '--memory-backing shared' -- \
   boot --kernel "$kernels/vmlinux" --fs "a=$work" --memory-backing anonymous
 run 125 'a virtiofsd that is none' --err 'BOTHY_VIRTIOFSD' -- \

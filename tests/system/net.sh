@@ -93,9 +93,9 @@ said 'by descriptor: 1 MiB from the host' "received $sum"
 said 'by descriptor: 1 MiB to the host' "sent sum $sum"
 run 125 "$kernel: a tap that is in use" --err 'tap keep is in use' -- python3 tests/system/net/with_tap.py keep \
   "$bothy" boot --kernel "$work/$kernel" --net tap=keep
-run 125 "$kernel: an interface that is no tap" --err 'dummy0 exists and is no tap' -- \
+run 125 "$kernel: an interface that is no tap" --err 'dummy0 exists and is not a tap' -- \
   "$bothy" boot --kernel "$work/$kernel" --net tap=dummy0
-run 125 "$kernel: a tap with too few queues" --err 'has one queue, not 2' -- \
+run 125 "$kernel: a tap with too few queues" --err 'has one queue instead of 2' -- \
   "$bothy" boot --kernel "$work/$kernel" --net tap=keep,queues=2
 
 lose 'a tap deleted' tap=t1 ip link del t1

@@ -142,7 +142,7 @@ Result<DiskFile> DiskFile::open(const DiskConfig& config) {
   }
   const bool block_device = S_ISBLK(status.st_mode);
   if (!block_device && !S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kInvalid, "disk '{}' is neither a regular file nor a block device",
+    return make_error(ErrorCode::kInvalid, "disk '{}' is neither a file nor a block device",
                       config.path);
   }
   if (block_device && !config.read_only) {

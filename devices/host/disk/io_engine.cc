@@ -71,11 +71,11 @@ IoEngineKind choose_io_engine(std::string& why) {
 }
 
 Result<std::unique_ptr<IoEngine>> make_io_engine(IoEngineKind kind, const IoTarget& target,
-                                                 const IoEngine::Bells& bells, unsigned depth) {
+                                                 const IoEngine::Wakeups& wakeups, unsigned depth) {
   if (kind == IoEngineKind::kUring) {
-    return UringEngine::create(target, bells, depth);
+    return UringEngine::create(target, wakeups, depth);
   }
-  return ThreadEngine::create(target, bells);
+  return ThreadEngine::create(target, wakeups);
 }
 
 }  // namespace bothy

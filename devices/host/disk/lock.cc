@@ -12,9 +12,9 @@
 namespace bothy {
 namespace {
 
-constexpr off_t kDoes = 100;
-constexpr off_t kForbids = 200;
-// What a program can do to an image, by QEMU's numbers.
+constexpr off_t kUses = 100;
+constexpr off_t kDenies = 200;
+// Permissions, by QEMU's numbers.
 constexpr off_t kRead = 0;
 constexpr off_t kWrite = 1;
 constexpr off_t kResize = 3;
@@ -42,26 +42,26 @@ bool held_by_others(int fd, off_t byte) noexcept {
 }  // namespace
 
 Result<void> lock_disk(int fd, const std::string& path, bool writer) {
-  const std::array held{kDoes + kRead, kForbids + kWrite, kForbids + kResize, kDoes + kWrite};
+  const std::array held{kUses + kRead, kDenies + kWrite, kDenies + kResize, kUses + kWrite};
   for (const off_t byte : std::span(held).first(writer ? 4 : 3)) {
     const int error = hold(fd, byte);
     if (error == EAGAIN || error == EACCES) {
-      break;  // somebody's exclusive lock, which the look below finds
+      break;  // another program's exclusive lock, which the check below finds
     }
     if (error != 0) {
-      log(LogLevel::kWarning,
-          "disk {} can't be locked ({}): nothing keeps another program from writing to it", path,
-          std::strerror(error));
+      log(LogLevel::kWarning, "can't lock disk '{}': {}; other programs can write to it meanwhile",
+          path, std::strerror(error));
       return success();
     }
   }
-  const std::array refused{kDoes + kWrite, kDoes + kResize, kForbids + kRead, kForbids + kWrite};
+  const std::array refused{kUses + kWrite, kUses + kResize, kDenies + kRead, kDenies + kWrite};
   for (const off_t byte : std::span(refused).first(writer ? 4 : 3)) {
     if (held_by_others(fd, byte)) {
-      return make_error(ErrorCode::kBusy,
-                        "disk {} is in use by another program{}: end that one first, or let both "
-                        "only read it (,ro)",
-                        path, writer ? "" : ", which writes to it");
+      return make_error(
+          ErrorCode::kBusy,
+          "disk '{}' is in use by another program{}: end that program first, or open the disk "
+          "read-only in both (,ro)",
+          path, writer ? "" : ", which writes to it");
     }
   }
   return success();

@@ -19,8 +19,8 @@ constexpr unsigned kThreads = 4;
 }  // namespace
 
 Result<std::unique_ptr<IoThreads>> IoThreads::create(const IoTarget& target, unsigned threads) {
-  BOTHY_TRY(EventFd bell, EventFd::create());
-  std::unique_ptr<IoThreads> pool(new IoThreads(target, std::move(bell)));
+  BOTHY_TRY(EventFd completed, EventFd::create());
+  std::unique_ptr<IoThreads> pool(new IoThreads(target, std::move(completed)));
   try {
     for (unsigned i = 0; i < threads; ++i) {
       pool->threads_.emplace_back([&pool = *pool] { pool.run(); });
@@ -81,21 +81,22 @@ void IoThreads::run() noexcept {
     lock.lock();
     operation.next = std::exchange(done_, &operation);
     if (operation.next == nullptr) {
-      bell_.signal();
+      completed_.signal();
     }
   }
 }
 
-Result<std::unique_ptr<IoEngine>> ThreadEngine::create(const IoTarget& target, const Bells& bells) {
+Result<std::unique_ptr<IoEngine>> ThreadEngine::create(const IoTarget& target,
+                                                       const Wakeups& wakeups) {
   BOTHY_TRY(auto threads, IoThreads::create(target, kThreads));
-  return std::unique_ptr<IoEngine>(new ThreadEngine(std::move(threads), bells));
+  return std::unique_ptr<IoEngine>(new ThreadEngine(std::move(threads), wakeups));
 }
 
-IoEngine::Rung ThreadEngine::wait(std::vector<IoOperation*>& done,
-                                  std::optional<Clock::time_point> until) noexcept {
-  std::array<pollfd, 3> polled{pollfd{bells_.kick.fd(), POLLIN, 0},
-                               pollfd{stopping_ ? -1 : bells_.stop.fd(), POLLIN, 0},
-                               pollfd{threads_->bell().fd(), POLLIN, 0}};
+IoEngine::WakeReason ThreadEngine::wait(std::vector<IoOperation*>& done,
+                                        std::optional<Clock::time_point> until) noexcept {
+  std::array<pollfd, 3> polled{pollfd{wakeups_.kick.fd(), POLLIN, 0},
+                               pollfd{stopping_ ? -1 : wakeups_.stop.fd(), POLLIN, 0},
+                               pollfd{threads_->completed().fd(), POLLIN, 0}};
   timespec left{};
   if (until) {
     const auto wait = std::max(*until - Clock::now(), Clock::duration::zero());
@@ -109,10 +110,10 @@ IoEngine::Rung ThreadEngine::wait(std::vector<IoOperation*>& done,
   stopping_ |= polled[1].revents != 0;
   const bool kicked = polled[0].revents != 0;
   if (kicked) {
-    static_cast<void>(bells_.kick.drain());
+    static_cast<void>(wakeups_.kick.drain());
   }
   if (polled[2].revents != 0) {
-    static_cast<void>(threads_->bell().drain());
+    static_cast<void>(threads_->completed().drain());
     threads_->take(done);
   }
   return {kicked, stopping_};

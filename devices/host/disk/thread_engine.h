@@ -1,4 +1,4 @@
-// ThreadEngine: an IoEngine of a few threads, for hosts that refuse io_uring.
+// ThreadEngine: an IoEngine of a few threads, for hosts without io_uring.
 #pragma once
 
 #include <condition_variable>
@@ -11,31 +11,31 @@
 
 namespace bothy {
 
-// Threads that do one operation at a time each.
+// Threads, each of which performs one operation at a time.
 class IoThreads {
  public:
   [[nodiscard]] static Result<std::unique_ptr<IoThreads>> create(const IoTarget& target,
                                                                  unsigned threads);
   IoThreads(const IoThreads&) = delete;
   IoThreads& operator=(const IoThreads&) = delete;
-  // Waits for what is under way.
+  // Waits for operations in flight.
   ~IoThreads();
 
   void submit(IoOperation& operation) noexcept;
-  // Appends what is done since the last call.
+  // Appends the operations completed since the last call.
   void take(std::vector<IoOperation*>& done) noexcept;
-  // Signalled when something is done.
-  [[nodiscard]] const EventFd& bell() const noexcept { return bell_; }
+  // Signalled when an operation is done.
+  [[nodiscard]] const EventFd& completed() const noexcept { return completed_; }
 
  private:
-  IoThreads(const IoTarget& target, EventFd bell) noexcept
-      : target_(target), bell_(std::move(bell)) {}
+  IoThreads(const IoTarget& target, EventFd completed) noexcept
+      : target_(target), completed_(std::move(completed)) {}
 
   void run() noexcept;
 
   const IoTarget target_;
-  const EventFd bell_;
-  std::mutex mutex_;  // guards all below but threads_
+  const EventFd completed_;
+  std::mutex mutex_;  // guards the members below, except threads_
   std::condition_variable work_;
   IoOperation* first_ = nullptr;  // linked by next
   IoOperation* last_ = nullptr;
@@ -47,19 +47,19 @@ class IoThreads {
 class ThreadEngine final : public IoEngine {
  public:
   [[nodiscard]] static Result<std::unique_ptr<IoEngine>> create(const IoTarget& target,
-                                                                const Bells& bells);
+                                                                const Wakeups& wakeups);
 
   void submit(IoOperation& operation) noexcept override { threads_->submit(operation); }
-  Rung wait(std::vector<IoOperation*>& done,
-            std::optional<Clock::time_point> until) noexcept override;
+  WakeReason wait(std::vector<IoOperation*>& done,
+                  std::optional<Clock::time_point> until) noexcept override;
 
  private:
-  ThreadEngine(std::unique_ptr<IoThreads> threads, const Bells& bells) noexcept
-      : threads_(std::move(threads)), bells_(bells) {}
+  ThreadEngine(std::unique_ptr<IoThreads> threads, const Wakeups& wakeups) noexcept
+      : threads_(std::move(threads)), wakeups_(wakeups) {}
 
   const std::unique_ptr<IoThreads> threads_;
-  const Bells bells_;
-  bool stopping_ = false;  // the bell, which goes on ringing, was heard
+  const Wakeups wakeups_;
+  bool stopping_ = false;  // wakeups_.stop, which stays signalled, has been reported
 };
 
 }  // namespace bothy

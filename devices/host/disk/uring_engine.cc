@@ -11,29 +11,29 @@
 namespace bothy {
 namespace {
 
-// Completions that are no operation's: no pointer is that small.
+// user_data of completions of polls: operations have pointers.
 constexpr std::uint64_t kKick = 1;
 constexpr std::uint64_t kStop = 2;
 constexpr std::uint64_t kHelper = 3;
-constexpr unsigned kBells = 3;
+constexpr unsigned kWakeups = 3;
 
-// Linux 5.13, which also watches an eventfd for more than one event (multishot poll).
+// Linux 5.13, which also has multishot poll.
 constexpr unsigned kNeeded = IORING_FEAT_RSRC_TAGS | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
 
-// From the best down: completions are worked off when we enter the kernel, and interrupt nobody.
-// Without IORING_SETUP_DEFER_TASKRUN: as of Linux 6.13, whoever slept there is given one completion
-// of all that are there.
+// From the best down: completions are processed when the thread enters the kernel, and don't
+// interrupt it. Without IORING_SETUP_DEFER_TASKRUN: as of Linux 6.13, a thread that waits with it
+// gets one completion of all that are available.
 constexpr std::array kSetups{
     unsigned{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN},  // Linux 6.0
     unsigned{IORING_SETUP_COOP_TASKRUN},                               // 5.19
     0U,
 };
 
-// The one file that is registered.
+// The index of the only registered file.
 constexpr int kFile = 0;
 
-// So many reads at once, and then bells are heard again.
-constexpr unsigned kMostAtOnce = 64;
+// Reads without the ring before wakeups are checked again.
+constexpr unsigned kMaxReadsAtOnce = 64;
 
 // The ring of one thread, as good as the kernel has it. 0 or -errno.
 int open_ring(unsigned entries, io_uring& ring) noexcept {
@@ -55,13 +55,13 @@ int open_ring(unsigned entries, io_uring& ring) noexcept {
 
 Error refused(int error) {
   if (error == ENOSYS) {
-    return make_error(ErrorCode::kUnsupported, "io_uring as of Linux 5.13 isn't there");
+    return make_error(ErrorCode::kUnsupported, "io_uring of Linux 5.13 or later is not available");
   }
   if (error == EPERM || error == EACCES) {
     return make_error(ErrorCode::kUnsupported,
-                      "io_uring isn't allowed (kernel.io_uring_disabled or a seccomp filter)");
+                      "io_uring is not permitted (kernel.io_uring_disabled or a seccomp filter)");
   }
-  return errno_error("io_uring can't be had", error);
+  return errno_error("can't set up io_uring", error);
 }
 
 }  // namespace
@@ -76,10 +76,10 @@ Result<void> UringEngine::probe() {
   return success();
 }
 
-Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target, const Bells& bells,
-                                                      unsigned depth) {
-  std::unique_ptr<UringEngine> engine(new UringEngine(target, bells));
-  int error = open_ring(depth + kBells, engine->ring_);
+Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target,
+                                                      const Wakeups& wakeups, unsigned depth) {
+  std::unique_ptr<UringEngine> engine(new UringEngine(target, wakeups));
+  int error = open_ring(depth + kWakeups, engine->ring_);
   if (error != 0) {
     return refused(-error);
   }
@@ -88,10 +88,10 @@ Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target, co
   if (error != 0) {
     return errno_error("can't register a disk with io_uring", -error);
   }
-  // Saves a look-up of the ring's descriptor in each call; without it, it works as well.
+  // Saves a look-up of the ring's descriptor in each call. Optional.
   static_cast<void>(::io_uring_register_ring_fd(&engine->ring_));
-  engine->watch(bells.kick, kKick);
-  engine->watch(bells.stop, kStop);
+  engine->watch(wakeups.kick, kKick);
+  engine->watch(wakeups.stop, kStop);
   return std::unique_ptr<IoEngine>(std::move(engine));
 }
 
@@ -117,7 +117,7 @@ void UringEngine::watch(const EventFd& event, std::uint64_t tag) noexcept {
 }
 
 void UringEngine::submit(IoOperation& operation) noexcept {
-  // Asynchronous BLKDISCARD is younger than the kernels that we run on (6.12).
+  // io_uring has had BLKDISCARD since Linux 6.12 only.
   if (operation.kind == IoOperation::Kind::kDiscard && target_.block_device &&
       submit_to_helper(operation)) {
     return;
@@ -140,7 +140,7 @@ void UringEngine::pass_on(IoOperation& operation) noexcept {
 }
 
 bool UringEngine::read_at_once(IoOperation& operation) noexcept {
-  if (at_once_ == kMostAtOnce) {
+  if (at_once_ == kMaxReadsAtOnce) {
     return false;
   }
   ++at_once_;
@@ -191,7 +191,7 @@ bool UringEngine::submit_to_helper(IoOperation& operation) noexcept {
       return false;
     }
     helper_ = std::move(threads).value();
-    watch(helper_->bell(), kHelper);
+    watch(helper_->completed(), kHelper);
   }
   helper_->submit(operation);
   return true;
@@ -220,8 +220,8 @@ void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
   static_cast<void>(::io_uring_submit_and_wait_timeout(&ring_, &cqe, 1, &timeout, nullptr));
 }
 
-IoEngine::Rung UringEngine::wait(std::vector<IoOperation*>& done,
-                                 std::optional<Clock::time_point> until) noexcept {
+IoEngine::WakeReason UringEngine::wait(std::vector<IoOperation*>& done,
+                                       std::optional<Clock::time_point> until) noexcept {
   if (lone_ != nullptr) {
     IoOperation& operation = *std::exchange(lone_, nullptr);
     if (read_at_once(operation)) {
@@ -231,20 +231,20 @@ IoEngine::Rung UringEngine::wait(std::vector<IoOperation*>& done,
     pass_on(operation);
   }
   enter(until);
-  Rung rung;
+  WakeReason reason;
   unsigned head = 0;
   unsigned seen = 0;
   io_uring_cqe* cqe = nullptr;
   io_uring_for_each_cqe(&ring_, head, cqe) {
-    reap(*cqe, done, rung);
+    reap(*cqe, done, reason);
     ++seen;
   }
   ::io_uring_cq_advance(&ring_, seen);
-  return rung;
+  return reason;
 }
 
 void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
-                       Rung& rung) noexcept {
+                       WakeReason& reason) noexcept {
   if (cqe.user_data > kHelper) {
     auto& operation = *static_cast<IoOperation*>(::io_uring_cqe_get_data(&cqe));
     operation.result = cqe.res;
@@ -252,16 +252,16 @@ void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
     --in_ring_;
     return;
   }
-  const EventFd* event = &bells_.kick;
+  const EventFd* event = &wakeups_.kick;
   if (cqe.user_data == kKick) {
-    rung.kick = true;
+    reason.kick = true;
   } else if (cqe.user_data == kStop) {
-    rung.stop = true;
-    event = &bells_.stop;
+    reason.stop = true;
+    event = &wakeups_.stop;
   } else {
-    static_cast<void>(helper_->bell().drain());
+    static_cast<void>(helper_->completed().drain());
     helper_->take(done);
-    event = &helper_->bell();
+    event = &helper_->completed();
   }
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) {
     watch(*event, cqe.user_data);

@@ -11,29 +11,30 @@
 
 namespace bothy {
 
-// One system call passes on all that was submitted, and waits. The ring watches the bells itself;
-// they are never read, since each ring of theirs is an event of its own.
+// One system call submits all operations, and waits. The ring polls the eventfds of the wakeups;
+// they are never read, since multishot poll reports each signal.
 //
-// A read that is alone, of what the host's page cache may have, is tried without the ring first: at
-// a queue depth of one, io_uring costs more than it saves.
+// A single read from a cached disk is tried without the ring first: at a queue depth of one,
+// io_uring costs more than it saves.
 //
 // Guest memory is not registered with the ring: that would pin all of it.
 class UringEngine final : public IoEngine {
  public:
-  // Whether this host has what create() needs: kUnsupported otherwise, with the reason.
+  // kUnsupported, with the reason, when this host lacks what create() needs.
   [[nodiscard]] static Result<void> probe();
 
   [[nodiscard]] static Result<std::unique_ptr<IoEngine>> create(const IoTarget& target,
-                                                                const Bells& bells, unsigned depth);
+                                                                const Wakeups& wakeups,
+                                                                unsigned depth);
   ~UringEngine() override;
 
   void submit(IoOperation& operation) noexcept override;
-  Rung wait(std::vector<IoOperation*>& done,
-            std::optional<Clock::time_point> until) noexcept override;
+  WakeReason wait(std::vector<IoOperation*>& done,
+                  std::optional<Clock::time_point> until) noexcept override;
 
  private:
-  UringEngine(const IoTarget& target, const Bells& bells) noexcept
-      : target_(target), bells_(bells), tries_(target.cached) {}
+  UringEngine(const IoTarget& target, const Wakeups& wakeups) noexcept
+      : target_(target), wakeups_(wakeups), tries_(target.cached) {}
 
   [[nodiscard]] io_uring_sqe& entry() noexcept;
   void watch(const EventFd& event, std::uint64_t tag) noexcept;
@@ -41,18 +42,19 @@ class UringEngine final : public IoEngine {
   void pass_on(IoOperation& operation) noexcept;
   [[nodiscard]] bool read_at_once(IoOperation& operation) noexcept;
   void enter(std::optional<Clock::time_point> until) noexcept;
-  void reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done, Rung& rung) noexcept;
+  void reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done, WakeReason& reason) noexcept;
   [[nodiscard]] bool submit_to_helper(IoOperation& operation) noexcept;
 
   const IoTarget target_;
-  const Bells bells_;
+  const Wakeups wakeups_;
   io_uring ring_{};
   bool open_ = false;
-  IoOperation* lone_ = nullptr;  // a read that nothing else was submitted beside, yet
+  IoOperation* lone_ = nullptr;  // the only read submitted so far
   unsigned in_ring_ = 0;         // operations
-  unsigned at_once_ = 0;         // reads since bells were last heard
-  bool tries_;                   // to read at once: the disk is cached, and the file system can
-  std::unique_ptr<IoThreads> helper_;  // for what the ring can't do; made when first needed
+  unsigned at_once_ = 0;         // reads without the ring since the last enter()
+  bool tries_;  // whether to read without the ring: the disk is cached, and the file system
+                // supports RWF_NOWAIT
+  std::unique_ptr<IoThreads> helper_;  // for operations that io_uring lacks; made on first use
 };
 
 }  // namespace bothy

@@ -28,7 +28,7 @@ struct ShareSandbox {
 // the directory with its submounts, writable or read-only; or a read-only file system that holds
 // the one file. A caller that may not create mount namespaces gets a user namespace first, in which
 // root stands for the caller's user. The program leads a session of its own, so no key of a
-// terminal ends it; its stderr is captured, and what nobody reads of it is dropped.
+// terminal ends it; its stderr is captured, and unread output is dropped.
 //
 // Waits until the program runs: whatever fails before is an error.
 [[nodiscard]] Result<Process> start_in_sandbox(const ShareSandbox& sandbox,

@@ -17,7 +17,7 @@ namespace bothy {
 namespace {
 
 Result<std::unique_ptr<NetBackend>> adopt(int number) {
-  // A guest that starts again finds it again; what else we start doesn't.
+  // The number stays open for a restart of the guest; child processes don't inherit it.
   UniqueFd fd(::fcntl(number, F_DUPFD_CLOEXEC, 0));
   if (!fd || ::fcntl(number, F_SETFD, FD_CLOEXEC) != 0) {
     return make_error(ErrorCode::kInvalid, "--net fd={}: no such descriptor is open", number);
@@ -34,27 +34,26 @@ Result<std::unique_ptr<NetBackend>> adopt(int number) {
     return socket;
   }
   return make_error(ErrorCode::kInvalid,
-                    "--net fd={} is neither an attached tap nor a connected unix socket", number);
+                    "--net fd={}: neither an attached tap nor a connected unix socket", number);
 }
 
 }  // namespace
 
 MacAddress random_mac() noexcept {
   MacAddress mac{};
-  // So few bytes never come in part, and it waits for no more than the host's start.
+  // Never partial for so few bytes; blocks only until the host's entropy pool is initialised.
   [[maybe_unused]] const ssize_t got = ::getrandom(mac.data(), mac.size(), 0);
-  mac[0] = 0x02;  // locally administered, and no group's
+  mac[0] = 0x02;  // locally administered, unicast
   return mac;
 }
 
 Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
   if (config.queues == 0 || config.queues > NetConfig::kMaxQueues) {
-    return make_error(ErrorCode::kInvalid, "--net queues={} is out of range: 1 to {}",
+    return make_error(ErrorCode::kInvalid, "--net: invalid number of queues {}: expected 1 to {}",
                       config.queues, NetConfig::kMaxQueues);
   }
   if (config.queues > 1 && config.backend != NetBackendKind::kTap) {
-    return make_error(ErrorCode::kInvalid, "--net queues={}: only 'tap' has several queues",
-                      config.queues);
+    return make_error(ErrorCode::kInvalid, "--net: {} queues need a tap", config.queues);
   }
   switch (config.backend) {
     case NetBackendKind::kTap: {
@@ -63,7 +62,7 @@ Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
     }
     case NetBackendKind::kUser: {
       PasstOptions options{config.mtu, config.passt};
-      // One that would fail is started now, and says why.
+      // A passt that would fail is started now, so that the error is reported.
       if (config.on_demand && passt_can_start()) {
         BOTHY_TRY(auto passt, PasstOnDemand::create(std::move(options)));
         return passt;
@@ -74,7 +73,7 @@ Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
     case NetBackendKind::kFd:
       return adopt(config.fd);
   }
-  return make_error(ErrorCode::kInvalid, "--net: no such backend");
+  return make_error(ErrorCode::kInvalid, "--net: unknown backend");
 }
 
 }  // namespace bothy

@@ -12,8 +12,8 @@ namespace bothy {
 namespace {
 
 constexpr std::size_t kLength = sizeof(std::uint32_t);
-constexpr std::size_t kMostFrame = PacketPort::kMostBytes - PacketPort::kHeader;
-constexpr std::size_t kInbox = 2 * (kLength + kMostFrame);
+constexpr std::size_t kMaxFrame = PacketPort::kMostBytes - PacketPort::kHeader;
+constexpr std::size_t kInbox = 2 * (kLength + kMaxFrame);
 
 PacketOutcome outcome_of(int error_number) noexcept {
   switch (error_number) {
@@ -37,7 +37,7 @@ msghdr message_of(std::vector<iovec>& buffers) noexcept {
   return message;
 }
 
-// What of `all` comes after its first `skipped` bytes.
+// Appends the parts of `all` after its first `skipped` bytes.
 void take_after(std::size_t skipped, std::span<const iovec> all, std::vector<iovec>& to) {
   for (const iovec& buffer : all) {
     const std::size_t cut = std::min(skipped, buffer.iov_len);
@@ -59,7 +59,7 @@ void copy_out(std::span<const std::byte> from, std::span<const iovec> to) noexce
   }
 }
 
-// No offloads: all but num_buffers, which is the device's, is zero.
+// No offloads: all zero; the device sets num_buffers.
 void clear_header(std::span<const iovec> buffers) noexcept {
   constexpr std::array<std::byte, PacketPort::kHeader> kNone{};
   copy_out(kNone, buffers);
@@ -73,7 +73,7 @@ Result<std::unique_ptr<PacketSocket>> PacketSocket::adopt(UniqueFd socket, std::
   socklen_t size = sizeof(int);
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 ||
       ::getsockopt(socket.get(), SOL_SOCKET, SO_TYPE, &type, &size) != 0 || domain != AF_UNIX) {
-    return make_error(ErrorCode::kInvalid, "descriptor {} is no unix socket", socket.get());
+    return make_error(ErrorCode::kInvalid, "descriptor {} is not a unix socket", socket.get());
   }
   sockaddr_storage peer{};
   size = sizeof(peer);
@@ -101,11 +101,11 @@ ReceivedPacket PacketSocket::receive_datagram(std::span<const iovec> buffers) no
   if (got < 0) {
     return {outcome_of(errno), 0};
   }
-  // SOCK_SEQPACKET says by nothing that its other end is closed; SOCK_DGRAM has empty datagrams.
+  // SOCK_SEQPACKET reports a closed peer as an empty packet; SOCK_DGRAM has empty datagrams.
   if (got == 0) {
     return {type_ == SOCK_SEQPACKET ? PacketOutcome::kGone : PacketOutcome::kDropped, 0};
   }
-  if ((message.msg_flags & MSG_TRUNC) != 0 || static_cast<std::size_t>(got) > kMostFrame) {
+  if ((message.msg_flags & MSG_TRUNC) != 0 || static_cast<std::size_t>(got) > kMaxFrame) {
     return {PacketOutcome::kDropped, 0};
   }
   clear_header(buffers);
@@ -120,8 +120,8 @@ ReceivedPacket PacketSocket::receive_from_stream(std::span<const iovec> buffers)
   std::uint32_t length = 0;
   std::memcpy(&length, inbox_.get() + inbox_begin_, sizeof(length));
   length = be32toh(length);
-  // Where a packet begins can't be found again.
-  if (length == 0 || length > kMostFrame) {
+  // The start of the next packet can't be found.
+  if (length == 0 || length > kMaxFrame) {
     return {PacketOutcome::kGone, 0};
   }
   outcome = fill_inbox(kLength + length);

@@ -1,5 +1,5 @@
-// PacketSocket: plain Ethernet frames over a unix socket: one a datagram, or, over a stream, each
-// behind its length in four bytes, big-endian, as passt and QEMU's stream backend do it.
+// PacketSocket: Ethernet frames over a unix socket, one in each datagram, or in a stream, each
+// after its length (four bytes, big-endian), as passt and QEMU's stream backend have it.
 #pragma once
 
 #include <memory>
@@ -12,8 +12,7 @@ namespace bothy {
 
 class PacketSocket final : public NetBackend, private PacketPort {
  public:
-  // A connected socket, SOCK_STREAM, SOCK_SEQPACKET or SOCK_DGRAM; kInvalid when it is none. `what`
-  // is what describe() says.
+  // `socket` is a connected unix socket of any type, otherwise kInvalid. describe() returns `what`.
   [[nodiscard]] static Result<std::unique_ptr<PacketSocket>> adopt(UniqueFd socket,
                                                                    std::string what);
 
@@ -37,15 +36,15 @@ class PacketSocket final : public NetBackend, private PacketPort {
   [[nodiscard]] ReceivedPacket receive_from_stream(std::span<const iovec> buffers) noexcept;
   // kDone when at least `wanted` bytes are in inbox_.
   [[nodiscard]] PacketOutcome fill_inbox(std::size_t wanted) noexcept;
-  // Keeps what of `buffers_` comes after `sent` bytes, to be sent before anything else.
+  // Keeps the bytes of `buffers_` after the first `sent`, to be sent before anything else.
   void keep_rest(std::size_t sent) noexcept;
 
   const UniqueFd socket_;
   const std::string what_;
   const int type_;              // SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET
-  std::vector<iovec> buffers_;  // those of a packet, without its header
+  std::vector<iovec> buffers_;  // of a packet, without its header
 
-  // Of a stream: bytes received that belong to no packet yet, and those of a packet half sent.
+  // Of a stream: received bytes of incomplete packets, and the rest of a packet sent in part.
   std::unique_ptr<std::byte[]> inbox_;
   std::size_t inbox_begin_ = 0;
   std::size_t inbox_end_ = 0;

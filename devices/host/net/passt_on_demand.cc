@@ -11,7 +11,7 @@
 namespace bothy {
 namespace {
 
-// Of an Ethernet frame: behind two addresses, big-endian.
+// In an Ethernet frame: after two addresses, big-endian.
 constexpr std::size_t kEtherType = PacketPort::kHeader + 12;
 constexpr unsigned kIpv6 = 0x86dd;
 
@@ -60,7 +60,7 @@ PacketOutcome PasstOnDemand::send(std::span<const iovec> packet) noexcept {
   if (!theirs_) {
     return port_.send(packet);
   }
-  // A guest speaks of its link-local address as soon as it has one. Nobody would listen.
+  // A guest announces its link-local address at once; passt would ignore that.
   if (ipv4_only_ && is_ipv6(packet)) {
     return PacketOutcome::kDone;
   }
@@ -69,7 +69,7 @@ PacketOutcome PasstOnDemand::send(std::span<const iovec> packet) noexcept {
   return outcome;
 }
 
-// Not on the caller's thread, which has the guest's queues to serve.
+// On a thread of its own: the caller's serves the guest's queues.
 void PasstOnDemand::start() noexcept {
   try {
     starter_ = std::thread([this, theirs = std::exchange(theirs_, {})]() mutable {

@@ -1,5 +1,5 @@
-// PasstOnDemand: passt, started by the first packet. What never uses its network doesn't pay for
-// it.
+// PasstOnDemand: passt, started by the guest's first packet, so that an unused network costs
+// nothing.
 #pragma once
 
 #include <memory>
@@ -14,12 +14,12 @@
 
 namespace bothy {
 
-// The first that is for it: IPv6 isn't with --ipv4-only. Packets wait in the socket until passt
-// reads it. A passt that fails is logged, and is an end that is gone.
+// With --ipv4-only an IPv6 packet doesn't start it. Packets wait in the socket until passt reads
+// them. If passt fails, the error is logged and the ports report kGone.
 class PasstOnDemand final : public NetBackend, private PacketPort {
  public:
   [[nodiscard]] static Result<std::unique_ptr<PasstOnDemand>> create(PasstOptions options);
-  // Also ends a passt that is still starting.
+  // Ends a passt that is still starting.
   ~PasstOnDemand() override;
 
   [[nodiscard]] std::string describe() const override { return socket_->describe(); }
@@ -53,7 +53,7 @@ class PasstOnDemand final : public NetBackend, private PacketPort {
   const bool ipv4_only_;
   const std::unique_ptr<PacketSocket> socket_;
   PacketPort& port_;  // the socket's
-  UniqueFd theirs_;   // until passt has it
+  UniqueFd theirs_;   // until passt starts
   const EventFd abandoned_;
   std::thread starter_;
 };

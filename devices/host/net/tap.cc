@@ -20,8 +20,8 @@ namespace bothy {
 namespace {
 
 constexpr const char* kDevice = "/dev/net/tun";
-// More than an interface's queue holds, unless somebody has set it to absurd lengths.
-constexpr int kMostStale = 65536;
+// More packets than an interface's queue holds by default.
+constexpr int kMaxStalePackets = 65536;
 
 unsigned tun_flags(const NetOffloads& offloads) noexcept {
   unsigned flags = 0;
@@ -55,12 +55,11 @@ Result<UniqueFd> open_device() {
     case ENODEV:
     case ENXIO:
       return make_error(ErrorCode::kUnsupported,
-                        "{} is missing, so there are no tap interfaces: 'modprobe tun' brings it",
-                        kDevice);
+                        "{} does not exist, and tap interfaces need it: 'modprobe tun'", kDevice);
     case EACCES:
     case EPERM:
       return make_error(ErrorCode::kPermission,
-                        "no permission to open {}: become root, or use '--net user'", kDevice);
+                        "no permission to open {}: run as root, or use '--net user'", kDevice);
     default:
       return errno_error(std::string("can't open ") + kDevice);
   }
@@ -70,30 +69,30 @@ Error attach_error(const std::string& name, bool existed, int error_number) {
   switch (error_number) {
     case EBUSY:
       return make_error(ErrorCode::kBusy,
-                        "tap {} is in use by another program: name another, or create it with "
-                        "'ip tuntap add {} mode tap multi_queue' to share it",
+                        "tap {} is in use by another program: choose another one, or share it by "
+                        "creating it with 'ip tuntap add {} mode tap multi_queue'",
                         name, name);
     case EPERM:
     case EACCES:
       if (existed) {
         return make_error(ErrorCode::kPermission,
-                          "no permission to attach to tap {}: its owner may, see "
+                          "no permission to attach to tap {}: give it to this user with "
                           "'ip tuntap add {} mode tap user USER'",
                           name, name);
       }
-      return make_error(
-          ErrorCode::kPermission,
-          "no permission to make a tap interface: as root, 'ip tuntap add NAME mode tap user "
-          "USER' makes one for you, or use '--net user'");
+      return make_error(ErrorCode::kPermission,
+                        "no permission to create a tap interface: create one as root with 'ip "
+                        "tuntap add NAME mode "
+                        "tap user USER', or use '--net user'");
     case E2BIG:
-      return make_error(ErrorCode::kBusy, "tap {} has no queue left", name);
+      return make_error(ErrorCode::kBusy, "tap {} has no free queue", name);
     default:
       return errno_error("can't attach to tap " + (name.empty() ? "interface" : name),
                          error_number);
   }
 }
 
-// Opens one queue of `name`, or a new interface by that pattern. The errno value on failure.
+// One queue of the interface `name`, or of a new one. With error_number set, the ioctl has failed.
 struct Attached {
   UniqueFd fd;
   std::string name;
@@ -118,21 +117,22 @@ Result<Attached> attach_first(const std::string& name, std::size_t queues, bool 
   if (first.error_number != EINVAL || !existed) {
     return first;
   }
-  // It is no tap, or differs in IFF_MULTI_QUEUE. sysfs would tell, but may be another namespace's.
+  // Not a tap, or IFF_MULTI_QUEUE differs. sysfs has that, but possibly of another namespace.
   BOTHY_TRY(Attached other, attach(name, !multi_queue));
   if (other.error_number == EINVAL) {
-    return make_error(ErrorCode::kInvalid, "interface {} exists and is no tap: name another", name);
+    return make_error(ErrorCode::kInvalid,
+                      "interface {} exists and is not a tap: choose another name", name);
   }
   if (queues > 1) {
     return make_error(ErrorCode::kInvalid,
-                      "tap {} has one queue, not {}: create it with "
+                      "tap {} has one queue instead of {}: create it with "
                       "'ip tuntap add {} mode tap multi_queue'",
                       name, queues, name);
   }
   return other;
 }
 
-// A socket to ask the kernel about interfaces by.
+// A socket for ioctls on interfaces.
 Result<UniqueFd> control_socket() {
   UniqueFd fd(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) {
@@ -147,12 +147,12 @@ Result<void> bring_up(const std::string& name, std::optional<std::uint16_t> mtu)
   if (mtu) {
     request.ifr_mtu = *mtu;
     if (::ioctl(control.get(), SIOCSIFMTU, &request) != 0) {
-      return errno_error(fmt::format("can't give tap {} an MTU of {}", name, *mtu));
+      return errno_error(fmt::format("can't set the MTU of tap {} to {}", name, *mtu));
     }
   }
   request = request_for(name);
   if (::ioctl(control.get(), SIOCGIFFLAGS, &request) != 0) {
-    return errno_error("can't look at tap " + name);
+    return errno_error("can't get the flags of tap " + name);
   }
   request.ifr_flags = static_cast<short>(request.ifr_flags | IFF_UP);
   if (::ioctl(control.get(), SIOCSIFFLAGS, &request) != 0) {
@@ -171,7 +171,7 @@ std::optional<std::uint16_t> interface_mtu(const std::string& name) {
   return static_cast<std::uint16_t>(request.ifr_mtu);
 }
 
-// The tap's header is the guest's: one system call moves a packet between guest and kernel.
+// The tap has the guest's header, so one system call moves a packet between guest and kernel.
 class TapPort final : public PacketPort {
  public:
   explicit TapPort(UniqueFd fd) noexcept : fd_(std::move(fd)) {}
@@ -183,7 +183,7 @@ class TapPort final : public PacketPort {
     if (got < 0) {
       return {outcome_of(errno), 0};
     }
-    // What exceeds the buffers has been cut off.
+    // A longer packet has been truncated.
     const auto size = static_cast<std::size_t>(got);
     return {size >= kHeader && size <= kMostBytes ? PacketOutcome::kDone : PacketOutcome::kDropped,
             size};
@@ -203,7 +203,7 @@ class TapPort final : public PacketPort {
       case EBADFD:  // the interface was deleted
       case ENODEV:
         return PacketOutcome::kGone;
-      default:  // EINVAL: a header that makes no sense; EIO: the interface is down
+      default:  // EINVAL: an invalid header; EIO: the interface is down
         return PacketOutcome::kDropped;
     }
   }
@@ -216,12 +216,11 @@ class TapPort final : public PacketPort {
 Result<std::unique_ptr<Tap>> Tap::open(const std::string& name, std::size_t queues,
                                        std::optional<std::uint16_t> mtu) {
   if (name.size() >= IFNAMSIZ) {
-    return make_error(ErrorCode::kInvalid,
-                      "tap name '{}' is too long: an interface's has at most {} characters", name,
-                      IFNAMSIZ - 1);
+    return make_error(ErrorCode::kInvalid, "invalid tap name '{}': expected at most {} characters",
+                      name, IFNAMSIZ - 1);
   }
   if (name.find_first_of("/%: \t\n") != std::string::npos || name == "." || name == "..") {
-    return make_error(ErrorCode::kInvalid, "'{}' can't be the name of an interface", name);
+    return make_error(ErrorCode::kInvalid, "invalid tap name '{}': not an interface name", name);
   }
   const bool existed = exists(name);
   BOTHY_TRY(Attached first, attach_first(name, queues, existed));
@@ -251,13 +250,13 @@ Result<std::unique_ptr<Tap>> Tap::adopt(UniqueFd fd) {
   const int number = fd.get();
   ifreq request{};
   if (::ioctl(number, TUNGETIFF, &request) != 0) {
-    return errno_error(fmt::format("descriptor {} is no tap", number));
+    return errno_error(fmt::format("descriptor {} is not a tap", number));
   }
   const int wanted = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
   if ((request.ifr_flags & wanted) != wanted) {
     return make_error(ErrorCode::kInvalid,
-                      "descriptor {} is interface {}, opened without IFF_TAP, IFF_NO_PI and "
-                      "IFF_VNET_HDR, which are all needed",
+                      "descriptor {} of interface {} was opened without IFF_TAP, IFF_NO_PI and "
+                      "IFF_VNET_HDR: all three are needed",
                       number, request.ifr_name);
   }
   const int flags = ::fcntl(number, F_GETFL);
@@ -282,10 +281,10 @@ Result<void> Tap::prepare() {
   for (const auto& port : ports_) {
     const int size = PacketPort::kHeader;
     if (::ioctl(port->fd(), TUNSETVNETHDRSZ, &size) != 0) {
-      return errno_error("can't give the packets of tap " + name_ + " a virtio-net header");
+      return errno_error("can't set the header size of tap " + name_);
     }
   }
-  // The kernel tells what it can by taking it.
+  // The kernel accepts the offloads that it supports.
   offloads_ = {.checksum = true, .tso4 = true, .tso6 = true, .ecn = true, .uso = true};
   if (::ioctl(ports_.front()->fd(), TUNSETOFFLOAD, tun_flags(offloads_)) != 0) {
     offloads_.uso = false;
@@ -302,7 +301,7 @@ Result<void> Tap::leave_to_us(const NetOffloads& offloads, bool afresh) {
   }
   for (std::size_t i = 0; afresh && i < used_; ++i) {
     std::array<std::byte, PacketPort::kHeader> rest{};
-    for (int left = kMostStale; left > 0; --left) {
+    for (int left = kMaxStalePackets; left > 0; --left) {
       if (::read(ports_[i]->fd(), rest.data(), rest.size()) < 0) {
         break;
       }

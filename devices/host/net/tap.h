@@ -1,4 +1,4 @@
-// Tap: a tap interface of the host, whose packets bear the header of virtio-net.
+// Tap: a tap interface of the host, with virtio-net headers.
 #pragma once
 
 #include <net/if.h>
@@ -16,17 +16,17 @@ class Tap final : public NetBackend {
  public:
   static constexpr std::size_t kMaxQueues = 64;
 
-  // Attaches to the interface `name`, or makes one that goes when the last of its queues is closed,
-  // and brings that up; with an empty name the kernel picks one. `mtu` is set on an interface that
-  // we make. Fails with kBusy when another program has it, kPermission, kInvalid when the name is
-  // too long or is no tap's, or a tap's that has fewer queues.
+  // Attaches to the interface `name`, or creates it, sets its `mtu` and brings it up; it exists
+  // then until its last queue is closed. With an empty name the kernel chooses one. kBusy when
+  // another program has the interface; kPermission; kInvalid when the name is too long, or the
+  // interface is not a tap or has fewer queues.
   [[nodiscard]] static Result<std::unique_ptr<Tap>> open(const std::string& name,
                                                          std::size_t queues,
                                                          std::optional<std::uint16_t> mtu);
-  // One queue of a tap that somebody else has opened, with IFF_NO_PI and IFF_VNET_HDR.
+  // One queue of a tap, opened by another program with IFF_NO_PI and IFF_VNET_HDR.
   [[nodiscard]] static Result<std::unique_ptr<Tap>> adopt(UniqueFd fd);
 
-  // The interface's, as long as it keeps it.
+  // The interface's name when it was opened.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   [[nodiscard]] std::string describe() const override { return "tap " + name_; }
@@ -43,7 +43,7 @@ class Tap final : public NetBackend {
 
   std::string name_;
   std::vector<std::unique_ptr<PacketPort>> ports_;
-  std::size_t used_;  // the first so many queues are attached
+  std::size_t used_;  // the number of attached queues, which come first
   NetOffloads offloads_;
   std::optional<std::uint16_t> mtu_;
 };

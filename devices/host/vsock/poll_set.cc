@@ -29,7 +29,7 @@ bool PollSet::add(int fd, std::uint64_t token) noexcept {
 
 void PollSet::watch_output(int fd, std::uint64_t token, bool on) noexcept {
   epoll_event event = make_event(kAlways | (on ? std::uint32_t{EPOLLOUT} : 0U), token);
-  // Changing what is in the set already needs no memory.
+  // Can't fail: changing an entry allocates nothing.
   static_cast<void>(::epoll_ctl(fd_.get(), EPOLL_CTL_MOD, fd, &event));
 }
 

@@ -1,4 +1,4 @@
-// PollSet: the readiness of many descriptors, as one descriptor.
+// PollSet: many descriptors that are polled by one (epoll(7)).
 #pragma once
 
 #include <sys/epoll.h>
@@ -12,23 +12,22 @@
 
 namespace bothy {
 
-// Edge-triggered: what is reported once is not reported again until it has changed, so its owner
-// goes on until the descriptor would block. A descriptor leaves the set when it is closed. Belongs
-// to one thread at a time.
+// Edge-triggered: an event is reported once until it changes, so the owner uses a descriptor until
+// it would block. A descriptor leaves the set when it is closed. One thread at a time.
 class PollSet {
  public:
   [[nodiscard]] static Result<PollSet> create();
 
-  // Watches for input, end of input and hang-up. False when the kernel has no room for it. `token`
-  // is what an event names it by.
+  // Watches for input, end of input and hang-up; events carry the `token`. False when the kernel
+  // refuses.
   [[nodiscard]] bool add(int fd, std::uint64_t token) noexcept;
-  // Also for room to write, or no longer.
+  // Starts or stops watching for room to write.
   void watch_output(int fd, std::uint64_t token, bool on) noexcept;
 
-  // What has happened, without waiting: at most `room` of it.
+  // The events so far, without waiting, at most as many as `room` holds.
   [[nodiscard]] std::span<const epoll_event> take(std::span<epoll_event> room) noexcept;
 
-  // Readable when take() would give something. Not owned by the caller.
+  // Readable when take() would return an event. Owned by this object.
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
 
  private:

@@ -9,17 +9,18 @@
 namespace bothy {
 namespace {
 
-constexpr std::size_t kLongestPort = sizeof("_4294967295") - 1;
-constexpr std::size_t kLongestPath = sizeof(sockaddr_un::sun_path) - 1 - kLongestPort;
+constexpr std::size_t kMaxPortLength = sizeof("_4294967295") - 1;
+constexpr std::size_t kMaxPathLength = sizeof(sockaddr_un::sun_path) - 1 - kMaxPortLength;
 
 }  // namespace
 
 Result<UnixPorts> UnixPorts::listen(const std::string& what, const std::string& path) {
-  if (path.size() > kLongestPath) {
-    return make_error(ErrorCode::kInvalid,
-                      "{}: the path of its socket has {} bytes: with a port's number behind it, {} "
-                      "are possible",
-                      what, path.size(), kLongestPath);
+  if (path.size() > kMaxPathLength) {
+    return make_error(
+        ErrorCode::kInvalid,
+        "{}: invalid socket path of {} bytes: expected at most {}, since port numbers "
+        "are appended",
+        what, path.size(), kMaxPathLength);
   }
   BOTHY_TRY(UnixListener listener, UnixListener::bind(what, path));
   return UnixPorts(std::move(listener));

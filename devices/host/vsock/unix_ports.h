@@ -10,20 +10,21 @@
 
 namespace bothy {
 
-// A stream socket that listens at a path; and, by number, those that other programs have listening
-// at that path followed by "_" and the number. All its sockets are non-blocking and close-on-exec.
-// Belongs to one thread at a time.
+// A stream socket that listens at a path, and the sockets of other programs at that path with "_"
+// and a port number appended. All sockets are non-blocking and close-on-exec. One thread at a time.
 class UnixPorts {
  public:
-  // kInvalid also for a path that leaves no room for a number behind it. `what` begins the errors.
+  // kInvalid also for a path that is too long for a port number to be appended. `what`, a flag,
+  // prefixes the errors.
   [[nodiscard]] static Result<UnixPorts> listen(const std::string& what, const std::string& path);
 
   [[nodiscard]] int fd() const noexcept { return listener_.fd(); }
 
-  // A program that has connected to the path. On failure `error` is set: EAGAIN when none waits.
+  // The next program that has connected to the path. On failure `error` is set: EAGAIN when none
+  // waits.
   [[nodiscard]] UniqueFd accept(int& error) const noexcept;
-  // The program that listens on a port. On failure `error` is set: EAGAIN when it has too many
-  // clients waiting already.
+  // Connects to the program that listens on a port. On failure `error` is set: EAGAIN when its
+  // backlog is full.
   [[nodiscard]] UniqueFd connect(std::uint32_t port, int& error) const noexcept;
 
  private:

@@ -157,13 +157,13 @@ void Block::run(Queue& queue, const EventFd& kick, std::uint16_t index, DriverLi
   block_signals_in_worker();
   ::pthread_setname_np(::pthread_self(), fmt::format("disk-{:.8}", disk_.config.id).c_str());
   const IoTarget target{disk_.file.fd(), disk_.file.is_block_device(), !disk_.config.direct};
-  const IoEngine::Bells bells{kick, stop_};
-  auto engine = make_io_engine(engine_, target, bells, kQueueSize);
+  const IoEngine::Wakeups wakeups{kick, stop_};
+  auto engine = make_io_engine(engine_, target, wakeups, kQueueSize);
   if (!engine && engine_ == IoEngineKind::kUring) {
     // The guest decides how often the device starts.
     log_guest(disk_.log, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
               engine.error().context);
-    engine = make_io_engine(IoEngineKind::kThreads, target, bells, kQueueSize);
+    engine = make_io_engine(IoEngineKind::kThreads, target, wakeups, kQueueSize);
   }
   if (!engine) {
     return link.park(engine.error().context);

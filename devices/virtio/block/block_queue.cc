@@ -53,8 +53,8 @@ BlockQueue::BlockQueue(BlockDisk& disk, Queue& queue, std::uint16_t index, std::
       window_(has_single_cpu()) {}
 
 bool BlockQueue::step() {
-  const IoEngine::Rung rung = engine_.wait(done_, deadline());
-  if (rung.stop && !stopping_) {
+  const IoEngine::WakeReason reason = engine_.wait(done_, deadline());
+  if (reason.stop && !stopping_) {
     if (throttled_ != nullptr) {
       begin(*std::exchange(throttled_, nullptr));
     }

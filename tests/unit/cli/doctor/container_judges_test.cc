@@ -63,7 +63,7 @@ TEST_CASE("cgroups are good when version 2 hands out what containers need") {
   CHECK(mentions(judge_cgroups(facts).remedy, "Delegate"));
 
   CHECK(mentions(judge_cgroups(parse_cgroup_mounts(kMixed)).found, "mixed"));
-  CHECK(judge_cgroups(parse_cgroup_mounts("")).found == "none are mounted");
+  CHECK(judge_cgroups(parse_cgroup_mounts("")).found == "cgroups are not mounted");
   CgroupFacts old;
   old.v1_controllers = {"cpu"};
   CHECK(judge_cgroups(old).found == "version 1 only");

@@ -95,7 +95,7 @@ TEST_CASE("A measurement survives its way between processes") {
 }
 
 TEST_CASE("Processors, nesting and memory are described") {
-  CHECK(judge_processors(kIntel).found == "2 CPUs, with vmx");
+  CHECK(judge_processors(kIntel).found == "2 CPUs with vmx");
   CHECK(judge_processors(kIntel).status == Status::kOk);
   CHECK(judge_processors(kHidden).status == Status::kWarn);
 
@@ -105,7 +105,7 @@ TEST_CASE("Processors, nesting and memory are described") {
   CHECK(mentions(judge_nested("").found, "no kvm_intel"));
 
   constexpr std::string_view roomy = "MemTotal:       2097152 kB\nMemAvailable:   1048576 kB\n";
-  CHECK(judge_memory(roomy).found == "2048 MiB, 1024 MiB of it available");
+  CHECK(judge_memory(roomy).found == "2048 MiB, 1024 MiB available");
   CHECK(judge_memory(roomy).status == Status::kOk);
   CHECK(judge_memory("MemTotal: 2097152 kB\nMemAvailable: 1000 kB\n").status == Status::kWarn);
 }
@@ -114,7 +114,7 @@ TEST_CASE("Huge pages: reserved ones, and the mode of transparent ones") {
   constexpr std::string_view meminfo = "HugePages_Total:      64\nHugePages_Free:       60\n";
   const Finding reserved = judge_huge_pages(meminfo, "always [madvise] never");
   CHECK(reserved.status == Status::kOk);
-  CHECK(reserved.found == "64 reserved, 60 of them free; transparent ones: madvise");
+  CHECK(reserved.found == "64 reserved, 60 free; transparent huge pages: madvise");
   const Finding none = judge_huge_pages("HugePages_Total: 0\n", "");
   CHECK(none.status == Status::kInfo);
   CHECK(mentions(none.found, "unknown"));

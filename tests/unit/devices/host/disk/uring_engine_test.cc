@@ -41,14 +41,14 @@ class Rig {
     return operation;
   }
   // Until so many are done.
-  IoEngine::Rung wait(std::size_t count) {
+  IoEngine::WakeReason wait(std::size_t count) {
     done_.clear();
-    IoEngine::Rung rung;
+    IoEngine::WakeReason reason;
     while (done_.size() < count) {
-      const IoEngine::Rung heard = engine_->wait(done_, {});
-      rung.stop |= heard.stop;
+      const IoEngine::WakeReason reasons = engine_->wait(done_, {});
+      reason.stop |= reasons.stop;
     }
-    return rung;
+    return reason;
   }
   [[nodiscard]] char letter(std::size_t slot) const { return buffers_.at(slot).at(kBlock / 2); }
   void stop() { stop_.signal(); }

@@ -77,7 +77,7 @@ struct StuckEngine final : IoEngine {
   unsigned submitted = 0;
 
   void submit(IoOperation&) noexcept override { ++submitted; }
-  Rung wait(std::vector<IoOperation*>&, std::optional<Clock::time_point>) noexcept override {
+  WakeReason wait(std::vector<IoOperation*>&, std::optional<Clock::time_point>) noexcept override {
     batches.push_back(std::exchange(submitted, 0));
     return {};
   }
