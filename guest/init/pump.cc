@@ -12,7 +12,7 @@ namespace {
 // How often a pump may fill its buffer before others have their turn.
 constexpr int kTurns = 8;
 // The most that a pipe holds by default limits (/proc/sys/fs/pipe-max-size).
-constexpr size_t kMostHeld = size_t{1024} * 1024;
+constexpr size_t kMaxHeld = size_t{1024} * 1024;
 
 void rearm(Endpoint& endpoint) {
   uint32_t events = 0;
@@ -111,7 +111,7 @@ void pump_turn(Pump& pump) {
 void pump_drain(Pump& pump) {
   if (pump.buffer == nullptr || pump.done) return;
   pump.draining = true;
-  pump.drain_left = kMostHeld;
+  pump.drain_left = kMaxHeld;
   pump_turn(pump);
 }
 

@@ -1,4 +1,4 @@
-// Bytes that are read once, from the front: a file, a stream, what a decompressor makes of another.
+// ByteSource: bytes that are read once, in order: a file, a stream, the output of a decompressor.
 #pragma once
 
 #include <cstddef>
@@ -25,14 +25,14 @@ class ByteSource {
   ByteSource& operator=(const ByteSource&) = delete;
   virtual ~ByteSource() = default;
 
-  // Up to into.size() bytes, which is not zero; 0 at the end, and only there.
+  // Reads 1 to into.size() bytes, which must not be 0, and returns how many; 0 at the end only.
   [[nodiscard]] virtual Result<std::size_t> read(std::span<std::byte> into) = 0;
 };
 
-// As many bytes as there are, up to into.size().
+// Reads into.size() bytes, or fewer at the end of the source.
 [[nodiscard]] Result<std::size_t> read_up_to(ByteSource& source, std::span<std::byte> into);
 
-// Reads a descriptor, which it owns, from its position on.
+// Reads a descriptor, which it owns, from the current position. `name` is for errors.
 class FileSource final : public ByteSource {
  public:
   FileSource(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
@@ -43,7 +43,7 @@ class FileSource final : public ByteSource {
   std::string name_;
 };
 
-// Reads what the caller keeps.
+// Reads memory, which the caller keeps valid.
 class MemorySource final : public ByteSource {
  public:
   explicit MemorySource(Bytes bytes) noexcept : left_(bytes) {}
@@ -53,11 +53,11 @@ class MemorySource final : public ByteSource {
   Bytes left_;
 };
 
-// A source whose first bytes can be looked at before they are read.
+// A source whose first bytes can be inspected before they are read.
 class PeekSource final : public ByteSource {
  public:
   explicit PeekSource(ByteSource& source) noexcept : source_(source) {}
-  // The first bytes, `count` of them or as many as there are; only before anything is read.
+  // The first `count` bytes, or fewer at the end. To be called before anything is read.
   [[nodiscard]] Result<Bytes> peek(std::size_t count);
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into) override;
 

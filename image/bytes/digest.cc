@@ -4,17 +4,25 @@
 
 #include <algorithm>
 
+#include "base/files.h"
+
 namespace bothy::image {
 namespace {
 
 constexpr std::string_view kPrefix = "sha256:";
 constexpr std::string_view kDigits = "0123456789abcdef";
 
+Error invalid(std::string_view text) {
+  return make_error(ErrorCode::kBadImage,
+                    "invalid digest '{}': expected sha256: and 64 lower-case hexadecimal digits",
+                    printable(text));
+}
+
 }  // namespace
 
 Result<Digest> Digest::parse(std::string_view text) {
   if (!text.starts_with(kPrefix)) {
-    return make_error(ErrorCode::kBadImage, "a digest is not sha256:<64 hexadecimal digits>");
+    return invalid(text);
   }
   return parse_hex(text.substr(kPrefix.size()));
 }
@@ -22,7 +30,7 @@ Result<Digest> Digest::parse(std::string_view text) {
 Result<Digest> Digest::parse_hex(std::string_view hex) {
   Digest digest;
   if (hex.size() != 2 * kSize || hex.find_first_not_of(kDigits) != std::string_view::npos) {
-    return make_error(ErrorCode::kBadImage, "a digest is not sha256:<64 hexadecimal digits>");
+    return invalid(hex);
   }
   for (std::size_t i = 0; i < kSize; ++i) {
     digest.bytes_[i] =

@@ -1,4 +1,4 @@
-// Digest and Sha256: what content is known by in an image store.
+// Digest and Sha256: the content addresses of an image store.
 #pragma once
 
 #include <array>
@@ -14,35 +14,35 @@
 
 namespace bothy::image {
 
-// A sha256, the one algorithm in use: OCI registers sha512 too, which no tool writes. A value.
+// A SHA-256, the only algorithm supported: OCI registers sha512 too, but no tool writes it.
 class Digest {
  public:
   static constexpr std::size_t kSize = 32;
 
-  // All zero: no content is known to have it.
+  // All zero, which is the digest of no known content.
   Digest() noexcept = default;
   explicit Digest(const std::array<std::uint8_t, kSize>& bytes) noexcept : bytes_(bytes) {}
 
-  // "sha256:" and 64 lower-case hexadecimal digits (OCI descriptor.md, "Digests"); kBadImage
-  // otherwise, so nothing that came from a file ever becomes part of a path unchecked.
+  // Parses "sha256:" and 64 lower-case hexadecimal digits (OCI descriptor.md, "Digests"). Anything
+  // else is kBadImage, so that no text from a file becomes part of a path unchecked.
   [[nodiscard]] static Result<Digest> parse(std::string_view text);
   // The 64 digits alone.
   [[nodiscard]] static Result<Digest> parse_hex(std::string_view hex);
 
   [[nodiscard]] std::string hex() const;
   [[nodiscard]] std::string text() const { return "sha256:" + hex(); }
-  // Twelve digits, for people.
+  // The first twelve digits, for display.
   [[nodiscard]] std::string brief() const { return hex().substr(0, 12); }
   [[nodiscard]] const std::array<std::uint8_t, kSize>& bytes() const noexcept { return bytes_; }
 
-  // NOLINTNEXTLINE(modernize-use-nullptr): the check takes what the compiler writes for ours
+  // NOLINTNEXTLINE(modernize-use-nullptr): the check reports generated code
   auto operator<=>(const Digest&) const noexcept = default;
 
  private:
   std::array<std::uint8_t, kSize> bytes_{};
 };
 
-// Hashes what goes by. Move-only.
+// A running hash. Move-only.
 class Sha256 {
  public:
   Sha256();
@@ -51,7 +51,7 @@ class Sha256 {
   ~Sha256();
 
   void update(std::span<const std::byte> bytes);
-  // The digest of all so far; starts anew.
+  // Returns the digest of all bytes since the last call, and starts again.
   [[nodiscard]] Digest finish();
 
  private:

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t kInputBlock = 1U << 17U;
 
-// One filter only, the one for the magic found: no other decoder gets to see hostile bytes.
+// Enables the filter of the magic number only: no other decoder sees hostile bytes.
 int enable_filter(archive* handle, Compression compression) {
   switch (compression) {
     case Compression::kGzip:
@@ -42,7 +42,7 @@ Compression detect_compression(Bytes head) noexcept {
   if (starts_with(head, "\x28\xb5\x2f\xfd")) {
     return Compression::kZstd;
   }
-  // A skippable frame, which zstd:chunked layers may begin with (RFC 8878, 3.1.2).
+  // A skippable frame, with which zstd:chunked layers may start (RFC 8878, 3.1.2).
   if (head.size() >= 4 && (head[0] & std::byte{0xf0}) == std::byte{0x50} &&
       starts_with(head.subspan(1), "\x2a\x4d\x18")) {
     return Compression::kZstd;
@@ -74,12 +74,12 @@ std::string_view name_of(Compression compression) noexcept {
   return "plain";
 }
 
-// Where libarchive's reader gets its bytes from.
+// The input of libarchive's reader.
 struct UnpackSource::Input {
   ByteSource& packed;
   Compression compression;
   std::vector<std::byte> buffer;
-  std::optional<Error> error;  // reading failed, which libarchive can't tell
+  std::optional<Error> error;  // of `packed`; libarchive has no room for it
 
   static la_ssize_t read(archive* handle, void* context, const void** block) {
     auto& self = *static_cast<Input*>(context);
@@ -106,8 +106,8 @@ Error UnpackSource::failure() const {
     return *input_->error;
   }
   const char* reason = archive_error_string(handle_);
-  return make_error(ErrorCode::kBadImage, "its {} data can't be unpacked ({})",
-                    name_of(input_->compression), reason != nullptr ? reason : "no reason");
+  return make_error(ErrorCode::kBadImage, "can't decompress the {} data: {}",
+                    name_of(input_->compression), reason != nullptr ? reason : "unknown error");
 }
 
 Result<std::unique_ptr<UnpackSource>> UnpackSource::open(ByteSource& packed,
@@ -116,12 +116,12 @@ Result<std::unique_ptr<UnpackSource>> UnpackSource::open(ByteSource& packed,
       Input{packed, compression, std::vector<std::byte>(kInputBlock), std::nullopt});
   archive* handle = archive_read_new();
   if (handle == nullptr) {
-    return make_error(ErrorCode::kExhausted, "no memory to unpack an image with");
+    return make_error(ErrorCode::kExhausted, "can't decompress an image: out of memory");
   }
   std::unique_ptr<UnpackSource> source(new UnpackSource(std::move(input), handle));
-  // ARCHIVE_WARN means that libarchive would start a program for it.
+  // With ARCHIVE_WARN, libarchive would start an external program.
   if (enable_filter(handle, compression) != ARCHIVE_OK) {
-    return make_error(ErrorCode::kUnsupported, "{} data can't be unpacked by this build",
+    return make_error(ErrorCode::kUnsupported, "this build can't decompress {} data",
                       name_of(compression));
   }
   archive_read_support_format_raw(handle);
@@ -131,10 +131,10 @@ Result<std::unique_ptr<UnpackSource>> UnpackSource::open(ByteSource& packed,
       archive_read_next_header(handle, &entry) != ARCHIVE_OK) {
     return source->failure();
   }
-  // It looks closer than at the magic, and would unpack what is packed twice; the last filter
+  // libarchive checks more than the magic number, and would decompress twice. The last filter
   // counted is the stream itself.
   if (archive_filter_count(handle) != 2) {
-    return make_error(ErrorCode::kBadImage, "its {} data is not of a kind that is understood",
+    return make_error(ErrorCode::kBadImage, "the {} data is of an unsupported variant",
                       name_of(compression));
   }
   return source;

@@ -1,4 +1,4 @@
-// UnpackSource: what a compressed stream holds.
+// UnpackSource: a compressed stream, decompressed. PlainSource: a stream, decompressed if need be.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@ namespace bothy::image {
 
 enum class Compression { kNone, kGzip, kZstd, kXz, kBzip2 };
 
-// By its magic: what files say of their own compression is often wrong.
+// By the magic number: file names and media types are often wrong.
 [[nodiscard]] Compression detect_compression(Bytes head) noexcept;
 // "gzip".
 [[nodiscard]] std::string_view name_of(Compression compression) noexcept;
 
-// Memory for the format's own window, and nothing that grows with the stream.
+// Takes memory for the format's window, and none that grows with the stream.
 class UnpackSource final : public ByteSource {
  public:
-  // Unpacks `packed`, which must outlive this and which `compression`, not kNone, was detected in.
+  // Decompresses `packed`, which must outlive this object. `compression` is not kNone.
   [[nodiscard]] static Result<std::unique_ptr<UnpackSource>> open(ByteSource& packed,
                                                                   Compression compression);
   ~UnpackSource() override;
@@ -37,10 +37,9 @@ class UnpackSource final : public ByteSource {
   archive* handle_;  // owned
 };
 
-// PlainSource: what a stream holds, whether it is compressed or not.
 class PlainSource final : public ByteSource {
  public:
-  // Looks at how `stream` begins, which must outlive this.
+  // Detects the compression of `stream`, which must outlive this object.
   [[nodiscard]] static Result<std::unique_ptr<PlainSource>> open(ByteSource& stream);
   [[nodiscard]] bool is_compressed() const noexcept { return unpacked_ != nullptr; }
   [[nodiscard]] Result<std::size_t> read(std::span<std::byte> into) override;
@@ -49,7 +48,7 @@ class PlainSource final : public ByteSource {
   explicit PlainSource(ByteSource& stream) : whole_(stream) {}
 
   PeekSource whole_;
-  std::unique_ptr<UnpackSource> unpacked_;  // of one that is compressed
+  std::unique_ptr<UnpackSource> unpacked_;  // null for an uncompressed stream
 };
 
 }  // namespace bothy::image

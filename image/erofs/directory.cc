@@ -15,7 +15,7 @@ void append(std::string& text, const T& value) {
   text.append(reinterpret_cast<const char*>(&value), sizeof(value));
 }
 
-// The prefix that `name` loses, and the index that stands for it. The ACLs' names are all prefix.
+// Name prefixes and the indexes that replace them. An ACL's name is a prefix only.
 constexpr std::array<std::pair<std::string_view, std::uint8_t>, 5> kPrefixes{{
     {"user.", 1},
     {"system.posix_acl_access", 2},
@@ -69,7 +69,9 @@ Result<std::string> pack_attributes(const std::vector<ExtendedAttribute>& attrib
       }
       const std::string_view rest = std::string_view(name).substr(prefix.size());
       if (rest.size() > 255 || value.size() > 65535) {
-        return make_error(ErrorCode::kBadImage, "the extended attribute {} is too long",
+        return make_error(ErrorCode::kBadImage,
+                          "extended attribute '{}' is too long: expected at most 255 bytes of name "
+                          "and 65535 of value",
                           printable(name));
       }
       if (body.empty()) {

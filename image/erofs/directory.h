@@ -18,13 +18,13 @@ struct NamedInode {
   std::uint8_t file_type = 0;
 };
 
-// The content of a directory: blocks, each with its entries and then their names. `entries` hold
-// "." and ".." and are sorted by name, as bytes: the kernel looks names up by halving. All blocks
-// but the last are full length.
+// The content of a directory: blocks, each with its entries and then their names. `entries` contain
+// "." and ".." and are sorted by name, as bytes, since the kernel uses binary search. All blocks
+// but the last have the full length.
 [[nodiscard]] std::string pack_directory(const std::vector<NamedInode>& entries);
 
 // The attributes behind an inode, a multiple of four bytes; empty where there are none. kBadImage
-// when a name or a value is longer than the format has room for.
+// when a name or a value is longer than the format allows.
 [[nodiscard]] Result<std::string> pack_attributes(const std::vector<ExtendedAttribute>& attributes);
 
 }  // namespace bothy::image::erofs

@@ -15,12 +15,12 @@ inline constexpr std::size_t kBlockBits = 12;
 inline constexpr std::size_t kBlock = 1U << kBlockBits;
 inline constexpr std::size_t kSuperblockOffset = 1024;
 inline constexpr std::uint32_t kMagic = 0xe0f5e1e2;
-// Inodes are numbered by their place in the metadata area, in slots of so many bytes.
+// An inode's number is its position in the metadata area, in units of a slot.
 inline constexpr std::size_t kSlot = 32;
-inline constexpr std::uint32_t kNewestBlock = 0xfffffffe;
+inline constexpr std::uint32_t kMaxBlock = 0xfffffffe;
 
-inline constexpr std::uint32_t kCompatChecksum = 1;  // the superblock has one
-inline constexpr std::uint32_t kCompatMtime = 2;     // inodes' times are those of modification
+inline constexpr std::uint32_t kCompatChecksum = 1;  // the superblock has a checksum
+inline constexpr std::uint32_t kCompatMtime = 2;     // inodes have times of modification
 
 struct Superblock {
   std::uint32_t magic;
@@ -42,7 +42,7 @@ struct Superblock {
 };
 static_assert(sizeof(Superblock) == 128);
 
-// i_format: bit 0 says extended, the bits above where the content is.
+// i_format: bit 0 is set for extended inodes; the bits above say where the content is.
 inline constexpr std::uint16_t kPlain = 0U << 1U | 1U;   // in blocks of its own
 inline constexpr std::uint16_t kInline = 2U << 1U | 1U;  // the last part behind the inode
 

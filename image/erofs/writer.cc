@@ -19,9 +19,9 @@ namespace {
 using erofs::kBlock;
 
 constexpr std::size_t kBufferSize = 1U << 20U;
-// A smaller gap is written as zeros: cheaper than a write of its own.
-constexpr std::uint64_t kSmallestHole = 1U << 16U;
-// Room in front of the root, so that no inode has number 0.
+// Smaller gaps are written as zeros: cheaper than another write.
+constexpr std::uint64_t kMinHole = 1U << 16U;
+// The root comes after this offset, so that no inode has number 0.
 constexpr std::uint64_t kFirstInode = 64;
 
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) noexcept {
@@ -46,7 +46,7 @@ std::uint8_t file_type_of(const Inode& inode) noexcept {
   return types[static_cast<std::size_t>(inode.type)];
 }
 
-// As the kernel's new_encode_dev() has it.
+// The encoding of the kernel's new_encode_dev().
 std::uint32_t device_of(const Inode& inode) noexcept {
   return (inode.minor & 0xffU) | inode.major << 8U | (inode.minor & ~0xffU) << 12U;
 }
@@ -71,7 +71,7 @@ class ErofsWriter::Metadata {
 
   Result<void> place() { return visit(FileTree::kRoot, &Metadata::place_one); }
 
-  // Directories that don't fit behind their inodes, in blocks of their own.
+  // Writes directories and link targets that don't fit behind their inodes, in blocks of their own.
   Result<void> write_directories() { return visit(FileTree::kRoot, &Metadata::write_directory); }
 
   Result<void> write_inodes(std::uint64_t start) {
@@ -87,7 +87,7 @@ class ErofsWriter::Metadata {
  private:
   using Action = Result<void> (Metadata::*)(InodeNumber);
 
-  // A directory, then what is in it, then what is in its directories; each inode once.
+  // Visits a directory, then its entries, then those of its subdirectories; each inode once.
   // NOLINTNEXTLINE(misc-no-recursion): a tree is at most FileTree::kMaxDepth deep
   Result<void> visit(InodeNumber number, Action action) {
     if (number == FileTree::kRoot) {
@@ -118,13 +118,14 @@ class ErofsWriter::Metadata {
     for (const auto& [name, entry] : directory.entries) {
       names.push_back({name, nids_[entry.inode], file_type_of(tree_.inode(entry.inode))});
     }
-    // Some names sort before the dots.
+    // Some names sort before "." and "..".
     std::sort(names.begin(), names.end(),
               [](const auto& a, const auto& b) { return a.name < b.name; });
     return erofs::pack_directory(names);
   }
 
-  // What goes right behind the inode and its attributes: a symlink's target, a small directory.
+  // Content placed right behind the inode and its attributes: a symlink's target, a small
+  // directory.
   [[nodiscard]] std::string tail(InodeNumber number, std::size_t before) const {
     const Inode& inode = tree_.inode(number);
     std::string content;
@@ -141,8 +142,8 @@ class ErofsWriter::Metadata {
     BOTHY_TRY(const std::string attributes, erofs::pack_attributes(inode.attributes.xattrs));
     const std::size_t before = sizeof(erofs::ExtendedInode) + attributes.size();
     const std::size_t content = tail(number, before).size();
-    // The content behind an inode may not cross a block's end; nor may the inode itself, for
-    // the sake of simple readers.
+    // The content behind an inode may not cross the end of a block. Nor does an inode, for the sake
+    // of simple readers.
     const std::size_t together = content > 0 ? before + content : sizeof(erofs::ExtendedInode);
     if (end_ % kBlock + together > kBlock) {
       end_ = round_up(end_, kBlock);
@@ -219,7 +220,7 @@ class ErofsWriter::Metadata {
     }
   }
 
-  // Its name, its ".", and the ".." of each directory in it.
+  // The directory's name, its ".", and the ".." of each subdirectory.
   [[nodiscard]] std::uint32_t links_of(const Directory& directory) const {
     std::uint32_t links = 2;
     for (const auto& [name, entry] : directory.entries) {
@@ -263,10 +264,10 @@ Result<void> ErofsWriter::append(Bytes bytes) {
   return success();
 }
 
-// Zeros up to `offset`, as a hole where they are many.
+// Appends zeros up to `offset`, as a hole when it is large enough.
 Result<void> ErofsWriter::extend_to(std::uint64_t offset) {
   const std::uint64_t end = flushed_ + buffer_.size();
-  if (offset - end >= kSmallestHole) {
+  if (offset - end >= kMinHole) {
     BOTHY_TRY(flush());
     flushed_ = offset;
     return success();
@@ -278,8 +279,8 @@ Result<void> ErofsWriter::extend_to(std::uint64_t offset) {
 Result<std::uint64_t> ErofsWriter::begin(std::uint64_t size) {
   file_start_ = flushed_ + buffer_.size();
   file_size_ = size;
-  if (size / kBlock + file_start_ / kBlock + 1 > erofs::kNewestBlock) {
-    return make_error(ErrorCode::kBadImage, "it needs a disk of more than 16 TiB");
+  if (size / kBlock + file_start_ / kBlock + 1 > erofs::kMaxBlock) {
+    return make_error(ErrorCode::kBadImage, "the disk exceeds 16 TiB, the limit of erofs");
   }
   return file_start_ / kBlock;
 }
@@ -293,27 +294,27 @@ Result<void> ErofsWriter::end() {
   return extend_to(round_up(file_start_ + file_size_, kBlock));
 }
 
-void ErofsWriter::forget(const Inode& inode) {
+void ErofsWriter::discard(const Inode& inode) {
   if (inode.size > 0) {
-    forgotten_.push_back({inode.place * kBlock, round_up(inode.size, kBlock)});
+    discarded_.push_back({inode.place * kBlock, round_up(inode.size, kBlock)});
   }
 }
 
-Result<void> ErofsWriter::punch_forgotten() {
-  const std::vector<std::byte> zeros(forgotten_.empty() ? 0 : kBufferSize);
-  for (const auto& [start, length] : forgotten_) {
+Result<void> ErofsWriter::punch_discarded() {
+  const std::vector<std::byte> zeros(discarded_.empty() ? 0 : kBufferSize);
+  for (const auto& [start, length] : discarded_) {
     if (::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(start),
                     static_cast<off_t>(length)) == 0) {
       continue;
     }
-    // Not every file system has holes; the bytes are to be the same everywhere.
+    // A file system without holes: the bytes must be the same everywhere.
     for (std::uint64_t done = 0; done < length; done += kBufferSize) {
       const auto part =
           static_cast<std::size_t>(std::min<std::uint64_t>(length - done, kBufferSize));
       BOTHY_TRY(write_all_at(fd_, Bytes(zeros).first(part), start + done, path_));
     }
   }
-  forgotten_.clear();
+  discarded_.clear();
   return success();
 }
 
@@ -325,7 +326,7 @@ Result<void> ErofsWriter::finish(const FileTree& tree, const Digest& identity) {
   BOTHY_TRY(metadata.write_inodes(meta_start));
   BOTHY_TRY(extend_to(round_up(flushed_ + buffer_.size(), kBlock)));
   BOTHY_TRY(flush());
-  BOTHY_TRY(punch_forgotten());
+  BOTHY_TRY(punch_discarded());
   return write_superblock(identity, meta_start, metadata.root(), metadata.count());
 }
 
@@ -340,10 +341,10 @@ Result<void> ErofsWriter::write_superblock(const Digest& identity, std::uint64_t
   super.blocks = static_cast<std::uint32_t>(flushed_ / kBlock);
   super.meta_block = static_cast<std::uint32_t>(meta_start / kBlock);
   std::memcpy(&super.uuid[0], identity.bytes().data(), sizeof(super.uuid));
-  // A UUID of version 8, one's own making (RFC 9562, 5.8).
+  // A UUID of version 8, custom (RFC 9562, 5.8).
   super.uuid[6] = static_cast<std::uint8_t>((super.uuid[6] & 0x0fU) | 0x80U);
   super.uuid[8] = static_cast<std::uint8_t>((super.uuid[8] & 0x3fU) | 0x80U);
-  // Of the superblock and what follows it in its block.
+  // The checksum covers the superblock and the rest of its block.
   std::vector<std::byte> block(kBlock - erofs::kSuperblockOffset);
   std::memcpy(block.data(), &super, sizeof(super));
   super.checksum = crc32c(~0U, block);

@@ -1,10 +1,10 @@
-// ErofsWriter: makes an erofs image of a FileTree while its content goes by. Content first, then
-// large directories, then all inodes: what has to be kept in memory is the tree. The same tree and
-// content give the same bytes, whoever builds, wherever and whenever.
+// ErofsWriter: writes an erofs file system while the layers of an image are read. File content
+// comes first, then large directories, then all inodes, so that only the tree is kept in memory.
+// The same tree and content give the same bytes on every host.
 //
 //   ErofsWriter writer(fd, path);
-//   FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
-//   apply_layer(layer, tree, writer, budget);   // for each
+//   FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
+//   apply_layer(layer, tree, writer, budget);   // each layer
 //   writer.finish(tree, digest);
 #pragma once
 
@@ -21,18 +21,18 @@ namespace bothy::image {
 
 class ErofsWriter final : public ContentSink {
  public:
-  // `fd` is an empty file, open for writing, that outlives the writer; `path` names it in errors.
+  // `fd` is an empty file, open for writing, that outlives the writer; `path` is for errors.
   ErofsWriter(int fd, std::string path);
 
   [[nodiscard]] Result<std::uint64_t> begin(std::uint64_t size) override;
   [[nodiscard]] Result<void> write(std::uint64_t offset, Bytes bytes) override;
   [[nodiscard]] Result<void> end() override;
 
-  // The inode's content will not be asked for: its blocks become a hole.
-  void forget(const Inode& inode);
+  // The inode was removed: the blocks of its content become a hole.
+  void discard(const Inode& inode);
 
-  // Writes all the rest; the volume's UUID is made of `identity`. kBadImage for what erofs has no
-  // room for.
+  // Writes the metadata. The volume's UUID is derived from `identity`. kBadImage when the tree
+  // exceeds erofs's limits.
   [[nodiscard]] Result<void> finish(const FileTree& tree, const Digest& identity);
 
  private:
@@ -45,7 +45,7 @@ class ErofsWriter final : public ContentSink {
   [[nodiscard]] Result<void> append(Bytes bytes);
   [[nodiscard]] Result<void> extend_to(std::uint64_t offset);
   [[nodiscard]] Result<void> flush();
-  [[nodiscard]] Result<void> punch_forgotten();
+  [[nodiscard]] Result<void> punch_discarded();
   [[nodiscard]] Result<void> write_superblock(const Digest& identity, std::uint64_t meta_start,
                                               std::uint16_t root, std::uint64_t inodes);
 
@@ -55,7 +55,7 @@ class ErofsWriter final : public ContentSink {
   std::uint64_t file_size_ = 0;
   std::uint64_t flushed_ = 0;  // where the buffer belongs
   std::vector<std::byte> buffer_;
-  std::vector<Extent> forgotten_;
+  std::vector<Extent> discarded_;
 };
 
 // CRC-32C as the kernel's crc32c() has it: no inversion at the end.

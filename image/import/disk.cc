@@ -1,4 +1,4 @@
-// A raw disk, kept as it is.
+// Imports a raw disk, which is kept unchanged.
 #include <algorithm>
 #include <utility>
 
@@ -34,7 +34,7 @@ Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk
     }
   }
   if (writer.size() % 512 != 0) {
-    return make_error(ErrorCode::kBadImage, "it is a disk of {} bytes, not of whole sectors",
+    return make_error(ErrorCode::kBadImage, "the disk has {} bytes: expected a multiple of 512",
                       writer.size());
   }
   BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kDiskType));

@@ -25,10 +25,10 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
                    const std::string& path) {
   ErofsWriter writer(fd, path);
   Budget budget(limits);
-  FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
+  FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
   const auto& layers = details.manifest.layers;
   if (layers.size() != details.config.diff_ids.size()) {
-    return make_error(ErrorCode::kBadImage, "its manifest has {} layers and its config {}",
+    return make_error(ErrorCode::kBadImage, "the manifest has {} layers, but the config has {}",
                       layers.size(), details.config.diff_ids.size());
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -46,14 +46,15 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
       return in_context(diff_id.error());
     }
     if (diff_id.value() != details.config.diff_ids[i]) {
-      return in_context(make_error(ErrorCode::kBadImage, "it unpacks to {} and its config says {}",
+      return in_context(make_error(ErrorCode::kBadImage,
+                                   "the layer unpacks to {}, but the config says {}",
                                    diff_id.value().text(), details.config.diff_ids[i].text()));
     }
   }
   return writer.finish(tree, image.manifest.digest);
 }
 
-// In the stage, then in its place.
+// Builds the disk in a stage, then moves it to `place`.
 Result<void> build_cached(const Store& store, const Image& image, const ImageDetails& details,
                           const Limits& limits, const Progress& progress,
                           const std::string& place) {
@@ -62,13 +63,13 @@ Result<void> build_cached(const Store& store, const Image& image, const ImageDet
   BOTHY_TRY(const UniqueFd fd, open_file(path, O_RDWR | O_CREAT | O_EXCL, kReadOnly));
   if (auto built = build(store, image, details, limits, progress, fd.get(), path); !built) {
     return Error{built.error().code,
-                 "can't make a disk of " + image.title() + ": " + built.error().context};
+                 "can't build the disk of '" + image.title() + "': " + built.error().context};
   }
   BOTHY_TRY(sync_data(fd.get(), path));
   return rename_file(path, place);
 }
 
-// From where there is data to where there is none; false at the end.
+// Copies the next run of data; false when there is none.
 Result<bool> copy_run(int from, int to, off_t& at, const std::string& path) {
   const off_t start = ::lseek(from, at, SEEK_DATA);
   if (start < 0 && errno == ENXIO) {
@@ -76,14 +77,14 @@ Result<bool> copy_run(int from, int to, off_t& at, const std::string& path) {
   }
   const off_t end = start < 0 ? -1 : ::lseek(from, start, SEEK_HOLE);
   if (end < 0) {
-    return errno_error("can't read the disk of the image");
+    return errno_error("can't read the image's disk");
   }
   std::vector<std::byte> buffer(1U << 18U);
   for (at = start; at < end;) {
     const auto part = std::min<std::size_t>(static_cast<std::size_t>(end - at), buffer.size());
     const ssize_t count = ::pread(from, buffer.data(), part, at);
     if (count <= 0) {
-      return errno_error("can't read the disk of the image");
+      return errno_error("can't read the image's disk");
     }
     BOTHY_TRY(write_all_at(to, Bytes(buffer).first(static_cast<std::size_t>(count)),
                            static_cast<std::uint64_t>(at), path));
@@ -98,7 +99,7 @@ Result<Disk> ensure_disk(const Store& store, const Image& image, const Limits& l
                          const Progress& progress) {
   const Digest& digest = image.manifest.digest;
   BOTHY_TRY(FileLock use, store.use(digest));
-  // It may have been removed since it was found; from here on it can't be.
+  // The image may have been removed since the caller found it; now it can't be.
   BOTHY_TRY(store.find(digest.text()));
   BOTHY_TRY(const ImageDetails details, store.details(image));
   if (details.manifest.is_disk()) {

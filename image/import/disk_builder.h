@@ -1,4 +1,4 @@
-// The disk of an image, which machines run from: read-only, the same for all of them, made once.
+// ensure_disk(): the disk of an image, built once, read-only, shared by all instances.
 #pragma once
 
 #include <string>
@@ -10,19 +10,19 @@
 namespace bothy::image {
 
 struct Disk {
-  std::string path;    // erofs, or the image's own raw disk
-  FileLock use;        // keeps the image in the store; to be held as long as something runs from it
-  bool built = false;  // just now
+  std::string path;    // erofs, or the image's raw disk
+  FileLock use;        // keeps the image in the store; an instance holds it until its end
+  bool built = false;  // by this call
 };
 
-// The disk of an image in the store. It is made of its layers the first time that it is asked for,
-// by one process while others wait, and then kept. The same image gives the same bytes, on any
-// host. kBadImage for layers that are damaged, hostile, or more than `limits`; then nothing is
-// kept.
+// Returns the disk of an image in the store. The first call builds it from the layers, while other
+// processes that want it wait; later calls return the same file. The same image gives the same
+// bytes on every host. kBadImage for damaged or hostile layers and those that exceed `limits`, with
+// the layer and its entry in the error; then nothing is kept.
 [[nodiscard]] Result<Disk> ensure_disk(const Store& store, const Image& image, const Limits& limits,
                                        const Progress& progress);
 
-// Copies a disk to `path`, with its holes; atomically, over what is there.
+// Copies a disk with its holes to `path`, and replaces an existing file atomically.
 [[nodiscard]] Result<void> copy_disk(const Disk& disk, const std::string& path);
 
 }  // namespace bothy::image

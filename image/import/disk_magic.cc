@@ -31,7 +31,7 @@ constexpr std::array<Magic, 14> kMagics{{
     {512, "EFI PART"sv, {"a GPT partition table", true}},
 }};
 
-// A boot sector's mark is two bytes: its table must make sense too.
+// The signature of a boot sector is two bytes, so its partition table is checked too.
 bool has_mbr(Bytes head) noexcept {
   if (head.size() < 512 || head[510] != std::byte{0x55} || head[511] != std::byte{0xaa}) {
     return false;

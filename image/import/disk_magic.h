@@ -1,4 +1,4 @@
-// What a raw disk begins with.
+// detect_disk(): disk formats and file systems by their magic numbers.
 #pragma once
 
 #include <cstddef>
@@ -11,10 +11,10 @@ namespace bothy::image {
 
 struct DiskFormat {
   std::string_view name;  // "ext4"
-  bool raw = true;        // false: a virtual disk's own format, which a guest can't read
+  bool raw = true;        // false: a format of virtual disks, which a guest can't read
 };
 
-// So many first bytes are enough to tell.
+// The first bytes of a disk that detect_disk() needs.
 inline constexpr std::size_t kDiskHead = 68U << 10U;
 
 [[nodiscard]] std::optional<DiskFormat> detect_disk(Bytes head) noexcept;

@@ -1,5 +1,5 @@
-// What `docker save` writes, and Podman and skopeo as docker-archive: a manifest.json that names,
-// for each image, its config and its layers by their paths in the archive.
+// Imports the archives of `docker save`, which Podman and skopeo call docker-archive: manifest.json
+// lists, for each image, the paths of its config and layers in the archive.
 #include <array>
 #include <boost/json/value.hpp>
 #include <utility>
@@ -17,15 +17,15 @@ namespace {
 
 constexpr std::string_view kName = "manifest.json";
 
-// A file whose name is a digest says what its content must be.
+// A file named by a digest must have that digest.
 Result<void> check_name(const std::string& path, const Descriptor& file) {
   const std::size_t slash = path.rfind('/');
   std::string base = slash == std::string::npos ? path : path.substr(slash + 1);
   base = base.substr(0, base.find('.'));
   const auto named = Digest::parse_hex(base);
   if (named && named.value() != file.digest) {
-    return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", printable(path),
-                      file.digest.text());
+    return make_error(ErrorCode::kBadImage, "the content of '{}' has the digest {}",
+                      printable(path), file.digest.text());
   }
   return success();
 }
@@ -33,7 +33,7 @@ Result<void> check_name(const std::string& path, const Descriptor& file) {
 Result<Descriptor> find_file(const ArchiveContents& contents, const std::string& path) {
   const Descriptor* file = contents.find(path);
   if (file == nullptr) {
-    return make_error(ErrorCode::kBadImage, "its {} names {}, which it lacks", kName,
+    return make_error(ErrorCode::kBadImage, "{} lists '{}', which is not in the archive", kName,
                       printable(path));
   }
   return *file;
@@ -52,7 +52,8 @@ Result<std::string_view> layer_type(const std::string& path) {
     case Compression::kZstd:
       return "application/vnd.oci.image.layer.v1.tar+zstd";
     default:
-      return make_error(ErrorCode::kBadImage, "a layer is packed in a way that no layer is");
+      return make_error(ErrorCode::kBadImage,
+                        "a layer has an unsupported compression: expected none, gzip or zstd");
   }
 }
 
@@ -70,16 +71,17 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   BOTHY_TRY(const ImageConfig config, ImageConfig::parse(text));
   if (layer_paths.empty() || layer_paths.size() > kMaxLayers ||
       config.diff_ids.size() != layer_paths.size()) {
-    return make_error(ErrorCode::kBadImage, "its {} has {} layers and its config {}", kName,
+    return make_error(ErrorCode::kBadImage, "{} has {} layers, but the config has {}", kName,
                       layer_paths.size(), config.diff_ids.size());
   }
   for (std::size_t i = 0; i < layer_paths.size(); ++i) {
     BOTHY_TRY(Descriptor layer, find_file(contents, layer_paths[i]));
     BOTHY_TRY(const std::string_view type, layer_type(job.stage.blob_path(layer.digest)));
     layer.media_type = type;
-    // A packed one is checked when it is unpacked.
+    // A compressed layer is checked when the disk is built.
     if (type == kLayerType && layer.digest != config.diff_ids[i]) {
-      return make_error(ErrorCode::kBadImage, "its layer {} has the digest {} and should have {}",
+      return make_error(ErrorCode::kBadImage,
+                        "layer '{}' has the digest {}, but the config says {}",
                         printable(layer_paths[i]), layer.digest.text(), config.diff_ids[i].text());
     }
     manifest.layers.push_back(std::move(layer));
@@ -119,12 +121,13 @@ Result<std::vector<NewImage>> import_docker_archive(const ImportJob& job,
     images.push_back(std::move(image));
   }
   if (images.empty()) {
-    return make_error(ErrorCode::kBadImage, "it holds no image{}",
-                      job.options.only.empty() ? "" : " of that name");
+    return make_error(
+        ErrorCode::kBadImage, "the archive holds no image{}",
+        job.options.only.empty() ? "" : " named '" + printable(job.options.only) + "'");
   }
   if (images.size() > 1 && !job.options.name.empty()) {
     return make_error(ErrorCode::kInvalid,
-                      "it holds {} images, which can't all have one name: choose with --only",
+                      "the archive holds {} images, and --name can name one: choose it with --only",
                       images.size());
   }
   return images;

@@ -54,7 +54,7 @@ std::string resolve_link(const std::string& path, const std::string& target) {
   return result;
 }
 
-// Of an archive's first entry: does it hold images, and not a root file system?
+// Whether the first entry of an archive shows that it holds images, and not a root file system.
 bool names_images(std::string_view path) {
   const std::string_view first = path.substr(0, path.find('/'));
   const std::string_view digits = first.substr(0, 64);
@@ -104,8 +104,7 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
     if (text != nullptr) {
       text->append(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size());
       if (text->size() > kMaxDocumentSize) {
-        return make_error(ErrorCode::kBadImage, "its {} is longer than {} bytes",
-                          printable(entry.path), kMaxDocumentSize);
+        return make_error(ErrorCode::kBadImage, "the document exceeds {} bytes", kMaxDocumentSize);
       }
     }
   }
@@ -122,7 +121,8 @@ Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive)
       return contents;
     }
     if (count == kMaxArchiveFiles) {
-      return make_error(ErrorCode::kBadImage, "it has more than {} files", kMaxArchiveFiles);
+      return make_error(ErrorCode::kBadImage, "the archive has more than {} files",
+                        kMaxArchiveFiles);
     }
     const std::string path = clean(entry->path);
     BOTHY_TRY(job.budget.spend(Resource::kMetadata,
@@ -148,7 +148,7 @@ Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive)
 
 Result<std::vector<NewImage>> import_archive(const ImportJob& job, ByteSource& archive) {
   BOTHY_TRY(const ArchiveContents contents, stage_archive(job, archive));
-  // Docker's own archives of today are both; the OCI half says more.
+  // Docker's archives since 25.0 are both; the OCI layout has more information.
   if (contents.documents.contains("index.json")) {
     return import_oci_archive(job, contents);
   }
@@ -156,26 +156,28 @@ Result<std::vector<NewImage>> import_archive(const ImportJob& job, ByteSource& a
     return import_docker_archive(job, contents);
   }
   if (contents.files.contains("repositories")) {
-    return make_error(ErrorCode::kUnsupported,
-                      "it was saved by a Docker before 1.10: load and save it with a newer one");
+    return make_error(
+        ErrorCode::kUnsupported,
+        "the archive is from a Docker before 1.10: load and save it with a later one");
   }
   return make_error(ErrorCode::kBadImage,
-                    "it lacks index.json and manifest.json: it is cut short, "
-                    "or no image");
+                    "the archive has no index.json and no manifest.json: it is truncated, or "
+                    "not an image");
 }
 
 Error no_image(const ImportJob& job) {
-  return make_error(ErrorCode::kBadImage,
-                    "it is no image: neither an OCI layout, what docker save writes, a root file "
-                    "system (directory or tar), nor a raw disk with a file system{}",
-                    job.source == "-" ? "" : " or partitions");
+  return make_error(
+      ErrorCode::kBadImage,
+      "not an image: expected an OCI layout, an archive of 'docker save', a root file "
+      "system (directory or tar), or a raw disk with a file system{}",
+      job.source == "-" ? "" : " or partitions");
 }
 
 Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& stream) {
   PeekSource whole(stream);
   BOTHY_TRY(const Bytes head, whole.peek(kDiskHead));
   if (head.empty()) {
-    return make_error(ErrorCode::kBadImage, "it is empty");
+    return make_error(ErrorCode::kBadImage, "the file is empty");
   }
   BOTHY_TRY(const auto content, PlainSource::open(whole));
   PeekSource plain(*content);
@@ -188,12 +190,15 @@ Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& st
     return no_image(job);
   }
   if (!disk->raw) {
-    return make_error(ErrorCode::kUnsupported,
-                      "it is a {} disk: make it raw with qemu-img convert -f {} -O raw {} disk.raw",
-                      disk->name, disk->name, job.source == "-" ? "FILE" : job.source);
+    return make_error(
+        ErrorCode::kUnsupported,
+        "{} disks are not supported: convert it with 'qemu-img convert -f {} -O raw {} "
+        "disk.raw'",
+        disk->name, disk->name, job.source == "-" ? "FILE" : job.source);
   }
   if (content->is_compressed()) {
-    return make_error(ErrorCode::kUnsupported, "it is a packed disk: unpack it first");
+    return make_error(ErrorCode::kUnsupported,
+                      "compressed disks are not supported: decompress it first");
   }
   return import_disk(job, plain);
 }
@@ -210,7 +215,7 @@ Result<std::vector<NewImage>> import_source(const ImportJob& job) {
   }
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) {
-    return errno_error("can't look at it");
+    return errno_error("can't read the file's status");
   }
   if (S_ISDIR(status.st_mode)) {
     return exists(job.source + "/oci-layout") || exists(job.source + "/index.json")
@@ -218,7 +223,7 @@ Result<std::vector<NewImage>> import_source(const ImportJob& job) {
                : import_rootfs_directory(job);
   }
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) {
-    return make_error(ErrorCode::kInvalid, "it is neither a file, a pipe, nor a directory");
+    return make_error(ErrorCode::kInvalid, "not a file, pipe or directory");
   }
   FileSource file(std::move(fd), job.source);
   ReportingSource reporting(file, job.options.progress, "reading " + job.source,
@@ -250,12 +255,6 @@ const Descriptor* ArchiveContents::find(const std::string& path) const {
     at = link->second;
   }
   return nullptr;
-}
-
-void ImportJob::report(std::string_view what, std::uint64_t done, std::uint64_t all) const {
-  if (options.progress) {
-    options.progress(what, done, all);
-  }
 }
 
 Result<std::string> ImportJob::name_for(const std::string& given) const {
@@ -297,7 +296,7 @@ Result<std::vector<Image>> import_image(const Store& store, const std::string& s
   if (!options.name.empty()) {
     BOTHY_TRY(const Reference reference, Reference::parse(options.name));
     if (reference.digest) {
-      return make_error(ErrorCode::kInvalid, "--name {}: a name can't say the digest",
+      return make_error(ErrorCode::kInvalid, "invalid --name '{}': a name can't contain a digest",
                         printable(options.name));
     }
   }
@@ -306,7 +305,7 @@ Result<std::vector<Image>> import_image(const Store& store, const std::string& s
   const ImportJob job{store, addition.stage, options, budget, source};
   const std::string shown = source == "-" ? "stdin" : printable(source);
   const auto in_context = [&](const Error& error) {
-    return Error{error.code, "can't import " + shown + ": " + error.context};
+    return Error{error.code, "can't import '" + shown + "': " + error.context};
   };
   auto images = import_source(job);
   if (!images) {

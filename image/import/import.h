@@ -1,12 +1,12 @@
-// import_image(): brings an image into a store, from whatever file or directory it is in. What it
-// is shows its content, not its name:
+// import_image(): imports an image from a file or directory into a store. The kind is detected by
+// content:
 //
-//   an OCI image layout       a directory, or a tar of one           image-layout.md
-//   what `docker save` writes a tar with a manifest.json
-//   a root file system        a directory, or a tar of one           becomes one layer
-//   a raw disk                ext4, erofs, ..., a partition table    is kept as it is
+//   OCI image layout          a directory, or a tar of one (image-layout.md)
+//   output of `docker save`   a tar with a manifest.json
+//   root file system          a directory, or a tar of one; becomes one layer
+//   raw disk                  ext4, erofs, ..., a partition table; kept unchanged
 //
-// tars may be packed by gzip, zstd, xz or bzip2.
+// tars may be compressed by gzip, zstd, xz or bzip2.
 #pragma once
 
 #include <chrono>
@@ -24,19 +24,20 @@ namespace bothy::image {
 inline constexpr std::chrono::seconds kRegistryTimeout{10};
 
 struct ImportOptions {
-  std::string name;                  // instead of the one that the source has
-  bool anonymous = false;            // no name at all, whatever the source says
-  std::string only;                  // of several images in the source, the one so named there
-  std::optional<Platform> platform;  // instead of this host's
+  std::string name;                  // instead of the name in the source
+  bool anonymous = false;            // no name, whatever the source says
+  std::string only;                  // the name of one of several images in the source
+  std::optional<Platform> platform;  // default: this host's
   Limits limits;                     // on all that one import reads, unpacks and downloads
   // How long a registry may take to send an image's manifest. pull_image() only.
   std::chrono::milliseconds registry_timeout = kRegistryTimeout;
   Progress progress;
 };
 
-// `source` is a path, or "-" for stdin, which is read once and need not be a file. Memory doesn't
-// grow with the image. Errors: kNotFound; kBadImage for what is damaged, hostile or no image;
-// kUnsupported for a disk that isn't raw; in each case the store is as it was.
+// `source` is a path, or "-" for stdin, which may be a pipe. Memory use doesn't grow with the size
+// of the image's files. Errors: kNotFound; kBadImage for a damaged or hostile source, one that is
+// not an image, or one that exceeds a limit; kUnsupported for a disk that isn't raw. After an error
+// the store is unchanged.
 [[nodiscard]] Result<std::vector<Image>> import_image(const Store& store, const std::string& source,
                                                       const ImportOptions& options);
 

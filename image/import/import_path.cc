@@ -16,8 +16,8 @@
 namespace bothy::image {
 namespace {
 
-// Hashes what stat(2) says of a file, or of everything below a directory. A changed content shows
-// in the time of modification or, where a program sets that one back, of status change.
+// Hashes the stat(2) data of a file, or of everything below a directory. A change of content shows
+// in the time of modification or, when a program sets that back, of status change.
 class StateHasher {
  public:
   Result<void> add(int fd, const std::string& path) {
@@ -65,7 +65,7 @@ class StateHasher {
         return errno_error("can't read the status of " + printable(below));
       }
       add(name, status);
-      // What is mounted in a directory is no part of its image.
+      // Other file systems mounted in the directory are not part of its image.
       if (!S_ISDIR(status.st_mode) || status.st_dev != device_) {
         continue;
       }

@@ -1,4 +1,4 @@
-// What import_image() is made of: each kind of source turns into new images on a stage.
+// The importers behind import_image(): each turns one kind of source into images on a stage.
 #pragma once
 
 #include <map>
@@ -9,33 +9,33 @@
 
 namespace bothy::image {
 
-// What an import works with.
+// The parameters of an import.
 struct ImportJob {
   const Store& store;
   Stage& stage;
   const ImportOptions& options;
   Budget& budget;
-  std::string source;  // to name images from, and to say
+  std::string source;  // the path, for names and errors
 
-  // In full: --name; or `given` where it is a name or a tag; or one made of the source's.
+  // The full name of an image: --name; or `given`, when that is a name; or the source's file name,
+  // with `given` as the tag. Empty when there is no valid one.
   [[nodiscard]] Result<std::string> name_for(const std::string& given) const;
-  // Puts a manifest of one layer on the stage, whose unpacked content has the digest `diff_id`.
+  // Stages a manifest of one layer, whose unpacked content has the digest `diff_id`.
   [[nodiscard]] Result<NewImage> single_layer(const Descriptor& layer, const Digest& diff_id) const;
-  void report(std::string_view what, std::uint64_t done, std::uint64_t all) const;
 };
 
-// The files of a tar that holds images, each staged as a blob.
+// The files of a tar of images, each staged as a blob.
 struct ArchiveContents {
   std::map<std::string, Descriptor> files;   // by path, without a leading "./"
   std::map<std::string, std::string> links;  // symlinks and hard links, to paths as above
   std::map<std::string, std::string>
       documents;  // the text of index.json, manifest.json, oci-layout
 
-  // Links followed; nullptr where there is none.
+  // The file at `path`, links followed; nullptr when there is none.
   [[nodiscard]] const Descriptor* find(const std::string& path) const;
 };
 
-// A source that tells how far it is read.
+// Reports how much of a source has been read.
 class ReportingSource final : public ByteSource {
  public:
   ReportingSource(ByteSource& source, const Progress& progress, std::string what, std::uint64_t all)

@@ -1,4 +1,4 @@
-// An OCI image layout, as a directory or in a tar.
+// Imports OCI image layouts, from directories and tars.
 #include <algorithm>
 #include <functional>
 #include <map>
@@ -15,13 +15,13 @@ namespace {
 constexpr std::string_view kBlobs = "blobs/sha256/";
 constexpr std::size_t kMaxImages = 1024;
 constexpr std::size_t kMaxNamesShown = 10;
-constexpr int kDeepestIndex = 4;
-constexpr std::uint64_t kLongestIndex = 64U << 20U;
+constexpr int kMaxIndexDepth = 4;
+constexpr std::uint64_t kMaxIndexSize = 64U << 20U;
 
-// Brings a blob to the stage, where neither it nor the store has it.
+// Copies a blob to the stage, unless the stage or the store has it.
 using Fetch = std::function<Result<void>(const Descriptor&)>;
 
-// The images of one name: alternatives, one a platform.
+// The manifests of one name: alternatives for several platforms.
 struct Group {
   std::string name;
   std::vector<Descriptor> manifests;
@@ -38,13 +38,13 @@ class LayoutImporter {
       std::erase_if(groups, [&](const Group& each) { return each.name != job_.options.only; });
     }
     if (groups.empty()) {
-      return make_error(ErrorCode::kBadImage, "it holds no image{}",
-                        job_.options.only.empty() ? "" : " of that name (" + names(index) + ")");
+      return make_error(ErrorCode::kBadImage, "the layout holds no image{}",
+                        job_.options.only.empty() ? "" : " of that name, but " + names(index));
     }
     if (groups.size() > 1 && !job_.options.name.empty()) {
       return make_error(
           ErrorCode::kInvalid,
-          "it holds {} images, which can't all have one name: choose with --only ({})",
+          "the layout holds {} images, and --name can name one: choose it with --only ({})",
           groups.size(), names(index));
     }
     if (groups.size() > kMaxImages) {
@@ -93,7 +93,7 @@ class LayoutImporter {
 
   Result<std::string> document(const Descriptor& descriptor) {
     if (descriptor.size > kMaxDocumentSize) {
-      return make_error(ErrorCode::kBadImage, "{} is a document of more than {} bytes",
+      return make_error(ErrorCode::kBadImage, "document {} exceeds {} bytes",
                         descriptor.digest.text(), kMaxDocumentSize);
     }
     BOTHY_TRY(fetch_(descriptor));
@@ -102,8 +102,8 @@ class LayoutImporter {
                : job_.store.document(descriptor);
   }
 
-  // Through indexes of indexes, to the one manifest for the platform.
-  // NOLINTNEXTLINE(misc-no-recursion): as deep as kDeepestIndex
+  // Finds the manifest for the platform, through nested indexes.
+  // NOLINTNEXTLINE(misc-no-recursion): as deep as kMaxIndexDepth
   Result<Descriptor> choose(const std::vector<Descriptor>& manifests, int depth) {
     const Platform platform = job_.options.platform.value_or(Platform::host());
     BOTHY_TRY(Descriptor chosen, choose_manifest(manifests, platform));
@@ -112,18 +112,20 @@ class LayoutImporter {
         chosen.platform = chosen.platform.value_or(platform);
         return chosen;
       case MediaType::kIndex: {
-        if (depth == kDeepestIndex) {
-          return make_error(ErrorCode::kBadImage, "it has indexes within indexes without end");
+        if (depth == kMaxIndexDepth) {
+          return make_error(ErrorCode::kBadImage, "indexes are nested more than {} deep",
+                            kMaxIndexDepth);
         }
         BOTHY_TRY(const std::string text, document(chosen));
         BOTHY_TRY(const Index index, Index::parse(text));
         return choose(index.manifests, depth + 1);
       }
       case MediaType::kOldManifest:
-        return make_error(ErrorCode::kUnsupported,
-                          "its manifest is of Docker's schema 1: push it anew with a newer Docker");
+        return make_error(
+            ErrorCode::kUnsupported,
+            "the manifest has Docker's schema 1: push the image again with Docker 1.10 or later");
       default:
-        return make_error(ErrorCode::kBadImage, "it has a manifest of the unknown media type '{}'",
+        return make_error(ErrorCode::kBadImage, "a manifest has the unknown media type '{}'",
                           printable(chosen.media_type));
     }
   }
@@ -136,7 +138,7 @@ class LayoutImporter {
     BOTHY_TRY(const std::string config_text, document(manifest.config));
     BOTHY_TRY(const ImageConfig config, ImageConfig::parse(config_text));
     if (config.diff_ids.size() != manifest.layers.size()) {
-      return make_error(ErrorCode::kBadImage, "its manifest has {} layers and its config {}",
+      return make_error(ErrorCode::kBadImage, "the manifest has {} layers, but the config has {}",
                         manifest.layers.size(), config.diff_ids.size());
     }
     image.manifest.platform = config.platform;
@@ -161,7 +163,7 @@ Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
   const std::string path = job.source + "/blobs/sha256/" + blob.digest.hex();
   auto fd = open_regular(path);
   if (!fd && fd.error().code == ErrorCode::kNotFound) {
-    return make_error(ErrorCode::kBadImage, "it lacks the blob {}", blob.digest.text());
+    return make_error(ErrorCode::kBadImage, "blob {} is missing", blob.digest.text());
   }
   if (!fd) {
     return std::move(fd).error();
@@ -176,18 +178,18 @@ Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
 }  // namespace
 
 Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job) {
-  BOTHY_TRY(const std::string index, read_file(job.source + "/index.json", kLongestIndex));
+  BOTHY_TRY(const std::string index, read_file(job.source + "/index.json", kMaxIndexSize));
   return LayoutImporter(job, [&](const Descriptor& blob) { return copy_blob(job, blob); })
       .import(index);
 }
 
 Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
                                                  const ArchiveContents& contents) {
-  // The names of blobs say what their content must be.
+  // Blobs are named by their digests.
   for (const auto& [path, file] : contents.files) {
     if (path.starts_with(kBlobs) && path.substr(kBlobs.size()) != file.digest.hex()) {
-      return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", printable(path),
-                        file.digest.text());
+      return make_error(ErrorCode::kBadImage, "the content of '{}' has the digest {}",
+                        printable(path), file.digest.text());
     }
   }
   const Fetch fetch = [&](const Descriptor& blob) -> Result<void> {
@@ -196,10 +198,10 @@ Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
       return success();
     }
     if (file == nullptr || file->digest != blob.digest) {
-      return make_error(ErrorCode::kBadImage, "it lacks the blob {}", blob.digest.text());
+      return make_error(ErrorCode::kBadImage, "blob {} is missing", blob.digest.text());
     }
     if (file->size != blob.size) {
-      return make_error(ErrorCode::kBadImage, "{} has {} bytes and should have {}",
+      return make_error(ErrorCode::kBadImage, "blob {} has {} bytes, but its descriptor says {}",
                         blob.digest.text(), file->size, blob.size);
     }
     return success();

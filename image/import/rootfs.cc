@@ -1,4 +1,4 @@
-// A root file system, which becomes an image of one plain layer.
+// Imports a root file system, which becomes an image of one uncompressed layer.
 #include <utility>
 
 #include "image/import/importers.h"
@@ -10,7 +10,7 @@
 namespace bothy::image {
 namespace {
 
-// Writes what passes into a blob.
+// Copies the bytes read into a blob.
 class KeepingSource final : public ByteSource {
  public:
   KeepingSource(ByteSource& source, BlobWriter& writer) : source_(source), writer_(writer) {}
@@ -26,7 +26,7 @@ class KeepingSource final : public ByteSource {
   BlobWriter& writer_;
 };
 
-// Content is looked at when a disk is made of it.
+// Content is not needed to check an archive.
 class NoSink final : public ContentSink {
  public:
   Result<std::uint64_t> begin(std::uint64_t /*size*/) override { return 0; }

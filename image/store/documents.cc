@@ -35,7 +35,7 @@ Result<Descriptor> parse_descriptor(const json::value& value, std::string_view w
   BOTHY_TRY(const std::string digest, fields.text("digest"));
   BOTHY_TRY(descriptor.digest, Digest::parse(digest));
   if (!fields.has("size")) {
-    return make_error(ErrorCode::kBadImage, "{} doesn't say how large {} is", what, digest);
+    return make_error(ErrorCode::kBadImage, "{} lacks the size of {}", what, digest);
   }
   BOTHY_TRY(descriptor.size, fields.number("size"));
   BOTHY_TRY(descriptor.annotations, fields.text_map("annotations"));
@@ -71,7 +71,8 @@ json::object to_json(const Descriptor& descriptor) {
 Result<void> check_schema(const JsonFields& fields, std::string_view what) {
   BOTHY_TRY(const std::uint64_t version, fields.number("schemaVersion"));
   if (version != 2) {
-    return make_error(ErrorCode::kBadImage, "{} is of schema version {}, not 2", what, version);
+    return make_error(ErrorCode::kBadImage, "{} has the unsupported schema version {}: expected 2",
+                      what, version);
   }
   return success();
 }
@@ -107,7 +108,8 @@ Result<Platform> Platform::parse(std::string_view text) {
   }
   if (parts.size() < 2 || parts.size() > 3 ||
       std::any_of(parts.begin(), parts.end(), [](const auto& part) { return part.empty(); })) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no platform, such as linux/amd64",
+    return make_error(ErrorCode::kInvalid,
+                      "invalid platform '{}': expected OS/ARCH[/VARIANT], such as linux/amd64",
                       printable(text));
   }
   return Platform{parts[0], parts[1], parts.size() > 2 ? parts[2] : ""};
@@ -134,7 +136,7 @@ Result<Index> Index::parse(std::string_view text) {
   BOTHY_TRY(check_schema(fields, kIndexName));
   BOTHY_TRY(const json::array* manifests, fields.array("manifests"));
   if (manifests == nullptr) {
-    return make_error(ErrorCode::kBadImage, "{} has no manifests", kIndexName);
+    return make_error(ErrorCode::kBadImage, "{} has no list of manifests", kIndexName);
   }
   Index index;
   for (const auto& manifest : *manifests) {
@@ -165,17 +167,17 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   Manifest manifest;
   BOTHY_TRY(manifest.config, parse_descriptor(*config, kManifestName));
   if (media_type(manifest.config.media_type) != MediaType::kConfig) {
-    return make_error(ErrorCode::kBadImage, "it is of media type '{}', which is no container image",
+    return make_error(ErrorCode::kBadImage, "the media type '{}' is not that of a container image",
                       printable(manifest.config.media_type));
   }
   if (layers->size() > kMaxLayers) {
-    return make_error(ErrorCode::kBadImage, "it has more than {} layers", kMaxLayers);
+    return make_error(ErrorCode::kBadImage, "the manifest has more than {} layers", kMaxLayers);
   }
   for (const auto& layer : *layers) {
     BOTHY_TRY(Descriptor descriptor, parse_descriptor(layer, kManifestName));
     const MediaType type = media_type(descriptor.media_type);
     if (type != MediaType::kLayer && !(type == MediaType::kDisk && layers->size() == 1)) {
-      return make_error(ErrorCode::kBadImage, "it has a layer of the unknown media type '{}'",
+      return make_error(ErrorCode::kBadImage, "a layer has the unknown media type '{}'",
                         printable(descriptor.media_type));
     }
     manifest.layers.push_back(std::move(descriptor));
@@ -293,8 +295,9 @@ Result<Descriptor> choose_manifest(const std::vector<Descriptor>& manifests,
     }
   }
   if (best == nullptr) {
-    return make_error(ErrorCode::kBadImage, "it is not for {}, only for {}", platform.text(),
-                      seen.empty() ? "platforms that it doesn't name" : seen);
+    return make_error(ErrorCode::kBadImage,
+                      "the image is not for platform {}, but for {} (choose one with --platform)",
+                      platform.text(), seen.empty() ? "unnamed platforms" : seen);
   }
   return *best;
 }

@@ -1,5 +1,6 @@
 // The documents of an image: index, manifest and config of the OCI image specification 1.1, which
-// Docker's schema 2 agrees with. Parsing checks everything that is used, and fails with kBadImage.
+// Docker's schema 2 is compatible with. Parsing checks every field that is used; errors are
+// kBadImage.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@
 
 namespace bothy::image {
 
-// No document is longer (image-spec/manifest.md asks registries to take so much).
+// The size that image-spec/manifest.md asks registries to accept.
 inline constexpr std::uint64_t kMaxDocumentSize = 4U << 20U;
 inline constexpr std::size_t kMaxLayers = 1024;
 
@@ -23,12 +24,12 @@ inline constexpr std::string_view kContainerdNameAnnotation = "io.containerd.ima
 
 struct Platform {
   std::string os;
-  std::string architecture;  // as Go names it
+  std::string architecture;  // a GOARCH value, such as "amd64"
   std::string variant;
 
   auto operator<=>(const Platform&) const noexcept = default;
   [[nodiscard]] std::string text() const;
-  // "linux/arm64/v8"; kInvalid for anything else.
+  // Parses OS/ARCH[/VARIANT], such as "linux/arm64/v8"; kInvalid for anything else.
   [[nodiscard]] static Result<Platform> parse(std::string_view text);
   [[nodiscard]] static Platform host();
 };
@@ -54,14 +55,14 @@ struct Manifest {
   Descriptor config;
   std::vector<Descriptor> layers;
 
-  // Also kBadImage for a config or a layer of a media type that makes no root file system.
+  // kBadImage also for a config or a layer of an unsupported media type.
   [[nodiscard]] static Result<Manifest> parse(std::string_view json);
   [[nodiscard]] std::string json() const;
-  // Its one layer is a raw disk.
+  // Whether the only layer is a raw disk.
   [[nodiscard]] bool is_disk() const;
 };
 
-// What a container made of the image is to be; texts as the image has them.
+// The configuration of containers made from the image; strings are unchecked.
 struct ImageConfig {
   Platform platform;
   std::string created;
@@ -77,12 +78,12 @@ struct ImageConfig {
   std::string stop_signal;
 
   [[nodiscard]] static Result<ImageConfig> parse(std::string_view json);
-  // What has a value.
+  // Fields without a value are left out.
   [[nodiscard]] std::string json() const;
 };
 
-// Of the manifests of one image, the one for `platform`: its exact variant where there is one, else
-// the plainest; one without a platform when it is alone. kBadImage, with what there is, otherwise.
+// The manifest for `platform`: that of the exact variant, or else that of the lowest variant; or
+// the only manifest, when it has no platform. kBadImage, with a list of the platforms, otherwise.
 [[nodiscard]] Result<Descriptor> choose_manifest(const std::vector<Descriptor>& manifests,
                                                  const Platform& platform);
 

@@ -10,7 +10,7 @@
 namespace bothy::image {
 namespace {
 
-// One byte each; those of an image by the start of its digest.
+// One byte for each lock; locks of an image are placed by the start of its digest.
 std::int64_t place_of(LockKind kind, const Digest& of) noexcept {
   std::uint64_t start = 0;
   for (std::size_t i = 0; i < 7; ++i) {

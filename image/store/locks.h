@@ -1,5 +1,5 @@
-// Locks between processes: ranges of one file (fcntl(2), open file description locks), which go
-// with their holder, however it ends.
+// Locks between processes: byte ranges of one file (fcntl(2), open file description locks), which
+// the kernel releases when their holder ends.
 #pragma once
 
 #include <cstdint>
@@ -13,28 +13,28 @@
 
 namespace bothy::image {
 
-// What a lock of a store is about. Those who hold several take them in this order.
+// What a lock protects. A process that holds several takes them in this order.
 enum class LockKind : std::uint8_t {
-  kUse,      // an image. Shared: something runs from it. Exclusive: it is being removed
-  kBuild,    // an image's disk. Exclusive: it is being made
-  kContent,  // all blobs and disks. Shared: they are being added or relied upon. Exclusive: swept
-  kIndex,    // the index, and what is in tmp. Exclusive: being changed
+  kUse,      // an image. Shared: in use by an instance. Exclusive: being removed
+  kBuild,    // an image's disk. Exclusive: being built
+  kContent,  // all blobs and disks. Shared: being added or relied upon. Exclusive: being swept
+  kIndex,    // the index and the tmp directory. Exclusive: being changed
 };
 
 enum class LockMode : std::uint8_t { kShared, kExclusive };
 
-// Held until it is destroyed, or the last process that inherited its descriptor ends. Move-only.
+// Held until it is destroyed and every process that inherited its descriptor has ended. Move-only.
 class FileLock {
  public:
-  // Waits until nobody else holds it in a way that excludes this one.
+  // Waits until no other process holds a conflicting lock.
   [[nodiscard]] static Result<FileLock> wait(const std::string& path, LockKind kind, LockMode mode,
                                              const Digest& of = {});
-  // Nothing, when somebody else does.
+  // Nothing when another process holds a conflicting lock.
   [[nodiscard]] static Result<std::optional<FileLock>> attempt(const std::string& path,
                                                                LockKind kind, LockMode mode,
                                                                const Digest& of = {});
 
-  // To keep open in a process that shall hold the lock too.
+  // For a child process that is to hold the lock too.
   [[nodiscard]] int descriptor() const noexcept { return fd_.get(); }
 
  private:

@@ -17,7 +17,7 @@ constexpr std::array<std::pair<std::string_view, MediaType>, 8> kTypes{{
     {"application/vnd.docker.distribution.manifest.v1+prettyjws", MediaType::kOldManifest},
 }};
 
-// With an ending that says how it is packed, which the content says better.
+// The suffix for the compression is ignored: the content shows it.
 constexpr std::array<std::string_view, 4> kLayerTypes{
     kLayerType, "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.diff.tar",

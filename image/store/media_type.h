@@ -1,4 +1,4 @@
-// Media types of the OCI image specification and of Docker's schema 2, by what they stand for.
+// Media types of the OCI image specification and of Docker's schema 2.
 #pragma once
 
 #include <string_view>
@@ -6,11 +6,11 @@
 namespace bothy::image {
 
 enum class MediaType {
-  kIndex,        // of manifests, one a platform
+  kIndex,        // of manifests, one for each platform
   kManifest,     // of an image
   kConfig,       // of a container
-  kLayer,        // a tar archive, however packed
-  kDisk,         // bothy's own: a raw disk, plain
+  kLayer,        // a tar archive of any compression
+  kDisk,         // a raw disk, uncompressed; bothy's own type
   kOldManifest,  // Docker's schema 1
   kUnknown,
 };

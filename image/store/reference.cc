@@ -14,8 +14,8 @@ constexpr std::array<std::string_view, 15> kEndings{
     ".img", ".raw", ".ext4", ".erofs", ".squashfs", ".sqfs", ".oci"};
 constexpr std::string_view kDefaultDomain = "docker.io";
 constexpr std::string_view kOfficial = "library/";
-constexpr std::size_t kLongestName = 255;
-constexpr std::size_t kLongestTag = 128;
+constexpr std::size_t kMaxNameLength = 255;
+constexpr std::size_t kMaxTagLength = 128;
 
 bool is_lower(char letter) noexcept {
   return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9');
@@ -91,7 +91,7 @@ bool is_domain(std::string_view text) noexcept {
 }
 
 bool is_tag(std::string_view text) noexcept {
-  return !text.empty() && text.size() <= kLongestTag && is_word(text.front()) &&
+  return !text.empty() && text.size() <= kMaxTagLength && is_word(text.front()) &&
          std::all_of(text.begin(), text.end(),
                      [](char letter) { return is_word(letter) || letter == '.' || letter == '-'; });
 }
@@ -100,14 +100,14 @@ bool is_tag(std::string_view text) noexcept {
 
 Result<Reference> Reference::parse(std::string_view text) {
   const auto invalid = [&](std::string_view why) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no name of an image: {}", printable(text), why);
+    return make_error(ErrorCode::kInvalid, "invalid image name '{}': {}", printable(text), why);
   };
   Reference reference;
   std::string_view rest = text;
   if (const std::size_t at = rest.find('@'); at != std::string_view::npos) {
     auto digest = Digest::parse(rest.substr(at + 1));
     if (!digest) {
-      return invalid("what follows @ is no digest");
+      return invalid("expected a digest (sha256:...) after '@'");
     }
     reference.digest = digest.value();
     rest = rest.substr(0, at);
@@ -117,12 +117,12 @@ Result<Reference> Reference::parse(std::string_view text) {
     reference.tag = rest.substr(colon + 1);
     rest = rest.substr(0, colon);
     if (!is_tag(reference.tag)) {
-      return invalid("its tag may have letters, digits, '_', '.' and '-' only");
+      return invalid("a tag consists of letters, digits, '_', '.' and '-'");
     }
   } else if (!reference.digest) {
     reference.tag = "latest";
   }
-  // A first part is a host when it looks like one.
+  // The first part is a host when it has a "." or ":", or is "localhost".
   std::string domain(kDefaultDomain);
   const std::size_t slash = rest.find('/');
   const std::string_view first = rest.substr(0, slash);
@@ -136,10 +136,10 @@ Result<Reference> Reference::parse(std::string_view text) {
     path = std::string(kOfficial) + path;
   }
   if (std::any_of(rest.begin(), rest.end(), [](char c) { return c >= 'A' && c <= 'Z'; })) {
-    return invalid("it must be in lower case");
+    return invalid("names are in lower case");
   }
-  if (!is_domain(domain) || !is_path(path) || domain.size() + path.size() >= kLongestName) {
-    return invalid("it should look like name, name:tag or host/name:tag");
+  if (!is_domain(domain) || !is_path(path) || domain.size() + path.size() >= kMaxNameLength) {
+    return invalid("expected NAME[:TAG] or HOST/NAME[:TAG]");
   }
   reference.repository = domain + "/" + path;
   return reference;

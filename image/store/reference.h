@@ -1,4 +1,5 @@
-// Names of images, as Docker has them: busybox, library/busybox:1.36, ghcr.io/x/y@sha256:...
+// Reference: an image name in Docker's syntax: busybox, library/busybox:1.36,
+// ghcr.io/x/y@sha256:...
 #pragma once
 
 #include <optional>
@@ -12,20 +13,19 @@ namespace bothy::image {
 
 struct Reference {
   std::string repository;  // in full: docker.io/library/busybox
-  std::string tag;         // "latest" unless said; empty where there is a digest alone
+  std::string tag;         // "latest" by default; empty when there is a digest only
   std::optional<Digest> digest;
 
-  // kInvalid, with the reason, for what is no name.
+  // kInvalid, with the reason, for an invalid name.
   [[nodiscard]] static Result<Reference> parse(std::string_view text);
 
-  // What an index holds: docker.io/library/busybox:latest.
+  // The form in an index: docker.io/library/busybox:latest.
   [[nodiscard]] std::string full() const;
-  // What people write: busybox:latest.
+  // The short form that users write: busybox:latest.
   [[nodiscard]] std::string familiar() const;
 };
 
-// A name for what has none, from a file's: "/x/My Root.tar.gz" -> "my-root"; empty when nothing is
-// left.
+// An image name derived from a path: "/x/My Root.tar.gz" -> "my-root"; empty when nothing is left.
 [[nodiscard]] std::string name_from_path(std::string_view path);
 
 }  // namespace bothy::image

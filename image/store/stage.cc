@@ -102,19 +102,19 @@ Result<void> Stage::copy(ByteSource& source, const Digest& digest, std::uint64_t
       break;
     }
     if (count > size - writer.size()) {
-      return make_error(ErrorCode::kBadImage, "{} is longer than the {} bytes that it should have",
+      return make_error(ErrorCode::kBadImage, "blob {} exceeds the {} bytes of its descriptor",
                         digest.text(), size);
     }
     BOTHY_TRY(writer.write(Bytes(buffer).first(count)));
   }
   if (writer.size() != size) {
-    return make_error(ErrorCode::kBadImage, "{} has {} bytes and should have {}", digest.text(),
-                      writer.size(), size);
+    return make_error(ErrorCode::kBadImage, "blob {} has {} bytes, but its descriptor says {}",
+                      digest.text(), writer.size(), size);
   }
   BOTHY_TRY(const Descriptor kept, keep(std::move(writer), ""));
   if (kept.digest != digest) {
-    return make_error(ErrorCode::kBadImage, "what is named {} has the digest {}", digest.text(),
-                      kept.digest.text());
+    return make_error(ErrorCode::kBadImage, "the content of blob {} has the digest {}",
+                      digest.text(), kept.digest.text());
   }
   return success();
 }

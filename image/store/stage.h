@@ -1,5 +1,5 @@
-// Stage: where one process puts what is not in the store yet. A directory in the store's tmp,
-// locked as long as its process lives; what a killed process left there, the next one removes.
+// Stage: a directory in the store's tmp for content that is not in the store yet. It is locked
+// while its process lives; what a killed process left is removed by the next one.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,12 @@ namespace bothy::image {
 
 class Stage;
 
-// A blob that is being written: hashed as it goes by, never read again. Move-only.
+// A blob being written, and hashed on the way. Move-only.
 class BlobWriter {
  public:
   [[nodiscard]] Result<void> write(Bytes bytes);
-  // Zeros, as a hole where the file system has them.
+  // Zeros, as a hole where the file system supports holes. They are hashed byte by byte: count them
+  // on a Budget first.
   [[nodiscard]] Result<void> write_zeros(std::uint64_t count);
   [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 
@@ -37,9 +38,9 @@ class BlobWriter {
 
 class Stage {
  public:
-  // Makes a directory in `tmp`; only while nobody cleans up there (LockKind::kIndex).
+  // Makes a directory in `tmp`. The caller holds LockKind::kIndex.
   [[nodiscard]] static Result<Stage> make(const std::string& tmp);
-  // Removes what processes left in `tmp` that are no more; under the same lock, exclusively.
+  // Removes what ended processes left in `tmp`. The caller holds LockKind::kIndex exclusively.
   static void remove_abandoned(const std::string& tmp) noexcept;
 
   Stage(Stage&&) noexcept = default;
@@ -49,14 +50,14 @@ class Stage {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
 
   [[nodiscard]] Result<BlobWriter> write_blob();
-  // Keeps what was written.
+  // Completes a blob.
   [[nodiscard]] Result<Descriptor> keep(BlobWriter writer, std::string_view media_type);
   [[nodiscard]] Result<Descriptor> keep(std::string_view content, std::string_view media_type);
-  // Copies all of `source`, which must turn out to have this digest and size: kBadImage otherwise.
-  // It stops as soon as it is more.
+  // Copies all of `source`. kBadImage unless it has this digest and size; a longer source is not
+  // read to its end.
   [[nodiscard]] Result<void> copy(ByteSource& source, const Digest& digest, std::uint64_t size);
 
-  // What is kept, and how large it is.
+  // Completed blobs and their sizes.
   [[nodiscard]] const std::map<Digest, std::uint64_t>& blobs() const noexcept { return blobs_; }
   [[nodiscard]] std::string blob_path(const Digest& digest) const;
 

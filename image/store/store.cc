@@ -17,10 +17,10 @@ namespace bothy::image {
 namespace {
 
 constexpr std::string_view kLayout = R"({"imageLayoutVersion":"1.0.0"})";
-// Images, not bytes of one: a store of many is a long index.
-constexpr std::uint64_t kLongestIndex = 64U << 20U;
+// Of an index file: a store of many images has a long one.
+constexpr std::uint64_t kMaxIndexSize = 64U << 20U;
 constexpr std::uint64_t kMaxSourceRecord = 256;
-constexpr std::size_t kFewestDigits = 4;
+constexpr std::size_t kMinDigits = 4;
 
 bool is_hex(std::string_view text) noexcept {
   return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
@@ -57,7 +57,7 @@ std::uint64_t ImageDetails::size() const {
 }
 
 Result<Store> Store::locate(const std::string& given) {
-  // Who runs an image goes on from another directory than the one it was asked in.
+  // Absolute, since an instance's owner changes its working directory.
   if (!given.empty()) {
     return Store(std::filesystem::absolute(given).string());
   }
@@ -67,7 +67,7 @@ Result<Store> Store::locate(const std::string& given) {
   if (::geteuid() == 0) {
     return Store("/var/lib/bothy/images");
   }
-  // A relative one is to be ignored (XDG base directory specification).
+  // A relative path is ignored (XDG base directory specification).
   if (const std::string data = variable("XDG_DATA_HOME"); data.starts_with('/')) {
     return Store(data + "/bothy/images");
   }
@@ -75,29 +75,28 @@ Result<Store> Store::locate(const std::string& given) {
     return Store(home + "/.local/share/bothy/images");
   }
   return make_error(ErrorCode::kInvalid,
-                    "there is no place for images: neither HOME nor BOTHY_STORE is set "
-                    "(--store DIR names one)");
+                    "no directory for images: set HOME or BOTHY_STORE, or use --store DIR");
 }
 
 std::string Store::blob_path(const Digest& digest) const {
   return root_ + "/blobs/sha256/" + digest.hex();
 }
 
-// The number is of how disks are made: another bothy's, made otherwise, is another file.
+// The number is the version of the disk's layout: it changes with the bytes that bothy writes.
 std::string Store::disk_path(const Digest& manifest) const {
   return root_ + "/disks/" + manifest.hex() + "-1.erofs";
 }
 
 Result<Index> Store::read_index() const {
   const std::string path = root_ + "/index.json";
-  auto text = read_file(path, kLongestIndex);
+  auto text = read_file(path, kMaxIndexSize);
   if (!text && text.error().code == ErrorCode::kNotFound) {
     return Index();
   }
   BOTHY_TRY(text);
   auto index = Index::parse(text.value());
   if (!index) {
-    return make_error(ErrorCode::kBadImage, "the image store's {} is damaged: {}", printable(path),
+    return make_error(ErrorCode::kBadImage, "damaged image index {}: {}", printable(path),
                       index.error().context);
   }
   return index;
@@ -149,21 +148,21 @@ Result<Image> Store::find(std::string_view text) const {
   if (reference && reference.value().digest) {
     digits = reference.value().digest->hex();
   }
-  if (digits.size() >= kFewestDigits && is_hex(digits)) {
+  if (digits.size() >= kMinDigits && is_hex(digits)) {
     std::vector<Image> matches;
     std::copy_if(images.begin(), images.end(), std::back_inserter(matches), [&](const auto& image) {
       return image.manifest.digest.hex().starts_with(digits);
     });
     if (matches.size() > 1) {
-      return make_error(ErrorCode::kInvalid, "'{}' could mean {} images: give more of its digits",
-                        printable(text), matches.size());
+      return make_error(ErrorCode::kInvalid,
+                        "'{}' matches {} images: give more digits of the digest", printable(text),
+                        matches.size());
     }
     if (matches.size() == 1) {
       return matches.front();
     }
   }
-  return make_error(ErrorCode::kNotFound,
-                    "there is no image '{}' in {} (bothy image ls shows what there is)",
+  return make_error(ErrorCode::kNotFound, "no image '{}' in {} ('bothy image ls' lists the images)",
                     printable(text), printable(root_));
 }
 
@@ -176,8 +175,7 @@ bool Store::has_blob(const Digest& digest, std::uint64_t size) const {
 Result<std::string> Store::document(const Descriptor& descriptor) const {
   BOTHY_TRY(std::string text, read_file(blob_path(descriptor.digest), kMaxDocumentSize));
   if (digest_of(text) != descriptor.digest) {
-    return make_error(ErrorCode::kBadImage,
-                      "the image store's {} is damaged: remove the image and import it anew",
+    return make_error(ErrorCode::kBadImage, "damaged blob {}: remove the image and import it again",
                       printable(blob_path(descriptor.digest)));
   }
   return text;
@@ -215,13 +213,13 @@ Result<void> Store::take_blob(const Stage& stage, const Descriptor& blob) const 
     if (has_blob(blob.digest, blob.size)) {
       return success();
     }
-    // A second image of this addition may share it.
+    // Another image of this addition may have moved the blob already.
     if (exists(stage.blob_path(blob.digest))) {
       return rename_file(stage.blob_path(blob.digest), blob_path(blob.digest));
     }
   }
   if (!has_blob(blob.digest, blob.size)) {
-    return make_error(ErrorCode::kBadImage, "it lacks {}, of {} bytes", blob.digest.text(),
+    return make_error(ErrorCode::kBadImage, "blob {} of {} bytes is missing", blob.digest.text(),
                       blob.size);
   }
   return success();
@@ -261,7 +259,7 @@ Result<void> Store::publish(Addition& addition, const std::vector<NewImage>& ima
       entries.push_back(entry);
     }
   }
-  // An entry without a name says nothing beside one of the same image.
+  // An entry without a name is redundant beside one of the same image.
   std::vector<Descriptor> kept;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const auto same = [&](const Descriptor& other) { return other.digest == entries[i].digest; };

@@ -1,14 +1,14 @@
-// Store: the images that this user has, an OCI image layout on disk (image-layout.md) with a few
-// more directories beside it:
+// Store: the images of this user: an OCI image layout on disk (image-layout.md) with some more
+// directories:
 //
-//   oci-layout index.json blobs/sha256/   the images: other tools can read them there
-//   disks/                                what was made of them for machines, by manifest digest
+//   oci-layout index.json blobs/sha256/   the images, readable by other tools
+//   disks/                                the images' disks, by manifest digest
 //   sources/                              which paths were imported, by the hash of each path
-//   tmp/                                  what is being made
-//   lock                                  whose ranges are the locks of locks.h
+//   tmp/                                  content being written
+//   lock                                  byte ranges are the locks of locks.h
 //
-// Any number of processes may work on one store at once. What is there is whole: it was written in
-// tmp and renamed. A Store is a path and nothing else; its members may be called by any thread.
+// Any number of processes may use one store at once. Files are complete: they are written in tmp
+// and renamed. A Store is a path and has no other state; any thread may call its members.
 #pragma once
 
 #include <cstdint>
@@ -25,16 +25,16 @@
 
 namespace bothy::image {
 
-// Told now and then how far a long piece of work is: what it is about, and bytes done and, unless
-// it is 0, to do.
+// Called now and then during long work, with its description, the bytes done, and the total, which
+// is 0 when unknown.
 using Progress = std::function<void(std::string_view what, std::uint64_t done, std::uint64_t all)>;
 
-// An image in the store, and its names in full; none when another image took them.
+// An image in the store, and its full names; none when another image has taken them.
 struct Image {
   Descriptor manifest;
   std::vector<std::string> names;
 
-  // The first name as people write it, or the start of the digest.
+  // The short form of the first name, or the start of the digest.
   [[nodiscard]] std::string title() const;
 };
 
@@ -48,22 +48,22 @@ struct ImageDetails {
   [[nodiscard]] std::uint64_t size() const;
 };
 
-// An image to be put into the store.
+// An image to be added to the store.
 struct NewImage {
   Descriptor manifest;
   std::vector<std::string> names;  // in full
 };
 
-// A stage, and a lock that keeps the store's blobs from being swept meanwhile.
+// A stage, and a lock that keeps the store's blobs from being swept.
 struct Addition {
   FileLock content;
   Stage stage;
 };
 
 struct Removed {
-  std::vector<std::string> names;  // that no longer stand for an image
-  std::vector<Digest> images;      // that are gone
-  std::uint64_t bytes = 0;         // of blobs and disks that are gone
+  std::vector<std::string> names;  // removed
+  std::vector<Digest> images;      // removed
+  std::uint64_t bytes = 0;         // of removed blobs and disks
 };
 
 // What is remembered of a path that was imported: its state then, and the image made of it.
@@ -74,9 +74,9 @@ struct ImportedSource {
 
 class Store {
  public:
-  // `root`'s file system is untouched until something is added. `--store`, BOTHY_STORE,
-  // /var/lib/bothy/images for root, $XDG_DATA_HOME/bothy/images (~/.local/share) for others: the
-  // first that there is, as an absolute path. kInvalid when there is none.
+  // The first of: `given` (--store), BOTHY_STORE, /var/lib/bothy/images for root,
+  // $XDG_DATA_HOME/bothy/images (~/.local/share) for others; as an absolute path. kInvalid when
+  // none is set. Makes nothing.
   [[nodiscard]] static Result<Store> locate(const std::string& given);
   explicit Store(std::string root) : root_(std::move(root)) {}
 
@@ -85,21 +85,21 @@ class Store {
   [[nodiscard]] std::string disk_path(const Digest& manifest) const;
   [[nodiscard]] std::string lock_path() const { return root_ + "/lock"; }
 
-  // In the order in which they came. A store that isn't there has none.
+  // In order of import. None when the store doesn't exist.
   [[nodiscard]] Result<std::vector<Image>> list() const;
-  // By name, or by the first four or more digits of its manifest's digest. kNotFound; kInvalid when
-  // the digits could mean several.
+  // By name, or by four or more of the first digits of the manifest's digest. kNotFound; kInvalid
+  // for digits that several images have.
   [[nodiscard]] Result<Image> find(std::string_view text) const;
   [[nodiscard]] Result<ImageDetails> details(const Image& image) const;
-  // A blob of text, checked against its digest.
+  // The content of a blob, checked against its digest.
   [[nodiscard]] Result<std::string> document(const Descriptor& descriptor) const;
   [[nodiscard]] bool has_blob(const Digest& digest, std::uint64_t size) const;
 
-  // Makes the store where there is none, removes what killed processes left, and gives room to
-  // write in.
+  // Makes the store when it doesn't exist, removes what killed processes left, and returns a stage
+  // to write in.
   [[nodiscard]] Result<Addition> begin() const;
-  // Makes the images part of the store, each with all of its blobs, be they staged or here
-  // already; an image that had one of their names loses it. All or, when it fails, none.
+  // Adds the images with all of their blobs, which are on the stage or in the store; images that
+  // had their names lose them. Adds all of them, or none on an error.
   [[nodiscard]] Result<void> publish(Addition& addition, const std::vector<NewImage>& images) const;
 
   // The import of the path whose hash is `place`; nothing where none is remembered. Its image may
@@ -109,13 +109,14 @@ class Store {
   [[nodiscard]] Result<void> remember_source(const Digest& place,
                                              const ImportedSource& source) const;
 
-  // What something running holds as long as it needs the image.
+  // The lock that an instance holds while it needs the image.
   [[nodiscard]] Result<FileLock> use(const Digest& manifest) const;
 
-  // Takes a name away, and the image when it was the last, with what no other image shares. By
-  // digest, with all names. kBusy while something uses it, unless `force`.
+  // Removes a name, and with the last name the image and the content that no other image shares. A
+  // digest stands for the image with all of its names. kBusy while the image is in use, unless
+  // `force`.
   [[nodiscard]] Result<Removed> remove(std::string_view text, bool force) const;
-  // Removes images without a name, and whatever no image refers to.
+  // Removes unused images without a name, and content that no image refers to.
   [[nodiscard]] Result<Removed> prune() const;
 
  private:

@@ -1,4 +1,4 @@
-// What goes out of a store.
+// Removal from a store.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,7 +30,7 @@ bool is_named(const Descriptor& entry) {
 
 Result<Removed> Store::remove(std::string_view text, bool force) const {
   Removed removed;
-  // Who has no store yet has nothing to lock.
+  // Without a store there is no lock file.
   BOTHY_TRY(const Image found, find(text));
   const Digest digest = found.manifest.digest;
   const auto reference = Reference::parse(text);
@@ -43,8 +43,7 @@ Result<Removed> Store::remove(std::string_view text, bool force) const {
     BOTHY_TRY(unused, FileLock::attempt(lock_path(), LockKind::kUse, LockMode::kExclusive, digest));
     if (!unused) {
       return make_error(ErrorCode::kBusy,
-                        "the image {} is in use by something running (--force removes it all the "
-                        "same)",
+                        "image '{}' is in use by an instance (--force removes it anyway)",
                         found.title());
     }
   }
@@ -83,7 +82,7 @@ Result<Removed> Store::prune() const {
     for (const Descriptor& entry : index.manifests) {
       std::optional<FileLock> unused;
       if (!is_named(entry)) {
-        // Only tried, never waited for, as the order of locks has it the other way round.
+        // Tried, not waited for: the order of locks is the other way round.
         BOTHY_TRY(unused, FileLock::attempt(lock_path(), LockKind::kUse, LockMode::kExclusive,
                                             entry.digest));
       }
@@ -100,8 +99,8 @@ Result<Removed> Store::prune() const {
   return removed;
 }
 
-// Blobs and disks that no image refers to. While somebody adds to the store, what he relies on
-// isn't known: then they stay, for the next time.
+// Removes blobs and disks that no image refers to. Not while another process adds to the store:
+// what that process relies on isn't known, so all of them stay for the next sweep.
 Result<void> Store::sweep(Removed& removed) const {
   BOTHY_TRY(const auto alone,
             FileLock::attempt(lock_path(), LockKind::kContent, LockMode::kExclusive));
@@ -114,7 +113,7 @@ Result<void> Store::sweep(Removed& removed) const {
   for (const Descriptor& entry : index.manifests) {
     auto text = document(entry);
     if (!text && text.error().code == ErrorCode::kNotFound) {
-      continue;  // nothing of it can be found through it
+      continue;  // its blobs can't be found
     }
     BOTHY_TRY(text);
     BOTHY_TRY(const Manifest manifest, Manifest::parse(text.value()));

@@ -18,12 +18,13 @@ Result<void> TarExtension::set(std::string_view key, std::string_view value) {
   const auto numeric = [&](std::optional<std::uint64_t>& field) -> Result<void> {
     field = parse_decimal(value);
     if (!field) {
-      return make_error(ErrorCode::kBadImage, "an entry's {} is no number", key);
+      return make_error(ErrorCode::kBadImage,
+                        "invalid '{}' in an extended header: expected a number", key);
     }
     return success();
   };
   if (key == "path") {
-    // A sparse file's own name has been said by GNU.sparse.name; this one names its pieces.
+    // GNU.sparse.name has given a sparse file's name already; `path` is a made-up one.
     path = sparse && path ? path : std::string(value);
   } else if (key == "linkpath") {
     link = value;
@@ -36,14 +37,14 @@ Result<void> TarExtension::set(std::string_view key, std::string_view value) {
   } else if (key == "mtime") {
     mtime = parse_pax_time(value);
     if (!mtime) {
-      return damaged("an entry's mtime is no number");
+      return damaged("invalid 'mtime' in an extended header: expected a number");
     }
   } else if (key.starts_with(kSchily)) {
     xattrs[std::string(key.substr(kSchily.size()))] = value;
   } else if (key.starts_with(kLibarchive)) {
     auto decoded = parse_base64(value);
     if (!decoded) {
-      return damaged("an entry's extended attribute is no base64");
+      return damaged("invalid extended attribute: expected base64");
     }
     encoded_xattrs[decode_percent(key.substr(kLibarchive.size()))] = *std::move(decoded);
   } else if (key.starts_with("GNU.sparse.")) {
@@ -63,8 +64,8 @@ Result<void> TarExtension::set_sparse(std::string_view key, std::string_view val
       const std::size_t comma = value.find(',');
       const auto number = parse_decimal(value.substr(0, comma));
       const bool length = !runs.empty() && runs.back().length == ~0ULL;
-      if (!number || runs.size() > kMostTarRuns) {
-        return damaged("an entry's sparse map is damaged");
+      if (!number || runs.size() > kMaxTarRuns) {
+        return damaged("invalid sparse map");
       }
       if (length) {
         runs.back().length = *number;
@@ -77,7 +78,7 @@ Result<void> TarExtension::set_sparse(std::string_view key, std::string_view val
   }
   const auto number = parse_decimal(value);
   if (!number) {
-    return damaged("an entry's sparse map is damaged");
+    return damaged("invalid sparse map");
   }
   if (key == "size" || key == "realsize") {
     real_size = number;

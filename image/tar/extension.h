@@ -1,4 +1,4 @@
-// TarExtension: what the headers before an entry's own say of it.
+// TarExtension: the fields that the extended headers before an entry set.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@
 
 namespace bothy::image {
 
-// Most runs of a sparse file.
-inline constexpr std::size_t kMostTarRuns = 1U << 18U;
+// Of one sparse file.
+inline constexpr std::size_t kMaxTarRuns = 1U << 18U;
 
 struct TarExtension {
   std::optional<std::string> path;
@@ -24,13 +24,14 @@ struct TarExtension {
   std::optional<std::uint64_t> gid;
   std::optional<TarTime> mtime;
   std::map<std::string, std::string> xattrs;
-  std::map<std::string, std::string> encoded_xattrs;  // libarchive's own key: the other one wins
-  std::optional<std::uint64_t> real_size;             // of a sparse file
+  std::map<std::string, std::string>
+      encoded_xattrs;                      // by libarchive's key; `xattrs` has precedence
+  std::optional<std::uint64_t> real_size;  // of a sparse file
   std::vector<TarRun> runs;
   bool sparse = false;
   bool map_in_content = false;  // GNU sparse 1.0
 
-  // One record of a pax header; kBadImage for a value that is none.
+  // Applies one record of a pax header. kBadImage for an invalid value.
   [[nodiscard]] Result<void> set(std::string_view key, std::string_view value);
 
  private:

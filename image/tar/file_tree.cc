@@ -26,7 +26,7 @@ std::size_t append_reversed(std::vector<std::string>& pending, std::string_view 
 
 Result<std::vector<std::string_view>> split_path(std::string_view path) {
   std::vector<std::string_view> names;
-  // Some tools name the root itself so.
+  // Some tools write "/" for the root.
   if (path.find_first_not_of('/') == std::string_view::npos) {
     return names;
   }
@@ -51,8 +51,8 @@ Result<std::vector<std::string_view>> split_path(std::string_view path) {
   return names;
 }
 
-FileTree::FileTree(Budget& budget, std::function<void(const Inode&)> forgotten)
-    : budget_(budget), forgotten_(std::move(forgotten)) {
+FileTree::FileTree(Budget& budget, std::function<void(const Inode&)> on_removed)
+    : budget_(budget), on_removed_(std::move(on_removed)) {
   Inode& root = inodes_.emplace_back();
   root.type = FileType::kDirectory;
   root.links = 1;
@@ -74,7 +74,7 @@ bool FileTree::is_of_this_layer(const DirectoryEntry& entry) const {
   return (directory ? directory->layer : entry.layer) == layer_;
 }
 
-// What is above a directory of this layer is of this layer too.
+// The ancestors of a directory of this layer are of this layer too.
 void FileTree::touch(InodeNumber directory) {
   while (inodes_[directory].directory->layer != layer_) {
     inodes_[directory].directory->layer = layer_;
@@ -82,7 +82,8 @@ void FileTree::touch(InodeNumber directory) {
   }
 }
 
-// One name less. Deeper than kMaxDepth it never goes.
+// Removes one name of the inode, and the inode with the last one.
+// NOLINTNEXTLINE(misc-no-recursion): a tree is at most kMaxDepth deep
 void FileTree::release(InodeNumber number) {
   Inode& inode = inodes_[number];
   if (inode.directory) {
@@ -92,8 +93,8 @@ void FileTree::release(InodeNumber number) {
   } else if (--inode.links > 0) {
     return;
   }
-  if (forgotten_ && inode.type == FileType::kRegular) {
-    forgotten_(inode);
+  if (on_removed_ && inode.type == FileType::kRegular) {
+    on_removed_(inode);
   }
   inode = Inode();
   free_.push_back(number);
@@ -213,7 +214,7 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
   return here;
 }
 
-// Where `path`'s entry is, or is to be; it holds no inode yet where that is kNowhere.
+// The entry of `path`, made where there is none, with the inode number kNowhere.
 Result<DirectoryEntry*> FileTree::slot(std::string_view path) {
   BOTHY_TRY(Names names, split_path(path));
   if (names.empty()) {
@@ -290,7 +291,7 @@ Result<void> FileTree::add_link(std::string_view path, std::string_view target) 
                       number == kNowhere ? "does not exist" : "is a directory");
   }
   BOTHY_TRY(count_metadata(path.substr(path.rfind('/') + 1), Attributes()));
-  // Held by one name more, or the way to `path` may be what removes it.
+  // Counted first: making the parents of `path` may remove the target's last name.
   inodes_[number].links += 1;
   auto found = slot(path);
   if (!found) {

@@ -43,7 +43,7 @@ std::string_view text(const TarBlock& block, Field field) noexcept {
 bool checksum_fits(const TarBlock& block) noexcept {
   const auto stored = parse_tar_number(raw(block, kChecksum));
   std::int64_t as_unsigned = 0;
-  std::int64_t as_signed = 0;  // what some old programs sum
+  std::int64_t as_signed = 0;  // as some old programs compute it
   for (std::size_t i = 0; i < block.size(); ++i) {
     const bool own = i >= kChecksum.offset && i < kChecksum.offset + kChecksum.length;
     as_unsigned += own ? ' ' : static_cast<unsigned char>(block[i]);
@@ -55,7 +55,7 @@ bool checksum_fits(const TarBlock& block) noexcept {
 Result<std::uint64_t> number(const TarBlock& block, Field field, std::string_view what) {
   const auto value = parse_tar_number(raw(block, field));
   if (!value || *value < 0) {
-    return make_error(ErrorCode::kBadImage, "an entry's {} is no number", what);
+    return make_error(ErrorCode::kBadImage, "invalid {} in an entry's header", what);
   }
   return static_cast<std::uint64_t>(*value);
 }
@@ -69,7 +69,7 @@ bool is_zero(const TarBlock& block) noexcept {
 std::optional<std::int64_t> parse_tar_number(std::string_view field) noexcept {
   const auto first = static_cast<unsigned char>(field.empty() ? '\0' : field[0]);
   if ((first & 0x80U) != 0) {
-    // Two's complement, big-endian; the top bit only marks it.
+    // Two's complement, big-endian; the top bit is only a mark.
     const bool negative = (first & 0x40U) != 0;
     std::uint64_t value = negative ? ~0ULL : 0;
     for (std::size_t i = 0; i < field.size(); ++i) {
@@ -99,7 +99,7 @@ std::optional<std::int64_t> parse_tar_number(std::string_view field) noexcept {
 
 Result<TarHeader> parse_tar_header(const TarBlock& block) {
   if (!checksum_fits(block)) {
-    return make_error(ErrorCode::kBadImage, "an entry's header has a wrong checksum");
+    return make_error(ErrorCode::kBadImage, "wrong checksum in an entry's header");
   }
   TarHeader header;
   header.type = block[kType];
@@ -116,7 +116,7 @@ Result<TarHeader> parse_tar_header(const TarBlock& block) {
   BOTHY_TRY(header.size, number(block, kSize, "size"));
   const auto mtime = parse_tar_number(raw(block, kMtime));
   if (!mtime) {
-    return make_error(ErrorCode::kBadImage, "an entry's time is no number");
+    return make_error(ErrorCode::kBadImage, "invalid time in an entry's header");
   }
   header.mtime = *mtime;
   if (header.type == '3' || header.type == '4') {
@@ -150,12 +150,12 @@ Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_pax_rec
     // The length counts itself, the blank and the newline.
     if (!length || digits == std::string_view::npos || *length > records.size() ||
         *length < digits + 3 || records[*length - 1] != '\n') {
-      return make_error(ErrorCode::kBadImage, "an entry's extended header is damaged");
+      return make_error(ErrorCode::kBadImage, "damaged extended header");
     }
     const std::string_view record = records.substr(digits + 1, *length - digits - 2);
     const std::size_t equals = record.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return make_error(ErrorCode::kBadImage, "an entry's extended header is damaged");
+      return make_error(ErrorCode::kBadImage, "damaged extended header");
     }
     parsed.emplace_back(record.substr(0, equals), record.substr(equals + 1));
     records.remove_prefix(*length);

@@ -26,7 +26,7 @@ struct TarTime {
   auto operator<=>(const TarTime&) const noexcept = default;
 };
 
-// The fields of one header block, as they are.
+// The fields of one header block, unchecked.
 struct TarHeader {
   std::string name;  // with the ustar prefix
   std::string link;
@@ -40,7 +40,7 @@ struct TarHeader {
   std::uint64_t minor = 0;
 };
 
-// A run of an old GNU sparse file ('S'), or of its continuation blocks.
+// A run of data in a sparse file.
 struct TarRun {
   std::uint64_t offset = 0;
   std::uint64_t length = 0;
@@ -48,32 +48,32 @@ struct TarRun {
 
 [[nodiscard]] bool is_zero(const TarBlock& block) noexcept;
 
-// kBadImage for a wrong checksum, and for a number that is none or doesn't fit.
+// kBadImage for a wrong checksum, and for a field that is not a number in range.
 [[nodiscard]] Result<TarHeader> parse_tar_header(const TarBlock& block);
 
-// An octal number, or base 256 when its first byte says so.
+// An octal number, or base 256 where the top bit of the first byte is set.
 [[nodiscard]] std::optional<std::int64_t> parse_tar_number(std::string_view field) noexcept;
 
-// The runs that an old GNU sparse header (`count` 4 at 386) or continuation (21 at 0) holds, added
-// to `runs`; stops at the first unused one.
+// Appends the runs of an old GNU sparse header (`count` 4 at 386) or continuation block (21 at 0)
+// to `runs`, up to the first unused one.
 [[nodiscard]] Result<void> parse_gnu_runs(const TarBlock& block, std::size_t start,
                                           std::size_t count, std::vector<TarRun>& runs);
 
 // The records "LENGTH KEY=VALUE\n" of a pax header, in their order; keys and values are views of
-// `text`. kBadImage when one doesn't end where it says.
+// `text`. kBadImage for a record with a wrong length.
 [[nodiscard]] Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_pax_records(
     std::string_view text);
 
-// A decimal number of seconds, negative and with a fraction where need be.
+// A decimal number of seconds, which may be negative and have a fraction.
 [[nodiscard]] std::optional<TarTime> parse_pax_time(std::string_view text) noexcept;
 
-// Digits alone.
+// A decimal number of digits only.
 [[nodiscard]] std::optional<std::uint64_t> parse_decimal(std::string_view text) noexcept;
 
-// Base64 as libarchive writes it, without padding; nothing when it is none.
+// Base64 with or without padding (libarchive writes none); nothing for invalid text.
 [[nodiscard]] std::optional<std::string> parse_base64(std::string_view text);
 
-// "%41" -> "A"; what is no escape stays.
+// "%41" -> "A"; invalid escapes are left as they are.
 [[nodiscard]] std::string decode_percent(std::string_view text);
 
 }  // namespace bothy::image

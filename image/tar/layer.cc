@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kWhiteout = ".wh.";
 constexpr std::string_view kOpaque = ".wh..wh..opq";
-constexpr std::string_view kAufs = ".wh..wh.";  // AUFS's own files, no content of the image
+constexpr std::string_view kAufs = ".wh..wh.";  // AUFS's own files, not content
 
 bool is_kept(std::string_view attribute) noexcept {
   return attribute.starts_with("user.") || attribute.starts_with("security.") ||
@@ -69,7 +69,7 @@ class LayerReader {
 
   Result<void> apply_whiteout(std::string_view directory, std::string_view name) {
     if (name == kOpaque) {
-      // "" is the root's own.
+      // An empty path is the root.
       return tree_.make_opaque(directory.empty() ? "." : directory);
     }
     if (name.starts_with(kAufs)) {

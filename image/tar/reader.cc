@@ -24,7 +24,7 @@ Error damaged(std::string_view what) {
 
 Result<std::uint32_t> fit_id(std::uint64_t id) {
   if (id > std::numeric_limits<std::uint32_t>::max()) {
-    return damaged("an entry's owner or group doesn't fit in 32 bits");
+    return damaged("an owner or group id exceeds 32 bits");
   }
   return static_cast<std::uint32_t>(id);
 }
@@ -34,7 +34,7 @@ std::optional<FileType> type_of(char flag, std::string_view name) noexcept {
     case '\0':
     case '0':
     case '7':
-      // Archives older than ustar mark a directory by its name.
+      // Archives older than ustar mark a directory by a trailing slash.
       return name.ends_with('/') ? FileType::kDirectory : FileType::kRegular;
     case '1':
     case 'S':
@@ -61,21 +61,20 @@ Result<bool> TarReader::read_block(TarBlock& block) {
   BOTHY_TRY(const std::size_t got,
             read_up_to(source_, std::as_writable_bytes(std::span<char>(block))));
   if (got != 0 && got != kTarBlock) {
-    return damaged("the archive ends within an entry");
+    return damaged("the archive ends in the middle of an entry");
   }
   return got != 0;
 }
 
 Result<std::string> TarReader::read_text(std::uint64_t size) {
-  if (size > kLongestHeader) {
-    return make_error(ErrorCode::kBadImage, "an extended header has more than {} bytes",
-                      kLongestHeader);
+  if (size > kMaxHeaderSize) {
+    return make_error(ErrorCode::kBadImage, "an extended header exceeds {} bytes", kMaxHeaderSize);
   }
   std::string text(size, '\0');
   BOTHY_TRY(const std::size_t got,
             read_up_to(source_, std::as_writable_bytes(std::span<char>(text))));
   if (got != size) {
-    return damaged("the archive ends within an entry");
+    return damaged("the archive ends in the middle of an entry");
   }
   BOTHY_TRY(skip(padding_of(size)));
   return text;
@@ -86,7 +85,7 @@ Result<void> TarReader::skip(std::uint64_t count) {
     const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(count, buffer_.size()));
     BOTHY_TRY(const std::size_t got, source_.read(std::span(buffer_).first(part)));
     if (got == 0) {
-      return damaged("the archive ends within an entry");
+      return damaged("the archive ends in the middle of an entry");
     }
     count -= got;
   }
@@ -101,7 +100,7 @@ Result<void> TarReader::skip_content() {
   return success();
 }
 
-// True when the header belongs to the next one.
+// True when the header was an extension of the next one.
 Result<bool> TarReader::read_extension(const TarHeader& header, TarExtension& extended) {
   switch (header.type) {
     case 'x': {
@@ -112,7 +111,7 @@ Result<bool> TarReader::read_extension(const TarHeader& header, TarExtension& ex
       }
       return true;
     }
-    case 'g': {  // for all that follow: nothing of what a layer needs is ever said so
+    case 'g': {  // global headers: no known tool puts what a layer needs there
       BOTHY_TRY(const std::string text, read_text(header.size));
       return true;
     }
@@ -149,8 +148,8 @@ Result<const TarEntry*> TarReader::next() {
       return &entry_;
     }
     extensions += header.size;
-    if (extensions > 4 * kLongestHeader) {
-      return damaged("an entry has too many extended headers");
+    if (extensions > 4 * kMaxHeaderSize) {
+      return damaged("the extended headers of an entry are too long");
     }
   }
   return nullptr;
@@ -163,15 +162,16 @@ Result<void> TarReader::make_entry(const TarHeader& header, TarExtension extende
   entry_.hard_link = header.type == '1';
   const auto type = type_of(header.type, entry_.path);
   if (!type) {
-    return make_error(ErrorCode::kBadImage, "{} is an entry of an unknown type ('{}')",
+    return make_error(ErrorCode::kBadImage, "entry '{}' has the unknown type '{}'",
                       printable(entry_.path), printable({&header.type, 1}));
   }
   entry_.type = *type;
-  if (entry_.path.empty() || entry_.path.size() > kLongestPath ||
-      entry_.link.size() > kLongestPath || entry_.path.find('\0') != std::string::npos ||
+  if (entry_.path.empty() || entry_.path.size() > kMaxPathLength ||
+      entry_.link.size() > kMaxPathLength || entry_.path.find('\0') != std::string::npos ||
       entry_.link.find('\0') != std::string::npos) {
-    return make_error(ErrorCode::kBadImage, "{} is no name, or one of more than {} bytes",
-                      entry_.path.empty() ? "an empty name" : printable(entry_.path), kLongestPath);
+    return make_error(ErrorCode::kBadImage,
+                      "invalid name or link target in entry '{}': expected 1 to {} bytes",
+                      printable(entry_.path), kMaxPathLength);
   }
   Attributes& attributes = entry_.attributes;
   attributes.permissions = header.mode;
@@ -184,12 +184,13 @@ Result<void> TarReader::make_entry(const TarHeader& header, TarExtension extende
     total += name.size() + value.size();
     attributes.xattrs.push_back({name, std::move(value)});
   }
-  if (total > kMostAttributes) {
-    return make_error(ErrorCode::kBadImage, "{} has more than {} bytes of extended attributes",
-                      printable(entry_.path), kMostAttributes);
+  if (total > kMaxAttributeBytes) {
+    return make_error(ErrorCode::kBadImage,
+                      "entry '{}' has more than {} bytes of extended attributes",
+                      printable(entry_.path), kMaxAttributeBytes);
   }
   if (header.major > 0xfff || header.minor > 0xfffff) {  // what Linux has
-    return make_error(ErrorCode::kBadImage, "{} is a device of no possible number",
+    return make_error(ErrorCode::kBadImage, "entry '{}' has a device number out of range",
                       printable(entry_.path));
   }
   entry_.major = static_cast<std::uint32_t>(header.major);
@@ -201,14 +202,13 @@ Result<void> TarReader::start_content(const TarBlock& block, const TarHeader& he
                                       TarExtension& extended) {
   runs_.clear();
   run_ = 0;
-  // Only files have content; others' sizes say nothing (as Go's reader has it, which made most
-  // layers).
+  // The size of anything but a file is ignored, as Go's archive/tar does, which writes most layers.
   if (entry_.type != FileType::kRegular || entry_.hard_link) {
     return success();
   }
   stored_ = extended.size.value_or(header.size);
   if (stored_ > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
-    return damaged("an entry's size is no number");
+    return damaged("invalid size in an entry's header");
   }
   padding_ = padding_of(stored_);
   entry_.size = stored_;
@@ -232,7 +232,7 @@ Result<void> TarReader::start_content(const TarBlock& block, const TarHeader& he
 Result<void> TarReader::read_old_sparse(const TarBlock& block) {
   const auto real_size = parse_tar_number({block.data() + kGnuRealSize, 12});
   if (!real_size || *real_size < 0) {
-    return damaged("an entry's size is no number");
+    return damaged("invalid size in an entry's header");
   }
   entry_.size = static_cast<std::uint64_t>(*real_size);
   BOTHY_TRY(parse_gnu_runs(block, kGnuFirstRuns, 4, runs_));
@@ -240,8 +240,8 @@ Result<void> TarReader::read_old_sparse(const TarBlock& block) {
   while (continues) {
     TarBlock more;
     BOTHY_TRY(const bool there, read_block(more));
-    if (!there || runs_.size() > kMostTarRuns) {
-      return damaged("an entry's sparse map is damaged");
+    if (!there || runs_.size() > kMaxTarRuns) {
+      return damaged("invalid sparse map");
     }
     BOTHY_TRY(parse_gnu_runs(more, 0, 21, runs_));
     continues = more[kGnuContinues] != '\0';
@@ -249,8 +249,8 @@ Result<void> TarReader::read_old_sparse(const TarBlock& block) {
   return check_runs();
 }
 
-// GNU tar 1.0: decimal lines at the start of the content, filled up to a block: how many runs, and
-// offset and length of each.
+// GNU sparse 1.0: decimal lines at the start of the content, padded to a block: the number of runs,
+// and the offset and length of each.
 Result<void> TarReader::read_sparse_map() {
   std::optional<std::uint64_t> count;
   std::string line;
@@ -259,24 +259,24 @@ Result<void> TarReader::read_sparse_map() {
     TarBlock block;
     BOTHY_TRY(const bool there, read_block(block));
     if (!there || stored_ < kTarBlock) {
-      return damaged("an entry's sparse map is damaged");
+      return damaged("invalid sparse map");
     }
     stored_ -= kTarBlock;
     for (const char letter : block) {
       if (count && numbers.size() == 2 * *count) {
-        break;  // the rest is filling
+        break;  // the rest is padding
       }
       if (letter != '\n') {
         line += letter;
         if (line.size() > 20) {
-          return damaged("an entry's sparse map is damaged");
+          return damaged("invalid sparse map");
         }
         continue;
       }
       const auto number = parse_decimal(line);
       line.clear();
-      if (!number || (!count && *number > kMostTarRuns)) {
-        return damaged("an entry's sparse map is damaged");
+      if (!number || (!count && *number > kMaxTarRuns)) {
+        return damaged("invalid sparse map");
       }
       if (count) {
         numbers.push_back(*number);
@@ -296,14 +296,16 @@ Result<void> TarReader::check_runs() {
   std::uint64_t total = 0;
   for (const TarRun& run : runs_) {
     if (run.offset < end || run.offset > entry_.size || run.length > entry_.size - run.offset) {
-      return make_error(ErrorCode::kBadImage, "{} has a sparse map that contradicts itself",
+      return make_error(ErrorCode::kBadImage,
+                        "entry '{}' has a sparse map with overlapping or misplaced runs",
                         printable(entry_.path));
     }
     end = run.offset + run.length;
     total += run.length;
   }
   if (total != stored_) {
-    return make_error(ErrorCode::kBadImage, "{} has a sparse map that contradicts its size",
+    return make_error(ErrorCode::kBadImage,
+                      "entry '{}' has a sparse map that doesn't match its size",
                       printable(entry_.path));
   }
   return success();
@@ -320,7 +322,7 @@ Result<TarData> TarReader::data() {
   const auto part = static_cast<std::size_t>(std::min<std::uint64_t>(run.length, buffer_.size()));
   BOTHY_TRY(const std::size_t got, source_.read(std::span(buffer_).first(part)));
   if (got == 0) {
-    return damaged("the archive ends within an entry");
+    return damaged("the archive ends in the middle of an entry");
   }
   const TarData data{run.offset, Bytes(buffer_).first(got)};
   run.offset += got;

@@ -1,6 +1,6 @@
-// TarReader: the entries of a tar archive, one after another, as bytes: names are what a Linux file
-// system has, not text. (libarchive's reader turns them into the locale's characters, and loses
-// those that are none.) Reads ustar, pax and GNU archives with long names, extended attributes and
+// TarReader: the entries of a tar archive, one after another, as bytes: names are those of a Linux
+// file system, not text. (libarchive's reader converts names to the locale's characters, and loses
+// invalid ones.) Reads ustar, pax and GNU archives with long names, extended attributes and
 // sparse files of every kind that GNU tar has written.
 #pragma once
 
@@ -27,7 +27,7 @@ struct ExtendedAttribute {
   auto operator<=>(const ExtendedAttribute&) const noexcept = default;
 };
 
-// What a file is beside its content. A value.
+// The metadata of a file.
 struct Attributes {
   std::uint32_t permissions = 0755;  // the low twelve bits of st_mode
   std::uint32_t uid = 0;
@@ -37,7 +37,7 @@ struct Attributes {
 };
 
 struct TarEntry {
-  std::string path;  // as the archive has it, unchecked
+  std::string path;  // as in the archive, unchecked
   std::string link;  // of a symlink or hard link
   bool hard_link = false;
   FileType type = FileType::kRegular;
@@ -48,7 +48,7 @@ struct TarEntry {
   std::uint32_t minor = 0;
 };
 
-// A part of a regular file; what lies between parts is a hole.
+// A part of a regular file. Between parts there are holes.
 struct TarData {
   std::uint64_t offset = 0;
   Bytes bytes;
@@ -56,20 +56,20 @@ struct TarData {
 
 class TarReader {
  public:
-  // Longest extended header or long name.
-  static constexpr std::uint64_t kLongestHeader = 1U << 20U;
-  // Longest path and link target: PATH_MAX.
-  static constexpr std::size_t kLongestPath = 4095;
-  // Most extended attributes of a file, all names and values together.
-  static constexpr std::size_t kMostAttributes = 1U << 16U;
+  // Of an extended header or a long name.
+  static constexpr std::uint64_t kMaxHeaderSize = 1U << 20U;
+  // Of a path or a link target: PATH_MAX without the final zero.
+  static constexpr std::size_t kMaxPathLength = 4095;
+  // Of a file's extended attributes, names and values together.
+  static constexpr std::size_t kMaxAttributeBytes = 1U << 16U;
 
   explicit TarReader(ByteSource& source) : source_(source), buffer_(1U << 17U) {}
 
-  // The next entry, valid until the next call; nullptr at the end. What was not read of the last
-  // one's content is skipped. An archive that ends early is kBadImage.
+  // The next entry, valid until the next call; nullptr at the end. Skips unread content of the
+  // previous entry. kBadImage for a damaged or truncated archive.
   [[nodiscard]] Result<const TarEntry*> next();
 
-  // The next part of the entry's content, valid until the next call; no bytes at its end.
+  // The next part of the entry's content, valid until the next call; an empty one at the end.
   [[nodiscard]] Result<TarData> data();
 
  private:

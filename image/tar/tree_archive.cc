@@ -34,13 +34,12 @@ class TreeArchiver {
                const std::function<Result<void>(Bytes)>& out)
       : root_(std::move(root)), progress_(progress), out_(out), buffer_(1U << 17U) {}
 
-  // An image's files.
   Result<void> run() {
     BOTHY_TRY(open_archive());
     BOTHY_TRY(UniqueFd directory, open_file(root_, O_RDONLY | O_DIRECTORY));
     struct stat status {};
     if (::fstat(directory.get(), &status) != 0) {
-      return errno_error("can't look at " + printable(root_));
+      return errno_error("can't read the status of " + printable(root_));
     }
     device_ = status.st_dev;
     BOTHY_TRY(add(directory.get(), ".", status));
@@ -54,7 +53,7 @@ class TreeArchiver {
     BOTHY_TRY(open_archive());
     struct stat status {};
     if (::fstatat(AT_FDCWD, root_.c_str(), &status, form.follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0) {
-      return errno_error("can't look at " + printable(root_));
+      return errno_error("can't read the status of " + printable(root_));
     }
     const int links = form.follow ? 0 : O_NOFOLLOW;
     if (!S_ISDIR(status.st_mode)) {
@@ -103,8 +102,8 @@ class TreeArchiver {
       return *error_;
     }
     const char* reason = archive_error_string(handle_.get());
-    return make_error(ErrorCode::kSystem, "can't pack {} ({})", printable(path),
-                      reason == nullptr ? "no reason" : reason);
+    return make_error(ErrorCode::kSystem, "can't archive {}: {}", printable(path),
+                      reason == nullptr ? "unknown error" : reason);
   }
 
   // NOLINTNEXTLINE(misc-no-recursion): as deep as paths can be named
@@ -114,7 +113,7 @@ class TreeArchiver {
       const std::string path = prefix + name;
       struct stat status {};
       if (::fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) {
-        return errno_error("can't look at " + printable(path));
+        return errno_error("can't read the status of " + printable(path));
       }
       if (S_ISSOCK(status.st_mode)) {
         continue;
@@ -139,10 +138,10 @@ class TreeArchiver {
   Result<void> add_file(int directory, const std::string& name, const std::string& path,
                         const struct stat& status, int links) {
     if (S_ISSOCK(status.st_mode)) {
-      return make_error(ErrorCode::kUnsupported, "{} is a socket, which can't be copied",
+      return make_error(ErrorCode::kUnsupported, "can't copy {}: sockets are not supported",
                         printable(path));
     }
-    // O_PATH for what must not be opened, or can't.
+    // O_PATH for devices, FIFOs and links, which must not or can't be opened.
     const bool regular = S_ISREG(status.st_mode);
     UniqueFd fd(::openat(directory, name.c_str(),
                          (regular ? O_RDONLY | O_NONBLOCK : O_PATH) | links | O_CLOEXEC));
@@ -151,7 +150,8 @@ class TreeArchiver {
       return errno_error("can't open " + printable(path));
     }
     if (opened.st_ino != status.st_ino || opened.st_dev != status.st_dev) {
-      return make_error(ErrorCode::kBusy, "{} changed while it was read", printable(path));
+      return make_error(ErrorCode::kBusy, "can't archive {}: it changed while being read",
+                        printable(path));
     }
     return add(fd.get(), path, opened);
   }
@@ -164,7 +164,7 @@ class TreeArchiver {
       archive_entry_set_gid(entry.get(), 0);
     }
     archive_entry_set_pathname(entry.get(), path.c_str());
-    // Of no use elsewhere, and different in every copy of a tree.
+    // These differ in every copy of a tree.
     archive_entry_unset_atime(entry.get());
     archive_entry_unset_ctime(entry.get());
     archive_entry_set_dev(entry.get(), 0);
@@ -195,7 +195,7 @@ class TreeArchiver {
     if (content && !plain_) {
       BOTHY_TRY(mark_holes(fd, path, status, entry.get()));
     }
-    // A warning is of names that are no UTF-8, which it writes as they are.
+    // A warning is about names that are not UTF-8, which libarchive writes unchanged.
     if (archive_write_header(handle_.get(), entry.get()) < ARCHIVE_WARN || error_) {
       return failure(path);
     }
@@ -203,14 +203,14 @@ class TreeArchiver {
   }
 
   Result<void> add_attributes(int fd, const std::string& path, archive_entry* entry) {
-    // By this path a descriptor of O_PATH does too, and it names the object itself.
+    // This path works for descriptors opened with O_PATH, and names the object itself.
     const std::string link = fmt::format("/proc/self/fd/{}", fd);
     std::string names(1U << 16U, '\0');
     const ssize_t size = ::listxattr(link.c_str(), names.data(), names.size());
     if (size < 0) {
       return errno == EOPNOTSUPP || errno == ENOTSUP
                  ? Result<void>(success())
-                 : errno_error("can't read the attributes of " + printable(path));
+                 : errno_error("can't read the extended attributes of " + printable(path));
     }
     names.resize(static_cast<std::size_t>(size));
     std::map<std::string, std::string> sorted;
@@ -219,7 +219,7 @@ class TreeArchiver {
       std::string value(1U << 16U, '\0');
       const ssize_t length = ::getxattr(link.c_str(), name.c_str(), value.data(), value.size());
       if (length < 0) {
-        return errno_error("can't read the attributes of " + printable(path));
+        return errno_error("can't read the extended attributes of " + printable(path));
       }
       value.resize(static_cast<std::size_t>(length));
       sorted.emplace(name, std::move(value));
@@ -230,7 +230,7 @@ class TreeArchiver {
     return success();
   }
 
-  // Tells the archive where the file has data, when there are holes.
+  // Records the runs of data of a file with holes.
   static Result<void> mark_holes(int fd, const std::string& path, const struct stat& status,
                                  archive_entry* entry) {
     std::vector<std::pair<off_t, off_t>> runs;
@@ -259,7 +259,7 @@ class TreeArchiver {
     return success();
   }
 
-  // With the zeros of its holes, which the archive leaves out.
+  // Passes the zeros of holes too; libarchive leaves them out.
   Result<void> copy(int fd, const std::string& path, off_t size) {
     for (off_t offset = 0; offset < size;) {
       const auto part =
@@ -272,7 +272,8 @@ class TreeArchiver {
         return errno_error("can't read " + printable(path));
       }
       if (count == 0) {
-        return make_error(ErrorCode::kBusy, "{} changed while it was read", printable(path));
+        return make_error(ErrorCode::kBusy, "can't archive {}: it changed while being read",
+                          printable(path));
       }
       if (archive_write_data(handle_.get(), buffer_.data(), static_cast<std::size_t>(count)) < 0 ||
           error_) {

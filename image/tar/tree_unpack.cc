@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint32_t kPlainBits = 01777;
 
-// A path below the directory, and its last part apart.
+// A path below the directory: the last part, and the ones before it.
 struct Place {
   std::string parent = ".";  // where there is none
   std::string name;          // empty: the directory itself
@@ -43,7 +43,8 @@ class Unpacker {
   }
 
  private:
-  // A directory that was made: what is put in it changes its time, and its mode may forbid to.
+  // A new directory, to be given its attributes last: entries change its time, and its mode may
+  // forbid adding them.
   struct Made {
     Place place;
     Attributes attributes;
@@ -59,7 +60,8 @@ class Unpacker {
     skip(rest.find('/'));
     skip(rest.find_first_not_of('/'));
     if (leads_out) {
-      return make_error(ErrorCode::kBadImage, "{} leads out of the archive", printable(path));
+      return make_error(ErrorCode::kBadImage, "entry '{}' leads out of the archive",
+                        printable(path));
     }
     BOTHY_TRY(auto names, split_path(rest));
     if (!form_.name.empty()) {
@@ -75,7 +77,7 @@ class Unpacker {
     return place;
   }
 
-  // Neither "..", nor a link, nor a mount's "magic" leads out of the directory, whoever changes it
+  // No "..", link or magic link leads out of the directory, even if another process changes it
   // meanwhile.
   [[nodiscard]] Result<UniqueFd> open_parent(const Place& place) const {
     open_how how{};
@@ -84,7 +86,7 @@ class Unpacker {
     UniqueFd fd(static_cast<int>(
         ::syscall(SYS_openat2, directory_, place.parent.c_str(), &how, sizeof(how))));
     if (!fd && errno == ELOOP) {
-      return make_error(ErrorCode::kInvalid, "{} is below a link, where nothing is copied to",
+      return make_error(ErrorCode::kInvalid, "can't make {}: a parent directory is a symbolic link",
                         printable(place.path()));
     }
     if (!fd) {
@@ -96,13 +98,14 @@ class Unpacker {
   [[nodiscard]] Result<void> make(const TarEntry& entry) {
     BOTHY_TRY(Place place, place_of(entry.path));
     if (entry.hard_link || entry.type == FileType::kCharacter || entry.type == FileType::kBlock) {
-      return make_error(ErrorCode::kUnsupported, "{} is a {}, which isn't copied to the host",
+      return make_error(ErrorCode::kUnsupported, "can't copy {}: {}s are not copied to the host",
                         printable(entry.path), entry.hard_link ? "hard link" : "device");
     }
     if (place.name.empty()) {
       return entry.type == FileType::kDirectory
                  ? Result<void>(success())
-                 : make_error(ErrorCode::kInvalid, "the archive is of a file, not of a directory");
+                 : make_error(ErrorCode::kInvalid,
+                              "the archive holds a file: expected a directory");
     }
     BOTHY_TRY(const UniqueFd parent, open_parent(place));
     if (entry.type == FileType::kDirectory) {
@@ -138,7 +141,8 @@ class Unpacker {
     const bool there =
         errno == EEXIST && ::fstatat(parent, place.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
     if (there && !S_ISDIR(status.st_mode)) {
-      return make_error(ErrorCode::kInvalid, "{} is there, and no directory",
+      return make_error(ErrorCode::kInvalid,
+                        "can't make the directory {}: a file of that name exists",
                         printable(place.path()));
     }
     return there ? Result<void>(success()) : failed(place);
@@ -157,12 +161,12 @@ class Unpacker {
     if (!file) {
       return failed(place);
     }
-    // What was never sent takes no room: a file is as long as what has come of it.
+    // The size in the header is not trusted: the file grows as its data arrives.
     std::uint64_t written = 0;
     for (;;) {
       BOTHY_TRY(const TarData data, archive_.data());
       if (data.offset != written) {
-        return make_error(ErrorCode::kUnsupported, "{} has holes, which can't be copied",
+        return make_error(ErrorCode::kUnsupported, "can't copy {}: sparse files are not supported",
                           printable(entry.path));
       }
       if (data.bytes.empty()) {
@@ -182,17 +186,17 @@ class Unpacker {
     return attributes.permissions & (form_.owners ? 07777U : kPlainBits);
   }
 
-  // By its descriptor, so that it is the one that was made. The owner first: a change of it takes
-  // bits of the mode away.
+  // By descriptor, so that it is the file that was made. The owner first: chown(2) clears bits of
+  // the mode.
   [[nodiscard]] Result<void> finish(int fd, const Place& place,
                                     const Attributes& attributes) const {
     if ((form_.owners && ::fchown(fd, attributes.uid, attributes.gid) != 0) ||
         ::fchmod(fd, mode(attributes)) != 0 || ::futimens(fd, times(attributes).data()) != 0) {
-      return errno_error("can't give " + printable(place.path()) + " its owner, mode and time");
+      return errno_error("can't set owner, mode and time of " + printable(place.path()));
     }
     return success();
   }
-  // What has no descriptor of its own: the name is opened without being followed.
+  // For a file without an open descriptor; a link in its place is not followed.
   [[nodiscard]] Result<void> finish_at(int parent, const Place& place,
                                        const Attributes& attributes) const {
     const UniqueFd file(
@@ -205,12 +209,12 @@ class Unpacker {
     if ((form_.owners &&
          ::fchownat(parent, name, attributes.uid, attributes.gid, AT_SYMLINK_NOFOLLOW) != 0) ||
         ::utimensat(parent, name, times(attributes).data(), AT_SYMLINK_NOFOLLOW) != 0) {
-      return errno_error("can't give " + printable(place.path()) + " its owner and time");
+      return errno_error("can't set owner and time of " + printable(place.path()));
     }
     return success();
   }
 
-  // The innermost first: one that may not be entered is finished after what it holds.
+  // The innermost first: a directory whose mode forbids access is finished after its entries.
   [[nodiscard]] Result<void> settle_directories() const {
     for (auto made = made_.rbegin(); made != made_.rend(); ++made) {
       BOTHY_TRY(const UniqueFd parent, open_parent(made->place));

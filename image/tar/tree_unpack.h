@@ -1,4 +1,4 @@
-// unpack_tree(): a tar archive as files of the host.
+// unpack_tree(): unpacks a tar archive into a directory of the host.
 #pragma once
 
 #include <string>
@@ -9,20 +9,19 @@
 namespace bothy::image {
 
 struct UnpackForm {
-  // What becomes of the first part of each name in the archive, whatever that is: this name in the
-  // directory; empty: the directory itself.
+  // Replaces the first part of each name in the archive; empty: that part is removed, and entries
+  // go into the directory itself.
   std::string name;
-  // Owners, set-user-ID and set-group-ID bits as the archive has them; without, all is the
-  // caller's.
+  // Restore owners, set-user-ID and set-group-ID bits; otherwise the caller owns all files.
   bool owners = false;
 };
 
-// Makes what the archive holds below `directory`, a descriptor of one: `first`, which next() has
-// given, and all that follows, with modes and times. The archive may be of an enemy: nothing is
-// made, written or changed outside of the directory, through no link, not even one that was there
-// before. Files and links replace what isn't a directory; a directory that is there stays as it is,
-// with more in it. Refused: "..", devices, hard links, files with holes, and what lies in a
-// directory that the archive didn't name. What was made before an error stays.
+// Unpacks `first`, the entry that next() returned last, and all that follow into `directory`, a
+// descriptor of one, with modes and times. The archive may be hostile: nothing outside of the
+// directory is made, written or changed, not even through a link that existed before. Files and
+// links replace anything but a directory; an existing directory keeps its attributes and entries.
+// Refused: "..", devices, hard links, files with holes, and entries in a directory that the archive
+// doesn't contain. Files made before an error stay.
 [[nodiscard]] Result<void> unpack_tree(TarReader& archive, const TarEntry& first, int directory,
                                        const UnpackForm& form);
 

@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   limits.set_inodes(1000);
   limits.metadata_bytes = 1U << 20U;
   Budget budget(limits);
-  FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
+  FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
   add_lower_layer(tree);
   MemorySource source(std::as_bytes(std::span(data, size)));
   const auto applied = apply_layer(source, tree, writer, budget);

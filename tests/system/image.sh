@@ -145,7 +145,7 @@ run 0 'a list in JSON' --out '"names": [' -- image ls --json
 run 0 'a name goes' --out 'untagged tree:latest' --out 'deleted' -- image rm tree
 run 0 'what is left over goes' --out 'freed' -- image prune
 run 125 'an image that is not there' --err "no image 'tree:latest'" --err 'image ls' -- image inspect tree:latest
-run 125 'no image at all' --err 'no image' -- image import /bin/busybox
+run 125 'a file that is not an image' --err 'not an image' -- image import /bin/busybox
 qcow2=$fs/disk.qcow2
 printf 'QFI\xfb%0999d' 0 >"$qcow2"
 run 125 'a qcow2 disk' --err "qemu-img convert -f qcow2 -O raw $qcow2" -- image import "$qcow2"

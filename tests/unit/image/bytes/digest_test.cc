@@ -5,7 +5,7 @@
 
 using namespace bothy::image;
 
-TEST_CASE("sha256 is the one of FIPS 180-4") {
+TEST_CASE("SHA-256 gives the digests of FIPS 180-4") {
   CHECK(digest_of("abc").hex() ==
         "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
   Sha256 hash;
@@ -15,7 +15,7 @@ TEST_CASE("sha256 is the one of FIPS 180-4") {
   CHECK(hash.finish() == digest_of(""));
 }
 
-TEST_CASE("a digest is read as it is written, and nothing else is one") {
+TEST_CASE("a digest is parsed from its text, and other text is refused") {
   const Digest digest = digest_of("x");
   REQUIRE(Digest::parse(digest.text()).has_value());
   CHECK(Digest::parse(digest.text()).value() == digest);
@@ -28,7 +28,7 @@ TEST_CASE("a digest is read as it is written, and nothing else is one") {
   }
 }
 
-TEST_CASE("crc32c is the kernel's") {
+TEST_CASE("crc32c() matches the kernel's") {
   // 0xe3069283 is the check value of CRC-32C; the kernel's function leaves out the last inversion.
   CHECK((crc32c(~0U, std::as_bytes(std::span(std::string_view("123456789")))) ^ ~0U) == 0xe3069283);
 }

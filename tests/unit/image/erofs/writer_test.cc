@@ -27,7 +27,7 @@ struct DiskFixture {
   explicit DiskFixture(const std::vector<std::string>& layers) {
     ErofsWriter writer(file.fd(), file.path());
     Budget budget{Limits()};
-    FileTree tree(budget, [&](const Inode& inode) { writer.forget(inode); });
+    FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
     for (const std::string& layer : layers) {
       MemorySource source(std::as_bytes(std::span(layer)));
       const auto applied = apply_layer(source, tree, writer, budget);
@@ -115,7 +115,7 @@ struct DiskFixture {
 
 }  // namespace
 
-TEST_CASE("the superblock says what there is") {
+TEST_CASE("the superblock describes the file system") {
   const DiskFixture disk({TarBuilder().file("a/b", "content").done()});
   const erofs::Superblock super = disk.super();
   CHECK(super.magic == 0xe0f5e1e2);
@@ -167,7 +167,7 @@ TEST_CASE("files have their content and attributes") {
   CHECK(disk.find("d/..") == disk.super().root_nid);
 }
 
-TEST_CASE("extended attributes lie behind the inode") {
+TEST_CASE("extended attributes are stored behind the inode") {
   const std::string value(5000, 'v');
   const DiskFixture disk({TarBuilder()
                               .file("f", "x",
@@ -194,7 +194,7 @@ TEST_CASE("extended attributes lie behind the inode") {
   CHECK(disk.content(disk.find("s")) == "t");
 }
 
-TEST_CASE("directories of any size, with names that sort before the dots") {
+TEST_CASE("directories of any size, with names that sort before \".\"") {
   TarBuilder builder;
   for (int i = 0; i < 1000; ++i) {
     builder.file("big/" + std::to_string(i) + std::string(static_cast<std::size_t>(i) % 200, 'n'),
@@ -207,7 +207,7 @@ TEST_CASE("directories of any size, with names that sort before the dots") {
   CHECK(disk.content(disk.find("odd/!")) == "1");
 }
 
-TEST_CASE("what layers above hide is a hole") {
+TEST_CASE("content hidden by higher layers becomes a hole") {
   const std::string secret(100'000, 'S');
   const DiskFixture disk({TarBuilder().file("a", secret).file("b", "kept").done(),
                           TarBuilder().file(".wh.a", "").done()});
@@ -222,7 +222,7 @@ TEST_CASE("the same layers give the same bytes") {
   CHECK(DiskFixture(layers).image == DiskFixture(layers).image);
 }
 
-TEST_CASE("fsck.erofs finds nothing wrong, where it is installed") {
+TEST_CASE("fsck.erofs, where installed, finds no errors") {
   if (std::system("command -v fsck.erofs >/dev/null") != 0) {
     WARN("no fsck.erofs");
     return;

@@ -31,7 +31,7 @@ TEST_CASE("a disk is built once") {
   CHECK(again.value().path == path);
 }
 
-TEST_CASE("by one process, while others wait") {
+TEST_CASE("a disk is built by one process, while others wait") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "layout");
   layout.add("x", {TarBuilder().file("f", std::string(3'000'000, 'f')).done()});
@@ -71,7 +71,7 @@ TEST_CASE("the same image gives the same disk in every store") {
   CHECK(content_of(one.value().path) == content_of(two.value().path));
 }
 
-TEST_CASE("bad layers leave nothing half-made") {
+TEST_CASE("an error in a layer leaves no files") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "layout");
   Limits limits;
@@ -123,7 +123,7 @@ TEST_CASE("an image that was removed has no disk") {
   CHECK(disk.error().code == bothy::ErrorCode::kNotFound);
 }
 
-TEST_CASE("a copy replaces what is there, or leaves it") {
+TEST_CASE("a copy replaces an existing file, or leaves it on an error") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "layout");
   layout.add("x", {small_layer()});

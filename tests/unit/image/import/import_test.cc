@@ -34,7 +34,7 @@ const std::string kLayerPath = std::string(64, 'a') + "/layer.tar";
 
 }  // namespace
 
-TEST_CASE("an OCI layout, as a directory and as a tar") {
+TEST_CASE("an OCI layout is imported, as a directory and as a tar") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "my image");
   const Descriptor made = layout.add("1.0", {small_layer()});
@@ -55,7 +55,7 @@ TEST_CASE("an OCI layout, as a directory and as a tar") {
   CHECK(details.value().config.platform == Platform::host());
 }
 
-TEST_CASE("of several platforms the host's") {
+TEST_CASE("the host's platform is chosen from several") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "multi");
   Index inner;
@@ -79,7 +79,7 @@ TEST_CASE("of several platforms the host's") {
   CHECK(f.refusal(layout.root(), options).find("linux/s390x") != std::string::npos);
 }
 
-TEST_CASE("several images in one layout") {
+TEST_CASE("several images of one layout are imported, or one of them") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "two");
   layout.add("a", {small_layer("a")});
@@ -110,7 +110,7 @@ TEST_CASE("several images in one layout") {
   }
 }
 
-TEST_CASE("layouts that lie are refused, and nothing is left") {
+TEST_CASE("inconsistent layouts are refused, and nothing is left") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "liar");
   const Descriptor made = layout.add("latest", {small_layer()});
@@ -131,7 +131,7 @@ TEST_CASE("layouts that lie are refused, and nothing is left") {
   }
   SECTION("a missing layer") {
     std::filesystem::remove(layout.root() + "/blobs/sha256/" + digest_of(small_layer()).hex());
-    CHECK(refused().find("lacks the blob") != std::string::npos);
+    CHECK(refused().find("is missing") != std::string::npos);
   }
   SECTION("a missing manifest") {
     std::filesystem::remove(layout.root() + "/blobs/sha256/" + made.digest.hex());
@@ -151,7 +151,7 @@ TEST_CASE("layouts that lie are refused, and nothing is left") {
     }
     layout.index.manifests = {inner};
     layout.finish();
-    CHECK(refused().find("without end") != std::string::npos);
+    CHECK(refused().find("nested more than") != std::string::npos);
   }
   SECTION("other media types") {
     for (const char* type :
@@ -177,7 +177,7 @@ TEST_CASE("layouts that lie are refused, and nothing is left") {
   }
 }
 
-TEST_CASE("what docker save writes") {
+TEST_CASE("an archive of docker save is imported") {
   StoreFixture f;
   const std::string layer = small_layer();
   const std::string path = GENERATE(as<std::string>{}, kLayerPath, "link.tar");
@@ -222,7 +222,7 @@ TEST_CASE("what docker save writes") {
   }
 }
 
-TEST_CASE("a root file system, as a tar of any packing") {
+TEST_CASE("a root file system is imported, as a tar of any compression") {
   StoreFixture f;
   const auto filter = GENERATE(as<TarBuilder::Filter>(), archive_write_add_filter_none,
                                archive_write_add_filter_gzip, archive_write_add_filter_zstd,
@@ -254,7 +254,7 @@ TEST_CASE("a hostile root file system is refused at once") {
         std::string::npos);
 }
 
-TEST_CASE("a root file system, as a directory") {
+TEST_CASE("a root file system is imported, as a directory") {
   StoreFixture f;
   f.directory.write("rootfs/etc/passwd", "root");
   f.directory.write("rootfs/caf\xe9\xff", "odd");
@@ -280,7 +280,7 @@ TEST_CASE("a root file system, as a directory") {
   CHECK(f.import_one(root).manifest.digest == image.manifest.digest);
 }
 
-TEST_CASE("a raw disk is kept as it is") {
+TEST_CASE("a raw disk is kept unchanged") {
   StoreFixture f;
   std::string ext4(1U << 20U, '\0');
   ext4.replace(0x438, 2, "\x53\xef");
@@ -293,7 +293,7 @@ TEST_CASE("a raw disk is kept as it is") {
   CHECK(content_of(f.directory / "copy") == ext4);
 }
 
-TEST_CASE("what is no image is told apart") {
+TEST_CASE("files that are not images are refused with their kind") {
   StoreFixture f;
   const std::string zeros(100'000, '\0');
   const auto words = [&](const std::string& content) {
@@ -302,22 +302,22 @@ TEST_CASE("what is no image is told apart") {
   CHECK(words("").find("empty") != std::string::npos);
   CHECK(words("QFI\xfb" + zeros).find("qemu-img convert -f qcow2") != std::string::npos);
   CHECK(words("KDMV" + zeros).find("-f vmdk") != std::string::npos);
-  CHECK(words(zeros).find("no image") != std::string::npos);
+  CHECK(words(zeros).find("not an image") != std::string::npos);
   CHECK(words("\x7f"
               "ELF" +
               zeros)
-            .find("no image") != std::string::npos);
+            .find("not an image") != std::string::npos);
   CHECK(words(std::string("\x1f\x8b\x08") + zeros).find("gzip") != std::string::npos);
   std::string mbr = zeros.substr(0, 99'840);
   mbr.replace(510, 2, "\x55\xaa");
-  CHECK(words(mbr).find("no image") != std::string::npos);
+  CHECK(words(mbr).find("not an image") != std::string::npos);
   mbr[450] = '\x83';
   f.import_one(f.directory.write("x", mbr));
   CHECK_FALSE(f.import(f.directory / "missing").has_value());
   CHECK_FALSE(f.import("/dev/null").has_value());
 }
 
-TEST_CASE("names are checked before anything is done") {
+TEST_CASE("names are checked before the store is touched") {
   StoreFixture f;
   ImportOptions options;
   for (const char* bad : {"A", "a b", "../x"}) {

@@ -29,7 +29,7 @@ const std::string kTar = descriptor("application/vnd.docker.image.rootfs.diff.ta
 
 }  // namespace
 
-TEST_CASE("a manifest of Docker's is one of ours") {
+TEST_CASE("Docker's manifests are accepted") {
   const auto parsed = Manifest::parse(manifest(kConfig, kTar));
   REQUIRE(parsed.has_value());
   CHECK(parsed.value().layers.size() == 1);
@@ -37,7 +37,7 @@ TEST_CASE("a manifest of Docker's is one of ours") {
   CHECK_FALSE(parsed.value().is_disk());
 }
 
-TEST_CASE("what we write we read") {
+TEST_CASE("written documents are read back unchanged") {
   Manifest made;
   made.config = {std::string(kConfigType), digest_of("c"), 7, {}, {}};
   made.layers = {{std::string(kLayerType), digest_of("l"), 9, {}, {{"a", "b"}}}};
@@ -65,7 +65,7 @@ TEST_CASE("what we write we read") {
   CHECK(again.value().exposed_ports == config.exposed_ports);
 }
 
-TEST_CASE("documents that lie are refused") {
+TEST_CASE("inconsistent documents are refused") {
   const std::string layer = descriptor(std::string(kLayerType));
   const std::string bad[] = {
       "",
@@ -102,7 +102,7 @@ TEST_CASE("documents that lie are refused") {
   }
 }
 
-TEST_CASE("null is as nothing") {
+TEST_CASE("a null member is treated as missing") {
   const auto config = ImageConfig::parse(
       R"({"rootfs":{"diff_ids":[]},"config":{"Env":null,"Entrypoint":null,"Labels":null}})");
   REQUIRE(config.has_value());
@@ -122,7 +122,7 @@ TEST_CASE("the platform's own manifest is chosen") {
   CHECK(choose_manifest({Descriptor()}, {"linux", "amd64", ""}).has_value());
 }
 
-TEST_CASE("platforms are written with slashes") {
+TEST_CASE("platforms are parsed from text with slashes") {
   CHECK(Platform::parse("linux/arm64/v8").value().variant == "v8");
   for (const char* bad : {"", "linux", "linux/", "a/b/c/d", "/amd64"}) {
     CHECK_FALSE(Platform::parse(bad).has_value());

@@ -6,7 +6,7 @@
 
 using namespace bothy::image;
 
-TEST_CASE("names are completed as Docker completes them") {
+TEST_CASE("names are completed by Docker's rules") {
   const std::pair<const char*, const char*> cases[] = {
       {"busybox", "docker.io/library/busybox:latest"},
       {"busybox:1.36", "docker.io/library/busybox:1.36"},
@@ -27,7 +27,7 @@ TEST_CASE("names are completed as Docker completes them") {
   }
 }
 
-TEST_CASE("names are shown as people write them") {
+TEST_CASE("names are shown in their short form") {
   const auto familiar = [](const char* text) { return Reference::parse(text).value().familiar(); };
   CHECK(familiar("docker.io/library/busybox:latest") == "busybox:latest");
   CHECK(familiar("docker.io/a/b:1") == "a/b:1");
@@ -43,7 +43,7 @@ TEST_CASE("a digest can follow a name") {
   CHECK_FALSE(Reference::parse("busybox@sha256:12").has_value());
 }
 
-TEST_CASE("what is no name is refused") {
+TEST_CASE("invalid names are refused") {
   for (const char* bad : {"",   ":",    "a:",     "Busybox", "a//b",   "/a",    "a/",   "a b",
                           "-a", "a-",   "a..b",   "a___b",   "a:b:c/", "a@b",   "../x", "a\nb",
                           ".",  "a:-x", "x/../y", "a.:1/x",  "a.b:/x", "[]/x.y"}) {
@@ -54,7 +54,7 @@ TEST_CASE("what is no name is refused") {
   CHECK_FALSE(Reference::parse("a:" + std::string(129, 'b')).has_value());
 }
 
-TEST_CASE("a file's name makes a name") {
+TEST_CASE("an image name is derived from a file name") {
   CHECK(name_from_path("/x/busybox.tar") == "busybox");
   CHECK(name_from_path("My Root FS.tar.gz") == "my-root-fs");
   CHECK(name_from_path("debian-12.5.ext4") == "debian-12.5");

@@ -58,13 +58,13 @@ TEST_CASE_METHOD(TwoImages, "images are found by name and by digest") {
   }
 }
 
-TEST_CASE("A store's place is absolute, wherever its user goes from here") {
+TEST_CASE("A store's path is absolute, whatever the working directory becomes") {
   CHECK(Store::locate("some/where").value().root() ==
         (std::filesystem::current_path() / "some/where").string());
   CHECK(Store::locate("/some/where").value().root() == "/some/where");
 }
 
-TEST_CASE("a store that isn't there has nothing") {
+TEST_CASE("a missing store has no images") {
   const TemporaryDirectory directory;
   const Store store(directory / "none");
   CHECK(store.list().value().empty());
@@ -73,7 +73,7 @@ TEST_CASE("a store that isn't there has nothing") {
   CHECK_FALSE(std::filesystem::exists(directory / "none"));
 }
 
-TEST_CASE_METHOD(TwoImages, "removing takes what nobody shares") {
+TEST_CASE_METHOD(TwoImages, "removing an image removes the blobs that no other image shares") {
   REQUIRE(store.remove("example.org/a:1", false).has_value());
   CHECK(files_in(blobs()) == 4);
   CHECK(ensure_disk(store, store.find("example.org/b:1").value(), {}, {}).has_value());
@@ -85,7 +85,7 @@ TEST_CASE_METHOD(TwoImages, "removing takes what nobody shares") {
   CHECK(files_in(store.root() + "/disks") == 0);
 }
 
-TEST_CASE_METHOD(TwoImages, "a name goes before its image") {
+TEST_CASE_METHOD(TwoImages, "removing one of two names keeps the image") {
   ImportOptions options;
   options.only = "example.org/a:1";
   options.name = "second";
@@ -97,7 +97,8 @@ TEST_CASE_METHOD(TwoImages, "a name goes before its image") {
   CHECK(files_in(blobs()) == 7);
 }
 
-TEST_CASE_METHOD(TwoImages, "a name can be taken over, and what lost it is pruned") {
+TEST_CASE_METHOD(TwoImages,
+                 "a name can be taken over, and pruning removes the image that lost it") {
   ImportOptions options;
   options.only = "example.org/b:1";
   options.name = "example.org/a:1";
@@ -110,7 +111,7 @@ TEST_CASE_METHOD(TwoImages, "a name can be taken over, and what lost it is prune
   CHECK(files_in(blobs()) == 4);
 }
 
-TEST_CASE_METHOD(TwoImages, "what is in use stays") {
+TEST_CASE_METHOD(TwoImages, "an image in use is not removed") {
   const auto image = store.find("example.org/a:1").value();
   {
     const auto disk = ensure_disk(store, image, {}, {});
@@ -125,7 +126,7 @@ TEST_CASE_METHOD(TwoImages, "what is in use stays") {
   CHECK(store.remove("example.org/a:1", false).has_value());
 }
 
-TEST_CASE_METHOD(TwoImages, "nothing is swept while somebody adds") {
+TEST_CASE_METHOD(TwoImages, "nothing is swept while another process adds images") {
   {
     const auto addition = store.begin();
     REQUIRE(addition.has_value());
@@ -136,7 +137,7 @@ TEST_CASE_METHOD(TwoImages, "nothing is swept while somebody adds") {
   CHECK(files_in(blobs()) == 4);
 }
 
-TEST_CASE("what a killed process left is removed by the next, and nothing else") {
+TEST_CASE("the next process removes what a killed one left, and nothing else") {
   StoreFixture f;
   LayoutBuilder layout(f.directory / "layout");
   layout.add("x", {small_layer()});
@@ -217,14 +218,14 @@ TEST_CASE("many processes at once") {
   CHECK(files_in(f.tmp()) == 0);
 }
 
-TEST_CASE_METHOD(TwoImages, "damage is told, with what to do") {
+TEST_CASE_METHOD(TwoImages, "a damaged store is reported, with the remedy") {
   const std::string path = store.blob_path(a.digest);
   std::filesystem::remove(path);
   CHECK_FALSE(store.details(store.find("example.org/a:1").value()).has_value());
   std::ofstream(path) << "other";
   const auto details = store.details(store.find("example.org/a:1").value());
   REQUIRE_FALSE(details.has_value());
-  CHECK(details.error().context.find("import it anew") != std::string::npos);
+  CHECK(details.error().context.find("import it again") != std::string::npos);
   CHECK(store.remove("example.org/a:1", false).has_value());
   std::ofstream(store.root() + "/index.json") << "garbage";
   CHECK_FALSE(store.list().has_value());

@@ -20,9 +20,9 @@ Inode symlink(const std::string& target) {
 }
 
 struct Fixture {
-  std::uint64_t forgotten = 0;
+  std::uint64_t removed = 0;
   Budget budget;
-  FileTree tree{budget, [this](const Inode& inode) { forgotten += inode.size; }};
+  FileTree tree{budget, [this](const Inode& inode) { removed += inode.size; }};
 
   explicit Fixture(const Limits& limits = {}) : budget(limits) { tree.begin_layer(); }
   [[nodiscard]] std::uint64_t steps() const { return budget.spent(Resource::kSteps); }
@@ -59,7 +59,7 @@ TEST_CASE("missing parents are made") {
   CHECK(f.tree.count() == 4);
 }
 
-TEST_CASE("a directory over a directory keeps what is in it") {
+TEST_CASE("a directory over a directory keeps its entries") {
   Fixture f;
   f.file("d/f", 1);
   f.tree.begin_layer();
@@ -70,17 +70,17 @@ TEST_CASE("a directory over a directory keeps what is in it") {
   CHECK(f.has("d/f"));
 }
 
-TEST_CASE("what is replaced is forgotten") {
+TEST_CASE("replaced files are reported as removed") {
   Fixture f;
   f.file("x", 1);
   f.file("x", 2);
   CHECK(f.at("x").size == 2);
-  CHECK(f.forgotten == 1);
+  CHECK(f.removed == 1);
   f.directory("x");
-  CHECK(f.forgotten == 3);
+  CHECK(f.removed == 3);
   f.file("x/y/z", 4);
   f.file("x", 8);
-  CHECK(f.forgotten == 7);
+  CHECK(f.removed == 7);
   CHECK(f.at("x").type == FileType::kRegular);
   CHECK(f.tree.count() == 2);
 }
@@ -94,10 +94,10 @@ TEST_CASE("hard links share an inode") {
   SECTION("until the last name goes") {
     f.tree.begin_layer();
     REQUIRE(f.tree.whiteout("a").has_value());
-    CHECK(f.forgotten == 0);
+    CHECK(f.removed == 0);
     CHECK(f.at("d/b").links == 1);
     REQUIRE(f.tree.whiteout("d").has_value());
-    CHECK(f.forgotten == 1);
+    CHECK(f.removed == 1);
   }
   SECTION("also from a layer above") {
     f.tree.begin_layer();
@@ -107,7 +107,7 @@ TEST_CASE("hard links share an inode") {
   SECTION("to itself changes nothing") {
     REQUIRE(f.tree.add_link("a", "a").has_value());
     CHECK(f.at("a").links == 2);
-    CHECK(f.forgotten == 0);
+    CHECK(f.removed == 0);
   }
   SECTION("never to a directory, to nothing, or out of the tree") {
     for (const char* target : {"d", "nothing", "d/nothing/x", "../a", "/a", "", "."}) {
@@ -124,7 +124,7 @@ TEST_CASE("hard links share an inode") {
   }
 }
 
-TEST_CASE("a whiteout removes what is below, and only that") {
+TEST_CASE("a whiteout removes entries of lower layers only") {
   Fixture f;
   f.file("gone", 1);
   f.file("d/low", 2);
@@ -143,10 +143,10 @@ TEST_CASE("a whiteout removes what is below, and only that") {
   CHECK_FALSE(f.has("d/low"));
   CHECK_FALSE(f.has("d/sub"));
   CHECK_FALSE(f.has("missing"));
-  CHECK(f.forgotten == 7);
+  CHECK(f.removed == 7);
 }
 
-TEST_CASE("what a whiteout hid can come anew in the same layer") {
+TEST_CASE("a name removed by a whiteout can be added again in the same layer") {
   Fixture f;
   f.file("d/low", 1);
   f.tree.begin_layer();
@@ -157,7 +157,7 @@ TEST_CASE("what a whiteout hid can come anew in the same layer") {
   CHECK(f.has("d/new"));
 }
 
-TEST_CASE("an opaque directory hides what is below, in whatever order") {
+TEST_CASE("an opaque directory hides lower layers, wherever its marker comes") {
   Fixture f;
   f.file("d/low", 1);
   f.file("d/both", 2);
@@ -179,7 +179,7 @@ TEST_CASE("an opaque directory hides what is below, in whatever order") {
   CHECK_FALSE(f.has("d/empty"));
   CHECK(f.at("d/both").size == 8);
   CHECK(f.has("d/sub/new"));
-  CHECK(f.forgotten == 7);
+  CHECK(f.removed == 7);
 }
 
 TEST_CASE("the root can be opaque too") {
@@ -218,16 +218,18 @@ TEST_CASE("paths through symlinks stay in the tree") {
   CHECK(f.has("usr/bin/a"));
 }
 
-TEST_CASE("a path through a file") {
+TEST_CASE(
+    "a path through a file of the same layer is refused, and one of a lower layer replaces the "
+    "file") {
   Fixture f;
   f.file("f", 1);
   CHECK_FALSE(f.tree.add_file("f/x", regular(1)).has_value());
   f.tree.begin_layer();
   f.file("f/x", 2);
-  CHECK(f.forgotten == 1);
+  CHECK(f.removed == 1);
 }
 
-TEST_CASE("paths that lead out, or nowhere, are refused") {
+TEST_CASE("paths out of the tree and invalid paths are refused") {
   Fixture f;
   const std::string long_name(256, 'n');
   for (const std::string& path :
@@ -248,7 +250,7 @@ TEST_CASE("paths that lead out, or nowhere, are refused") {
   CHECK(f.tree.count() == 3);
 }
 
-TEST_CASE("depth is bounded, symlinks or not") {
+TEST_CASE("the depth of directories is limited, also through symlinks") {
   Fixture f;
   std::string path = "d";
   bool refused = false;

@@ -54,7 +54,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("layers are applied one over another, however they are packed") {
+TEST_CASE("layers of any compression are applied one over another") {
   const auto filter = GENERATE(as<TarBuilder::Filter>(), archive_write_add_filter_none,
                                archive_write_add_filter_gzip, archive_write_add_filter_zstd);
   Fixture f;
@@ -101,7 +101,7 @@ TEST_CASE("opaque directories, and AUFS's own files") {
   CHECK(f.tree.find(".wh..wh.aufs").value() == nullptr);
 }
 
-TEST_CASE("attributes that an image may have") {
+TEST_CASE("only extended attributes of known namespaces are kept") {
   Fixture f;
   REQUIRE(f.apply(TarBuilder()
                       .file("f", "",
@@ -143,7 +143,7 @@ TEST_CASE("hostile layers are refused in one line") {
   f.refusal(cut.substr(0, cut.size() - 12));
 }
 
-TEST_CASE("bombs are refused before they go off") {
+TEST_CASE("layers that exceed a limit are refused before they cost more") {
   Limits limits;
   limits.set_size(1U << 20U);
   limits.set_inodes(100);

@@ -71,7 +71,7 @@ std::string failure(const std::string& archive) {
 
 }  // namespace
 
-TEST_CASE("entries come back as libarchive wrote them") {
+TEST_CASE("entries written by libarchive are read unchanged") {
   for (const TarBuilder::Format format :
        {archive_write_set_format_pax, archive_write_set_format_pax_restricted,
         archive_write_set_format_gnutar, archive_write_set_format_ustar}) {
@@ -139,7 +139,7 @@ TEST_CASE("long names of GNU tar") {
   CHECK(files[0].entry.link == link);
 }
 
-TEST_CASE("extended attributes are bytes, and both spellings are read") {
+TEST_CASE("extended attributes are bytes, and both kinds of keys are read") {
   const std::string binary("\0\1\2\n=\xff", 6);
   auto files =
       read_all(TarBuilder()
@@ -219,7 +219,7 @@ TEST_CASE("sparse files of every kind") {
   }
 }
 
-TEST_CASE("archives that lie are refused") {
+TEST_CASE("inconsistent archives are refused") {
   const std::string file = raw_entry({.name = "f", .size = octal(600)}, std::string(600, 'x'));
   CHECK(failure(file + raw_end()).empty());
   CHECK(failure(file).empty());  // without an end

@@ -34,7 +34,7 @@ std::map<std::string, TarEntry> archive(const std::string& path, const ArchiveFo
 
 }  // namespace
 
-TEST_CASE("A directory is packed by another name, or only what it holds") {
+TEST_CASE("A directory is archived under another name, or only its entries") {
   const test::TemporaryDirectory directory;
   directory.write("tree/deep/file", "x");
   fs::create_symlink("deep", directory / "tree/link");
@@ -48,7 +48,7 @@ TEST_CASE("A directory is packed by another name, or only what it holds") {
   CHECK(content.contains("deep/file"));
 }
 
-TEST_CASE("A file is packed alone, a link as a link or as what it leads to") {
+TEST_CASE("A file is archived alone, a link as a link or as its target") {
   const test::TemporaryDirectory directory;
   const std::string file = directory.write("file", "four");
   ::chmod(file.c_str(), 0640);
@@ -63,7 +63,7 @@ TEST_CASE("A file is packed alone, a link as a link or as what it leads to") {
   CHECK(archive(file, {.name = "name", .as_root = true}).at("name").attributes.uid == 0);
 }
 
-TEST_CASE("A file with holes is packed with their zeros, which every reader understands") {
+TEST_CASE("archive_path() writes the holes of a file as zeros") {
   const test::TemporaryDirectory directory;
   const std::string file = directory.write("file", "x");
   REQUIRE(::truncate(file.c_str(), 1 << 20) == 0);
@@ -75,7 +75,7 @@ TEST_CASE("A file with holes is packed with their zeros, which every reader unde
   CHECK(bytes > 1U << 20U);
 }
 
-TEST_CASE("What can't be packed is said") {
+TEST_CASE("Files that can't be archived are reported") {
   const test::TemporaryDirectory directory;
   const auto sink = [](Bytes) -> Result<void> { return success(); };
   CHECK(archive_path(directory / "nothere", {}, {}, sink).error().code == ErrorCode::kNotFound);

@@ -47,7 +47,7 @@ std::string raw(const std::string& name, char type = '0', const std::string& lin
 
 }  // namespace
 
-TEST_CASE("A tree is unpacked with its modes and times, its first name replaced") {
+TEST_CASE("A tree is unpacked with modes and times, under another first name") {
   const Fixture f;
   const std::string archive = TarBuilder()
                                   .directory("tree", {.mode = 0555, .mtime = 1'000'000'000})
@@ -72,7 +72,7 @@ TEST_CASE("A tree is unpacked with its modes and times, its first name replaced"
   ::chmod((f.inside + "/other").c_str(), 0755);
 }
 
-TEST_CASE("Content goes into the directory itself, beside what is there") {
+TEST_CASE("Without a name, entries go into the directory itself, beside existing ones") {
   const Fixture f;
   ::chmod(f.inside.c_str(), 0710);
   fs::create_directory(f.inside + "/deep");
@@ -95,7 +95,7 @@ TEST_CASE("Content goes into the directory itself, beside what is there") {
   CHECK((f.status(".").st_mode & 0777U) == 0710);
 }
 
-TEST_CASE("Owners and their bits are kept where that is asked for") {
+TEST_CASE("Owners and set-ID bits are restored with UnpackForm::owners") {
   const Fixture f;
   const int uid = static_cast<int>(::geteuid());
   const bool root = uid == 0;
@@ -109,7 +109,7 @@ TEST_CASE("Owners and their bits are kept where that is asked for") {
   CHECK(f.status("file").st_uid == (root ? 1234U : ::geteuid()));
 }
 
-TEST_CASE("Nothing of a hostile archive gets out of the directory") {
+TEST_CASE("A hostile archive changes nothing outside of the directory") {
   const Fixture f;
   const std::string end = test::raw_end();
   const std::string top = raw("t/", '5');
@@ -136,7 +136,7 @@ TEST_CASE("Nothing of a hostile archive gets out of the directory") {
   CHECK(test::files_in(f.directory.path()) == 1);
 }
 
-TEST_CASE("A file is as long as what came of it") {
+TEST_CASE("A truncated file is as long as its data that arrived") {
   const Fixture f;
   CHECK(f.unpack(TarBuilder().sparse("hole", 1U << 30U, 4096, "x").done(), {.name = "hole"})
             .error()
