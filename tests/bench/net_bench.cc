@@ -44,8 +44,8 @@ struct Rig {
   GuestMemory memory;
   test::DriverQueue driver;
   NullPort port;
-  TrafficCounters counters;
-  TrafficLimit limit{{}};
+  NetCounters counters;
+  NetRateLimit limit{{}};
 
   explicit Rig(bool packed)
       : memory(GuestMemory::create(

@@ -16,7 +16,7 @@ namespace {
 
 using test::DriverQueue;
 using test::FakePort;
-using virtio::Progress;
+using virtio::NetProgress;
 
 constexpr std::size_t kMostSteps = 400;
 constexpr std::uint16_t kQueueSize = 16;
@@ -135,8 +135,8 @@ class Machine {
   }
   void receive() {
     now_ += std::chrono::milliseconds(input_.byte());
-    const Progress progress = receiver_.run(port_, now_);
-    check((progress.state == Progress::State::kFault) == !receiver_.fault().empty());
+    const NetProgress progress = receiver_.run(port_, now_);
+    check((progress.state == NetProgress::State::kFault) == !receiver_.fault().empty());
     static_cast<void>(receiver_.needs_signal());
   }
   void transmit() {
@@ -168,9 +168,9 @@ class Machine {
   DriverQueue control_{memory_, 2 * DriverQueue::kSpan, kQueueSize, layout_};
   FakePort port_;
   Target target_;
-  virtio::TrafficCounters received_;
-  virtio::TrafficCounters sent_;
-  virtio::TrafficLimit limit_;
+  virtio::NetCounters received_;
+  virtio::NetCounters sent_;
+  virtio::NetRateLimit limit_;
   virtio::NetReceiver receiver_;
   virtio::NetTransmitter transmitter_;
   std::unique_ptr<virtio::Queue> control_queue_;

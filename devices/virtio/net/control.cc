@@ -5,7 +5,7 @@
 namespace bothy::virtio {
 namespace {
 
-// One table of addresses, whose entries need not be looked at.
+// One table of addresses. Its entries have no effect.
 bool skip_mac_table(Reader& reader) noexcept {
   const auto entries = reader.read<std::uint32_t>();
   if (!entries || *entries > reader.remaining() / std::tuple_size_v<MacAddress>) {
@@ -59,12 +59,12 @@ bool serve(Reader& reader, NetControlTarget& target) {
 void serve_net_control(Chain chain, NetControlTarget& target) noexcept {
   Reader reader = chain.reader();
   Writer writer = chain.writer();
-  // Without room for the answer a command is none.
+  // A command without a byte for the answer is not executed.
   if (writer.remaining() == 0) {
     return chain.complete(0);
   }
-  const bool agreed = serve(reader, target);
-  static_cast<void>(writer.write(agreed ? kNetOk : kNetError));
+  const bool done = serve(reader, target);
+  static_cast<void>(writer.write(done ? kNetOk : kNetError));
   chain.complete(sizeof(kNetOk));
 }
 

@@ -1,4 +1,4 @@
-// What a driver asks by the control queue of a network device (virtio 1.2, 5.1.6.5).
+// The commands of a network device's control queue (virtio 1.2, 5.1.6.5).
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace bothy::virtio {
 
-// Who carries it out; false is a refusal, which the driver is told.
+// Executes commands. False makes a command fail with VIRTIO_NET_ERR.
 class NetControlTarget {
  public:
   NetControlTarget() = default;
@@ -18,12 +18,12 @@ class NetControlTarget {
 
   virtual bool set_mac(const MacAddress& mac) = 0;
   virtual bool set_pairs(std::uint16_t count) = 0;
-  // Bits of features that were negotiated, or others.
+  // Feature bits, negotiated or not.
   virtual bool set_guest_offloads(std::uint64_t features) = 0;
 };
 
-// Carries out one command and answers it. What a device that takes every packet need not heed is
-// agreed to: promiscuous modes and address filters are a best effort (5.1.6.5.1).
+// Executes one command and answers it. Receive modes and address filters succeed without effect:
+// the device delivers every packet, and filters are best-effort (5.1.6.5.1).
 void serve_net_control(Chain chain, NetControlTarget& target) noexcept;
 
 }  // namespace bothy::virtio

@@ -1,5 +1,5 @@
-// What driver and network device agree on (virtio 1.2, 5.1; UDP segmentation: 1.3, 5.1.3). The
-// kernel's own header for it, linux/virtio_net.h, is not C++.
+// Feature bits, config space and commands of the network device (virtio 1.2, 5.1; UDP segmentation:
+// virtio 1.3, 5.1.3). The kernel's header, linux/virtio_net.h, is not valid C++.
 #pragma once
 
 #include <cstddef>
@@ -32,7 +32,7 @@ enum NetFeature : unsigned {
   kNetHostUso = 56,
 };
 
-// 5.1.4, the part that is ours.
+// 5.1.4, the fields of the features that are offered.
 struct NetConfigSpace {
   std::uint8_t mac[6] = {};
   std::uint16_t status = 0;
@@ -42,10 +42,11 @@ struct NetConfigSpace {
 static_assert(sizeof(NetConfigSpace) == 12);
 inline constexpr std::uint16_t kNetLinkUp = 1;
 
-// 5.1.6: where struct virtio_net_hdr has the number of buffers that a packet takes.
+// 5.1.6: the offset of num_buffers in struct virtio_net_hdr.
 inline constexpr std::size_t kNetNumBuffersOffset = 10;
 
-// 5.1.6.5: a command is its group and number, then what belongs to it, and is answered by a byte.
+// 5.1.6.5: the header of a command (`class` and `command`). Its data follow, and one byte is the
+// answer.
 struct NetCommand {
   std::uint8_t group = 0;
   std::uint8_t number = 0;
@@ -53,7 +54,7 @@ struct NetCommand {
 inline constexpr std::uint8_t kNetOk = 0;
 inline constexpr std::uint8_t kNetError = 1;
 inline constexpr std::uint8_t kNetGroupRx = 0;
-inline constexpr std::uint8_t kNetRxLast = 5;  // the last of its modes, each on or off
+inline constexpr std::uint8_t kNetRxLast = 5;  // the last of the receive modes, each on or off
 inline constexpr std::uint8_t kNetGroupMac = 1;
 inline constexpr std::uint8_t kNetMacTableSet = 0;
 inline constexpr std::uint8_t kNetMacAddressSet = 1;

@@ -11,8 +11,8 @@ namespace {
 
 constexpr std::uint16_t kQueueSize = 256;
 constexpr std::uint16_t kControlQueueSize = 64;
-constexpr std::uint16_t kUsualMtu = 1500;
-// Addresses and a VLAN's tag.
+constexpr std::uint16_t kDefaultMtu = 1500;
+// With a VLAN tag.
 constexpr std::size_t kEthernetHeader = 18;
 
 std::uint64_t guest_features(const NetOffloads& offloads) noexcept {
@@ -28,14 +28,14 @@ std::uint64_t host_features(const NetOffloads& offloads) noexcept {
          (offloads.uso ? feature(kNetHostUso) : 0);
 }
 
-// What a driver that accepted these takes from us unfinished.
+// The offloads that a driver with these features accepts.
 NetOffloads guest_offloads(std::uint64_t features) noexcept {
   const auto has = [&](unsigned number) { return (features & feature(number)) != 0; };
   return {.checksum = has(kNetGuestCsum),
           .tso4 = has(kNetGuestTso4),
           .tso6 = has(kNetGuestTso6),
           .ecn = has(kNetGuestEcn),
-          // The host has them both or none.
+          // The host has both or none.
           .uso = has(kNetGuestUso4) && has(kNetGuestUso6)};
 }
 
@@ -52,12 +52,12 @@ std::uint64_t offered(const NetBackend& backend, bool with_mtu) noexcept {
   return features;
 }
 
-std::optional<std::uint16_t> mtu_to_tell(const NetConfig& config, const NetBackend& backend) {
+std::optional<std::uint16_t> mtu_to_offer(const NetConfig& config, const NetBackend& backend) {
   if (config.mtu) {
     return config.mtu;
   }
   const auto mtu = backend.mtu();
-  return mtu == kUsualMtu ? std::nullopt : mtu;
+  return mtu == kDefaultMtu ? std::nullopt : mtu;
 }
 
 }  // namespace
@@ -72,7 +72,7 @@ Net::Net(const NetConfig& config, std::unique_ptr<NetBackend> backend,
          boost::asio::io_context& executor)
     : executor_(executor),
       backend_(std::move(backend)),
-      mtu_(mtu_to_tell(config, *backend_)),
+      mtu_(mtu_to_offer(config, *backend_)),
       features_(offered(*backend_, mtu_.has_value())),
       queue_sizes_(2 * backend_->queues(), kQueueSize),
       receive_limit_(config.receive),
@@ -100,11 +100,11 @@ void Net::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept 
 
 void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
                 DriverLink& link) noexcept {
-  accepted_ = features;
+  negotiated_ = features;
   link_ = &link;
-  // virtio 1.2, 5.1.2: one pair, until the driver asks for more.
-  used_pairs_ = 1;
-  auto ready = backend_->use_queues(used_pairs_);
+  // One pair until the driver enables more (5.1.6.5.5).
+  active_pairs_ = 1;
+  auto ready = backend_->use_queues(active_pairs_);
   if (ready) {
     ready = backend_->leave_to_us(guest_offloads(features), true);
   }
@@ -116,7 +116,7 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
   for (std::size_t i = 0; i < pairs; ++i) {
     start_pair(i, std::move(queues[2 * i]), std::move(queues[2 * i + 1]));
   }
-  // Behind the pairs that this driver knows of (5.1.2).
+  // The control queue follows the pairs that the driver knows of (5.1.2).
   control_ = std::make_unique<QueueWorker>(
       executor_, std::move(queues[2 * pairs]), link,
       [this](Chain chain) { serve_net_control(std::move(chain), *this); });
@@ -124,11 +124,11 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
 
 void Net::start_pair(std::size_t index, ActiveQueue receive, ActiveQueue transmit) {
   NetPairSettings settings;
-  settings.mergeable = (accepted_ & feature(kNetMergeableBuffers)) != 0;
-  settings.expected = expected_packet();
+  settings.mergeable = (negotiated_ & feature(kNetMergeableBuffers)) != 0;
+  settings.expected = expected_packet_size();
   settings.receive = {&receive_limit_, &counters_[index]->receive};
   settings.transmit = {&transmit_limit_, &counters_[index]->transmit};
-  settings.on_gone = [this] { lose_link(); };
+  settings.on_disconnect = [this] { set_link_down(); };
   auto pair = NetQueuePair::start(std::move(receive), std::move(transmit), backend_->port(index),
                                   *link_, std::move(settings), index == 0);
   if (!pair) {
@@ -137,18 +137,18 @@ void Net::start_pair(std::size_t index, ActiveQueue receive, ActiveQueue transmi
   pairs_.push_back(pair ? std::move(pair).value() : nullptr);
 }
 
-std::size_t Net::expected_packet() const noexcept {
+std::size_t Net::expected_packet_size() const noexcept {
   constexpr auto kLarge = feature(kNetGuestTso4) | feature(kNetGuestTso6) | feature(kNetGuestUso4) |
                           feature(kNetGuestUso6);
-  if ((accepted_ & kLarge) != 0) {
+  if ((negotiated_ & kLarge) != 0) {
     return PacketPort::kMostBytes;
   }
-  return PacketPort::kHeader + kEthernetHeader + std::max(mtu_.value_or(kUsualMtu), kUsualMtu);
+  return PacketPort::kHeader + kEthernetHeader + std::max(mtu_.value_or(kDefaultMtu), kDefaultMtu);
 }
 
 std::vector<QueueState> Net::stop() noexcept {
   std::vector<QueueState> states(queue_sizes_.size());
-  // First who starts and stops the others' use of their ports.
+  // First the control queue, whose commands change the pairs.
   states[2 * pairs_.size()] = control_->stop();
   control_.reset();
   for (std::size_t i = 0; i < pairs_.size(); ++i) {
@@ -174,7 +174,7 @@ bool Net::set_mac(const MacAddress& mac) {
 }
 
 bool Net::set_pairs(std::uint16_t count) {
-  if (count == 0 || count > pairs_.size() || (accepted_ & feature(kNetMultiQueue)) == 0) {
+  if (count == 0 || count > pairs_.size() || (negotiated_ & feature(kNetMultiQueue)) == 0) {
     return false;
   }
   for (std::size_t i = count; i < pairs_.size(); ++i) {
@@ -184,14 +184,14 @@ bool Net::set_pairs(std::uint16_t count) {
   }
   const auto moved = backend_->use_queues(count);
   if (!moved) {
-    log_guest(limiter_, "a network device's pairs of queues stay {}: {}", used_pairs_,
-              moved.error().context);
-    // It may have come half of the way.
-    static_cast<void>(backend_->use_queues(used_pairs_));
+    log_guest(limiter_, "network device: can't use {} queue pairs, keeping {}: {}", count,
+              active_pairs_, moved.error().context);
+    // The backend may have changed some of its queues.
+    static_cast<void>(backend_->use_queues(active_pairs_));
   } else {
-    used_pairs_ = count;
+    active_pairs_ = count;
   }
-  for (std::size_t i = 0; i < used_pairs_; ++i) {
+  for (std::size_t i = 0; i < active_pairs_; ++i) {
     if (pairs_[i]) {
       pairs_[i]->use_port(true);
     }
@@ -200,21 +200,21 @@ bool Net::set_pairs(std::uint16_t count) {
 }
 
 bool Net::set_guest_offloads(std::uint64_t features) {
-  const std::uint64_t allowed = (accepted_ & feature(kNetCtrlGuestOffloads)) != 0
-                                    ? accepted_ & guest_features(backend_->offloads())
+  const std::uint64_t allowed = (negotiated_ & feature(kNetCtrlGuestOffloads)) != 0
+                                    ? negotiated_ & guest_features(backend_->offloads())
                                     : 0;
   return (features & ~allowed) == 0 &&
          backend_->leave_to_us(guest_offloads(features), false).has_value();
 }
 
-void Net::lose_link() noexcept {
+void Net::set_link_down() noexcept {
   if (link_up_.exchange(false)) {
     link_->signal_config();
   }
 }
 
 NetStatistics Net::statistics() const noexcept {
-  const auto add = [](NetStatistics::Direction& to, const TrafficCounters& from) {
+  const auto add = [](NetStatistics::Direction& to, const NetCounters& from) {
     to.packets += from.packets();
     to.bytes += from.bytes();
     to.dropped += from.dropped();

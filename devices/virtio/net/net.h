@@ -18,8 +18,8 @@
 
 namespace bothy::virtio {
 
-// Traffic of a device since it was made; of what it received, `dropped` counts packets that didn't
-// fit the driver's buffers, of what it sent, those that the backend refused.
+// Counters of a device since it was made. `dropped` counts received packets that didn't fit the
+// driver's buffers, and sent packets that the backend refused.
 struct NetStatistics {
   struct Direction {
     std::uint64_t packets = 0;
@@ -33,10 +33,10 @@ struct NetStatistics {
 // A thread of its own serves each pair of queues; the executor serves the control queue.
 class Net final : public Device, private NetControlTarget {
  public:
-  // Opens the backend that the configuration names. The context is the device's executor.
+  // Opens the configured backend. The executor outlives the device.
   [[nodiscard]] static Result<std::unique_ptr<Net>> create(const NetConfig& config,
                                                            boost::asio::io_context& executor);
-  // The same with a backend that is there.
+  // With a backend that is already open.
   Net(const NetConfig& config, std::unique_ptr<NetBackend> backend,
       boost::asio::io_context& executor);
   ~Net() override;
@@ -47,7 +47,7 @@ class Net final : public Device, private NetControlTarget {
     return queue_sizes_;
   }
   void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept override;
-  // The driver has no field of its own to write: legacy drivers had the address.
+  // No field is writable for a driver of virtio 1 (5.1.4).
   void write_config(std::uint64_t, std::span<const std::byte>) noexcept override {}
   void start(std::uint64_t features, std::vector<ActiveQueue> queues,
              DriverLink& link) noexcept override;
@@ -61,8 +61,8 @@ class Net final : public Device, private NetControlTarget {
 
  private:
   struct Counters {
-    TrafficCounters receive;
-    TrafficCounters transmit;
+    NetCounters receive;
+    NetCounters transmit;
   };
 
   bool set_mac(const MacAddress& mac) override;
@@ -70,30 +70,30 @@ class Net final : public Device, private NetControlTarget {
   bool set_guest_offloads(std::uint64_t features) override;
 
   void start_pair(std::size_t index, ActiveQueue receive, ActiveQueue transmit);
-  // What a packet to this driver seldom exceeds, header included.
-  [[nodiscard]] std::size_t expected_packet() const noexcept;
+  // The size that packets to this driver seldom exceed, header included.
+  [[nodiscard]] std::size_t expected_packet_size() const noexcept;
   // Any thread.
-  void lose_link() noexcept;
+  void set_link_down() noexcept;
 
   boost::asio::io_context& executor_;
   const std::unique_ptr<NetBackend> backend_;
-  const std::optional<std::uint16_t> mtu_;  // as the driver is told
+  const std::optional<std::uint16_t> mtu_;  // as offered to the driver
   const std::uint64_t features_;
   std::vector<std::uint16_t> queue_sizes_;
   std::vector<std::unique_ptr<Counters>> counters_;  // one per pair
-  TrafficLimit receive_limit_;
-  TrafficLimit transmit_limit_;
+  NetRateLimit receive_limit_;
+  NetRateLimit transmit_limit_;
   LogLimiter limiter_;
 
   std::atomic<bool> link_up_{true};
   mutable std::mutex mac_mutex_;
   MacAddress mac_;
 
-  // While started.
-  std::uint64_t accepted_ = 0;
+  // While running.
+  std::uint64_t negotiated_ = 0;
   DriverLink* link_ = nullptr;
-  std::vector<std::unique_ptr<NetQueuePair>> pairs_;  // null where the thread couldn't be made
-  std::size_t used_pairs_ = 1;                        // the first so many have a port
+  std::vector<std::unique_ptr<NetQueuePair>> pairs_;  // null: the thread couldn't be started
+  std::size_t active_pairs_ = 1;                      // these use their ports
   std::unique_ptr<QueueWorker> control_;
 };
 

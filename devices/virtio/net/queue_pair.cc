@@ -13,7 +13,7 @@
 namespace bothy::virtio {
 namespace {
 
-// What epoll tells apart.
+// Event sources of the epoll instance.
 enum Source : std::uint32_t { kWake, kReceiveKick, kTransmitKick, kPort };
 
 }  // namespace
@@ -30,7 +30,7 @@ Result<std::unique_ptr<NetQueuePair>> NetQueuePair::start(ActiveQueue receive, A
   pair->wake_ = std::make_unique<EventFd>(std::move(wake));
   pair->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
   if (!pair->epoll_) {
-    return errno_error("can't make an epoll instance for a network device");
+    return errno_error("can't create an epoll instance for a network device");
   }
   BOTHY_TRY(pair->watch(pair->wake_->fd(), kWake));
   if (receive_kick != nullptr) {
@@ -39,8 +39,8 @@ Result<std::unique_ptr<NetQueuePair>> NetQueuePair::start(ActiveQueue receive, A
   if (transmit_kick != nullptr) {
     BOTHY_TRY(pair->watch(transmit_kick->fd(), kTransmitKick));
   }
-  pair->wanted_port_ = use_port;
-  pair->asked_ = true;
+  pair->requested_port_ = use_port;
+  pair->request_pending_ = true;
   try {
     pair->thread_ = std::thread([raw = pair.get()] { raw->loop(); });
   } catch (const std::system_error& error) {
@@ -76,17 +76,17 @@ Result<void> NetQueuePair::watch(int fd, std::uint32_t source) noexcept {
   event.events = EPOLLIN | EPOLLET;
   event.data.u32 = source;
   if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
-    return errno_error("can't watch a network device's doorbell");
+    return errno_error("can't watch a network device's notifications");
   }
   return success();
 }
 
 void NetQueuePair::use_port(bool use) noexcept {
   std::unique_lock lock(mutex_);
-  wanted_port_ = use;
-  asked_ = true;
+  requested_port_ = use;
+  request_pending_ = true;
   wake_->signal();
-  heeded_.wait(lock, [&] { return heeded_port_ == use && !asked_; });
+  applied_.wait(lock, [&] { return applied_port_ == use && !request_pending_; });
 }
 
 std::array<QueueState, 2> NetQueuePair::stop() noexcept {
@@ -103,110 +103,112 @@ void NetQueuePair::loop() noexcept {
   block_signals_in_worker();
   ::pthread_setname_np(::pthread_self(), fmt::format("net {}", receive_index_ / 2).c_str());
   while (!stopping_) {
-    if (asked_) {
-      heed_owner();
+    if (request_pending_) {
+      apply_request();
     }
     const bool busy = turn();
-    update_interest();
+    update_watched_events();
     wait(busy);
   }
 }
 
-void NetQueuePair::heed_owner() noexcept {
+void NetQueuePair::apply_request() noexcept {
   const std::lock_guard lock(mutex_);
-  asked_ = false;
-  heeded_port_ = wanted_port_;
-  if (using_port_ != wanted_port_) {
-    using_port_ = wanted_port_;
-    packets_there_ = using_port_;
-    receive_held_ = false;
-    transmit_held_ = false;
-    update_interest();
+  request_pending_ = false;
+  applied_port_ = requested_port_;
+  if (using_port_ != requested_port_) {
+    using_port_ = requested_port_;
+    port_readable_ = using_port_;
+    receive_blocked_ = false;
+    transmit_blocked_ = false;
+    update_watched_events();
   }
-  heeded_.notify_all();
+  applied_.notify_all();
 }
 
 bool NetQueuePair::turn() noexcept {
   deadline_.reset();
   const auto now = Clock::now();
-  const bool more_to_send = !parked_ && transmitter_ && transmit(now);
-  const bool more_to_receive =
-      !parked_ && receiver_ && using_port_ && !gone_ && packets_there_ && receive(now);
-  if (parked_) {
+  const bool more_to_send = !reset_requested_ && transmitter_ && transmit(now);
+  const bool more_to_receive = !reset_requested_ && receiver_ && using_port_ && !disconnected_ &&
+                               port_readable_ && receive(now);
+  if (reset_requested_) {
     deadline_.reset();
   }
-  return (more_to_send || more_to_receive) && !parked_;
+  return (more_to_send || more_to_receive) && !reset_requested_;
 }
 
 bool NetQueuePair::transmit(Clock::time_point now) noexcept {
-  const Progress progress = transmitter_->run(using_port_ && !gone_ ? &port_ : nullptr, now);
+  const NetProgress progress =
+      transmitter_->run(using_port_ && !disconnected_ ? &port_ : nullptr, now);
   if (transmitter_->needs_signal()) {
     link_.signal_queue(transmit_index_);
   }
-  transmit_held_ = progress.state == Progress::State::kNoRoom;
-  rearm_ = transmit_held_;
+  transmit_blocked_ = progress.state == NetProgress::State::kNoRoom;
+  rearm_ = transmit_blocked_;
   note_deadline(progress);
-  if (progress.state == Progress::State::kFault) {
+  if (progress.state == NetProgress::State::kFault) {
     park(transmitter_->fault());
   }
-  if (progress.state == Progress::State::kGone) {
-    lose_port();
+  if (progress.state == NetProgress::State::kDisconnected) {
+    disconnect();
     return true;
   }
-  return progress.state == Progress::State::kMore;
+  return progress.state == NetProgress::State::kMore;
 }
 
 bool NetQueuePair::receive(Clock::time_point now) noexcept {
-  const Progress progress = receiver_->run(port_, now);
+  const NetProgress progress = receiver_->run(port_, now);
   if (receiver_->needs_signal()) {
     link_.signal_queue(receive_index_);
   }
-  receive_held_ =
-      progress.state == Progress::State::kNoRoom || progress.state == Progress::State::kLimited;
-  packets_there_ = progress.state != Progress::State::kIdle;
+  receive_blocked_ = progress.state == NetProgress::State::kNoRoom ||
+                     progress.state == NetProgress::State::kLimited;
+  port_readable_ = progress.state != NetProgress::State::kIdle;
   note_deadline(progress);
-  if (progress.state == Progress::State::kFault) {
+  if (progress.state == NetProgress::State::kFault) {
     park(receiver_->fault());
   }
-  if (progress.state == Progress::State::kGone) {
-    lose_port();
+  if (progress.state == NetProgress::State::kDisconnected) {
+    disconnect();
   }
-  return progress.state == Progress::State::kMore;
+  return progress.state == NetProgress::State::kMore;
 }
 
-void NetQueuePair::note_deadline(const Progress& progress) noexcept {
+void NetQueuePair::note_deadline(const NetProgress& progress) noexcept {
   if (progress.until && (!deadline_ || *progress.until < *deadline_)) {
     deadline_ = progress.until;
   }
 }
 
-void NetQueuePair::lose_port() noexcept {
-  gone_ = true;
-  if (settings_.on_gone) {
-    settings_.on_gone();
+void NetQueuePair::disconnect() noexcept {
+  disconnected_ = true;
+  if (settings_.on_disconnect) {
+    settings_.on_disconnect();
   }
 }
 
 void NetQueuePair::park(const std::string& why) noexcept {
-  parked_ = true;
+  reset_requested_ = true;
   link_.park(why);
 }
 
-void NetQueuePair::update_interest() noexcept {
+void NetQueuePair::update_watched_events() noexcept {
   std::uint32_t wanted = 0;
-  if (using_port_ && !gone_ && !parked_) {
-    // While packets can't be taken each that comes would wake us.
-    wanted = std::uint32_t{EPOLLET} | (receive_held_ || !receiver_ ? 0U : std::uint32_t{EPOLLIN}) |
-             (transmit_held_ ? std::uint32_t{EPOLLOUT} : 0U);
+  if (using_port_ && !disconnected_ && !reset_requested_) {
+    // While packets can't be received, they must not wake the thread.
+    wanted = std::uint32_t{EPOLLET} |
+             (receive_blocked_ || !receiver_ ? 0U : std::uint32_t{EPOLLIN}) |
+             (transmit_blocked_ ? std::uint32_t{EPOLLOUT} : 0U);
   }
-  // A tap tells only those of room whom it has told, when asked, that there was none.
-  if (wanted == interest_ && !(std::exchange(rearm_, false) && wanted != 0)) {
+  // A tap reports room only to pollers that were told before that there was none.
+  if (wanted == watched_events_ && !(std::exchange(rearm_, false) && wanted != 0)) {
     return;
   }
-  const int operation = interest_ == 0 ? EPOLL_CTL_ADD
-                        : wanted == 0  ? EPOLL_CTL_DEL
-                                       : EPOLL_CTL_MOD;
-  interest_ = wanted;
+  const int operation = watched_events_ == 0 ? EPOLL_CTL_ADD
+                        : wanted == 0        ? EPOLL_CTL_DEL
+                                             : EPOLL_CTL_MOD;
+  watched_events_ = wanted;
   epoll_event event{};
   event.events = wanted;
   event.data.u32 = kPort;
@@ -219,7 +221,7 @@ void NetQueuePair::wait(bool busy) noexcept {
                                  busy ? 0 : timeout());
   for (int i = 0; i < count; ++i) {
     if (events[static_cast<std::size_t>(i)].data.u32 == kPort) {
-      packets_there_ = true;
+      port_readable_ = true;
     }
   }
 }

@@ -1,5 +1,5 @@
 // NetQueuePair: a receive and a transmit queue of a network device, and the thread that serves
-// both.
+// them.
 #pragma once
 
 #include <array>
@@ -18,10 +18,9 @@
 
 namespace bothy::virtio {
 
-// One direction of it.
 struct NetDirection {
-  TrafficLimit* limit = nullptr;
-  TrafficCounters* counters = nullptr;
+  NetRateLimit* limit = nullptr;
+  NetCounters* counters = nullptr;
 };
 
 struct NetPairSettings {
@@ -29,17 +28,17 @@ struct NetPairSettings {
   std::size_t expected = 0;  // see NetReceiver
   NetDirection receive;
   NetDirection transmit;
-  std::function<void()> on_gone;  // the backend is; on the pair's thread, once
+  std::function<void()> on_disconnect;  // called once on the pair's thread when the backend closes
 };
 
 //   start() -> [using its port, or not] -- stop()
 //
-// All functions are the owner's, from one thread. Doorbells and port are watched edge-triggered: a
-// doorbell costs no system call but the wait that it ends.
+// All functions are called by the owner, on one thread. Notifications and the port are watched
+// edge-triggered, so that a notification costs no system call besides the wait that it ends.
 class NetQueuePair {
  public:
-  // The queues of the pair, null where the driver left them out. Port, link and settings' pointers
-  // outlive it. The thread runs on return, and uses the port when `use_port`.
+  // Queues that the driver left out are null. The port, the link and the pointers in the settings
+  // outlive the pair. On return the thread runs, and uses the port if `use_port`.
   [[nodiscard]] static Result<std::unique_ptr<NetQueuePair>> start(
       ActiveQueue receive, ActiveQueue transmit, PacketPort& port, DriverLink& link,
       NetPairSettings settings, bool use_port);
@@ -47,10 +46,10 @@ class NetQueuePair {
   NetQueuePair& operator=(const NetQueuePair&) = delete;
   ~NetQueuePair();
 
-  // Whether packets go to and come from the port. Returns when the thread has heeded it.
+  // Whether packets are sent to and received from the port. Returns when the thread has applied it.
   void use_port(bool use) noexcept;
 
-  // Joins the thread. States of the receive and of the transmit queue.
+  // Joins the thread. Returns the states of the receive and the transmit queue.
   [[nodiscard]] std::array<QueueState, 2> stop() noexcept;
 
  private:
@@ -61,18 +60,18 @@ class NetQueuePair {
 
   [[nodiscard]] Result<void> watch(int fd, std::uint32_t source) noexcept;
   void loop() noexcept;
-  // One turn of each direction; true when there is more to do at once.
+  // One turn of each direction. True when there is more to do at once.
   [[nodiscard]] bool turn() noexcept;
   [[nodiscard]] bool transmit(Clock::time_point now) noexcept;
   [[nodiscard]] bool receive(Clock::time_point now) noexcept;
   void wait(bool busy) noexcept;
-  // Until the deadline, in milliseconds; -1 without one.
+  // Milliseconds until the deadline; -1 without one.
   [[nodiscard]] int timeout() const noexcept;
-  void heed_owner() noexcept;
-  void update_interest() noexcept;
-  void lose_port() noexcept;
+  void apply_request() noexcept;
+  void update_watched_events() noexcept;
+  void disconnect() noexcept;
   void park(const std::string& why) noexcept;
-  void note_deadline(const Progress& progress) noexcept;
+  void note_deadline(const NetProgress& progress) noexcept;
 
   PacketPort& port_;
   DriverLink& link_;
@@ -83,25 +82,25 @@ class NetQueuePair {
   std::unique_ptr<EventFd> wake_;
   std::thread thread_;
 
-  // What the owner wants, and what the thread has heeded.
+  // The owner's last request, and what the thread has applied.
   std::mutex mutex_;
-  std::condition_variable heeded_;
-  bool wanted_port_ = false;
-  bool heeded_port_ = false;
-  std::atomic<bool> asked_{false};
+  std::condition_variable applied_;
+  bool requested_port_ = false;
+  bool applied_port_ = false;
+  std::atomic<bool> request_pending_{false};
   std::atomic<bool> stopping_{false};
 
-  // The thread's.
-  std::unique_ptr<NetReceiver> receiver_;        // null when the driver left the queue out
+  // Used by the thread only.
+  std::unique_ptr<NetReceiver> receiver_;        // null: the driver left the queue out
   std::unique_ptr<NetTransmitter> transmitter_;  // likewise
   bool using_port_ = false;
-  bool gone_ = false;
-  bool parked_ = false;
-  bool packets_there_ = false;  // the port has been readable since it was last empty
-  bool receive_held_ = false;   // until the driver brings buffers, or the rate limit allows it
-  bool transmit_held_ = false;  // until the port has room
-  bool rearm_ = false;          // ask anew for that
-  std::uint32_t interest_ = 0;  // what epoll watches the port for; 0: it doesn't
+  bool disconnected_ = false;
+  bool reset_requested_ = false;
+  bool port_readable_ = false;        // and not found empty since
+  bool receive_blocked_ = false;      // until there are buffers, or the rate limit allows it
+  bool transmit_blocked_ = false;     // until the port has room
+  bool rearm_ = false;                // watch for room again, though already watched
+  std::uint32_t watched_events_ = 0;  // of the port; 0: it is not in the epoll set
   std::optional<Clock::time_point> deadline_;
 };
 

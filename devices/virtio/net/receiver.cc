@@ -8,32 +8,32 @@
 namespace bothy::virtio {
 namespace {
 
-// Packets between two looks at what else there is to do.
+// Packets of one turn.
 constexpr int kBatch = 64;
-// What one system call takes, less one for the spill.
-constexpr std::size_t kMostBuffers = Queue::kMaxBuffers - 1;
-// Buffers used up that lie before the first in use, before they are cleared away.
-constexpr std::size_t kMostUsed = 4096;
-constexpr std::size_t kFirstChains = 32;
-// More than any packet, so that a larger one shows.
-constexpr std::size_t kSpill = PacketPort::kMostBytes + 1;
+// The limit of one system call, less one for the overflow buffer.
+constexpr std::size_t kMaxBuffers = Queue::kMaxBuffers - 1;
+// How many completed entries of buffers_ are kept before they are erased together.
+constexpr std::size_t kMaxStaleBuffers = 4096;
+constexpr std::size_t kInitialChains = 32;
+// One byte more than any packet, so that a larger one is noticed.
+constexpr std::size_t kOverflowSize = PacketPort::kMostBytes + 1;
 
 }  // namespace
 
 NetReceiver::NetReceiver(std::unique_ptr<Queue> queue, bool mergeable, std::size_t expected,
-                         TrafficLimit& limit, TrafficCounters& counters)
+                         NetRateLimit& limit, NetCounters& counters)
     : queue_(std::move(queue)),
       mergeable_(mergeable),
       expected_(expected),
       limit_(limit),
       counters_(counters),
-      posted_(kFirstChains),
-      spill_(std::make_unique_for_overwrite<std::byte[]>(kSpill)) {
-  buffers_.push_back({spill_.get(), kSpill});
+      posted_(kInitialChains),
+      overflow_(std::make_unique_for_overwrite<std::byte[]>(kOverflowSize)) {
+  buffers_.push_back({overflow_.get(), kOverflowSize});
 }
 
 QueueState NetReceiver::stop() noexcept {
-  // Where a broken queue stands nobody knows: it takes nothing back.
+  // A broken queue has no valid state, and takes no chain back.
   while (!posted_.empty() && !queue_->broken()) {
     queue_->unpop(std::move(posted_.back().chain));
     posted_.pop_back();
@@ -41,50 +41,50 @@ QueueState NetReceiver::stop() noexcept {
   return queue_->state();
 }
 
-Progress NetReceiver::run(PacketPort& port, Clock::time_point now) noexcept {
+NetProgress NetReceiver::run(PacketPort& port, Clock::time_point now) noexcept {
   queue_->disable_kicks();
   for (int left = kBatch; left > 0; --left) {
-    const Progress progress = receive_one(port, now);
-    if (progress.state != Progress::State::kMore) {
+    const NetProgress progress = receive_one(port, now);
+    if (progress.state != NetProgress::State::kMore) {
       return progress;
     }
   }
-  return {Progress::State::kMore};
+  return {NetProgress::State::kMore};
 }
 
-Progress NetReceiver::receive_one(PacketPort& port, Clock::time_point now) noexcept {
+NetProgress NetReceiver::receive_one(PacketPort& port, Clock::time_point now) noexcept {
   if (size_ != 0 && !deliver(now)) {
     return wait_for_buffers();
   }
-  // A packet's size is known too late to ask before it: the next one waits for it instead.
-  if (unpaid_ != 0) {
-    if (const auto until = limit_.take(unpaid_, now)) {
-      return {Progress::State::kLimited, *until};
+  // The size of a packet is known only after it, so the rate limit delays the next packet.
+  if (uncharged_ != 0) {
+    if (const auto until = limit_.take(uncharged_, now)) {
+      return {NetProgress::State::kLimited, *until};
     }
-    unpaid_ = 0;
+    uncharged_ = 0;
   }
   post(expected_);
   if (!fault_.empty()) {
-    return {Progress::State::kFault};
+    return {NetProgress::State::kFault};
   }
   if (posted_.empty()) {
     return wait_for_buffers();
   }
-  const ReceivedPacket packet = receive_into_room(port);
+  const ReceivedPacket packet = receive_into_buffers(port);
   switch (packet.outcome) {
     case PacketOutcome::kAgain:
-      return {Progress::State::kIdle};
+      return {NetProgress::State::kIdle};
     case PacketOutcome::kGone:
-      return {Progress::State::kGone};
+      return {NetProgress::State::kDisconnected};
     case PacketOutcome::kDropped:
       counters_.count_dropped();
-      return {Progress::State::kMore};
+      return {NetProgress::State::kMore};
     case PacketOutcome::kDone:
       break;
   }
   size_ = packet.size;
-  unpaid_ = size_ - PacketPort::kHeader;
-  return deliver(now) ? Progress{Progress::State::kMore} : wait_for_buffers();
+  uncharged_ = size_ - PacketPort::kHeader;
+  return deliver(now) ? NetProgress{NetProgress::State::kMore} : wait_for_buffers();
 }
 
 void NetReceiver::post(std::size_t wanted) noexcept {
@@ -101,13 +101,13 @@ void NetReceiver::post(std::size_t wanted) noexcept {
 void NetReceiver::post_one(Chain chain) noexcept {
   const auto writable = chain.writable();
   const std::size_t capacity = total_bytes(writable);
-  // virtio 1.2, 5.1.6.3.1.
+  // 5.1.6.3.1
   if (capacity < PacketPort::kHeader) {
-    fault_ = "a receive buffer has no room for a packet's header";
-    queue_->unpop(std::move(chain));  // in its turn: stop() gives back those before it
+    fault_ = "a receive buffer is too small for a packet's header";
+    queue_->unpop(std::move(chain));  // before stop() returns the earlier ones
     return;
   }
-  if (first_ > kMostUsed) {
+  if (first_ > kMaxStaleBuffers) {
     buffers_.erase(buffers_.begin(), buffers_.begin() + static_cast<std::ptrdiff_t>(first_));
     first_ = 0;
   }
@@ -120,15 +120,15 @@ void NetReceiver::post_one(Chain chain) noexcept {
   posted_.push_back({std::move(chain), count, capacity});
 }
 
-ReceivedPacket NetReceiver::receive_into_room(PacketPort& port) noexcept {
+ReceivedPacket NetReceiver::receive_into_buffers(PacketPort& port) noexcept {
   const std::size_t posted = mergeable_ ? buffers_.size() - 1 - first_ : posted_.front().buffers;
-  const std::size_t count = std::min(posted, kMostBuffers);
-  const std::span<iovec> room = std::span(buffers_).subspan(first_, count + 1);
-  // The spill comes next, for the time of the call. It is the last of all buffers anyway.
-  const iovec next = std::exchange(room.back(), buffers_.back());
-  const ReceivedPacket packet = port.receive(room);
-  room.back() = next;
-  placed_ = std::min(packet.size, total_bytes(room.first(count)));
+  const std::size_t count = std::min(posted, kMaxBuffers);
+  const std::span<iovec> buffers = std::span(buffers_).subspan(first_, count + 1);
+  // During the call the overflow buffer follows the last posted buffer used.
+  const iovec next = std::exchange(buffers.back(), buffers_.back());
+  const ReceivedPacket packet = port.receive(buffers);
+  buffers.back() = next;
+  placed_ = std::min(packet.size, total_bytes(buffers.first(count)));
   return packet;
 }
 
@@ -138,15 +138,15 @@ bool NetReceiver::deliver(Clock::time_point now) noexcept {
   }
   const std::size_t capacity = mergeable_ ? capacity_ : posted_.front().capacity;
   if (size_ <= capacity) {
-    store(placed_, std::span(spill_.get(), size_ - placed_));
+    store(placed_, std::span(overflow_.get(), size_ - placed_));
     complete();
     finish_packet();
     return true;
   }
   if (!deadline_) {
-    deadline_ = now + kPatience;
+    deadline_ = now + kBufferTimeout;
   }
-  // A packet that has to fit into one buffer doesn't get another that is larger.
+  // Without merging a packet must fit into the first chain: waiting doesn't help.
   if (!mergeable_ || now >= *deadline_) {
     counters_.count_dropped();
     finish_packet();
@@ -179,14 +179,14 @@ void NetReceiver::finish_packet() noexcept {
   deadline_.reset();
 }
 
-Progress NetReceiver::wait_for_buffers() noexcept {
+NetProgress NetReceiver::wait_for_buffers() noexcept {
   if (!fault_.empty()) {
-    return {Progress::State::kFault};
+    return {NetProgress::State::kFault};
   }
   if (queue_->enable_kicks()) {
-    return {Progress::State::kMore};
+    return {NetProgress::State::kMore};
   }
-  return {Progress::State::kNoRoom, deadline_};
+  return {NetProgress::State::kNoRoom, deadline_};
 }
 
 void NetReceiver::store(std::size_t offset, std::span<const std::byte> bytes) noexcept {

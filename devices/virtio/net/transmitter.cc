@@ -3,7 +3,7 @@
 namespace bothy::virtio {
 namespace {
 
-// Packets between two looks at what else there is to do.
+// Packets of one turn.
 constexpr int kBatch = 64;
 
 }  // namespace
@@ -16,7 +16,7 @@ QueueState NetTransmitter::stop() noexcept {
   return queue_->state();
 }
 
-Progress NetTransmitter::run(PacketPort* port, Clock::time_point now) noexcept {
+NetProgress NetTransmitter::run(PacketPort* port, Clock::time_point now) noexcept {
   queue_->disable_kicks();
   for (int left = kBatch; left > 0; --left) {
     if (!waiting_) {
@@ -24,38 +24,38 @@ Progress NetTransmitter::run(PacketPort* port, Clock::time_point now) noexcept {
     }
     if (!waiting_) {
       if (queue_->broken()) {
-        return {Progress::State::kFault};
+        return {NetProgress::State::kFault};
       }
       if (queue_->enable_kicks()) {
         continue;
       }
-      // What the port keeps of a packet is no longer the queue's.
+      // The port may hold a part of a packet that is already completed.
       const bool stuck = port != nullptr && port->flush() == PacketOutcome::kAgain;
-      return {stuck ? Progress::State::kNoRoom : Progress::State::kIdle};
+      return {stuck ? NetProgress::State::kNoRoom : NetProgress::State::kIdle};
     }
-    const Progress progress = send_one(port, now);
-    if (progress.state != Progress::State::kMore) {
+    const NetProgress progress = send_one(port, now);
+    if (progress.state != NetProgress::State::kMore) {
       return progress;
     }
   }
-  return {Progress::State::kMore};
+  return {NetProgress::State::kMore};
 }
 
-Progress NetTransmitter::send_one(PacketPort* port, Clock::time_point now) noexcept {
+NetProgress NetTransmitter::send_one(PacketPort* port, Clock::time_point now) noexcept {
   const std::uint64_t size = waiting_->reader().remaining();
   PacketOutcome outcome = PacketOutcome::kDropped;
-  // A chain that holds no packet is not worth parking the device for: it is lost, as on a wire.
+  // A chain of an impossible size is dropped, as a bad packet on a wire is.
   if (port != nullptr && size >= PacketPort::kHeader && size <= PacketPort::kMostBytes) {
-    if (!paid_) {
+    if (!charged_) {
       if (const auto until = limit_.take(size - PacketPort::kHeader, now)) {
-        return {Progress::State::kLimited, until};
+        return {NetProgress::State::kLimited, until};
       }
-      paid_ = true;
+      charged_ = true;
     }
     outcome = port->send(waiting_->readable());
   }
   if (outcome == PacketOutcome::kAgain) {
-    return {Progress::State::kNoRoom};
+    return {NetProgress::State::kNoRoom};
   }
   if (outcome == PacketOutcome::kDone) {
     counters_.count(size - PacketPort::kHeader);
@@ -64,8 +64,9 @@ Progress NetTransmitter::send_one(PacketPort* port, Clock::time_point now) noexc
   }
   waiting_->complete(0);
   waiting_.reset();
-  paid_ = false;
-  return {outcome == PacketOutcome::kGone ? Progress::State::kGone : Progress::State::kMore};
+  charged_ = false;
+  return {outcome == PacketOutcome::kGone ? NetProgress::State::kDisconnected
+                                          : NetProgress::State::kMore};
 }
 
 }  // namespace bothy::virtio

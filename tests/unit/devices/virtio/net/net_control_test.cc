@@ -28,7 +28,7 @@ struct Target final : NetControlTarget {
   }
 };
 
-// The answer's byte; 0xee when none was written.
+// The byte of the answer; 0xee if the device didn't write it.
 std::uint8_t command(Target& target, const Bytes& bytes, std::uint32_t room = 1) {
   VirtioDriver driver;
   const auto queue = driver.queue();
@@ -46,7 +46,7 @@ std::uint8_t command(Target& target, const Bytes& bytes, std::uint32_t room = 1)
 
 }  // namespace
 
-TEST_CASE("Commands are carried out and answered") {
+TEST_CASE("Commands are executed and answered") {
   Target target;
   CHECK(command(target, {1, 1, 2, 0, 0, 0, 0, 9}) == kNetOk);
   CHECK(command(target, {4, 0, 3, 0}) == kNetOk);
@@ -58,7 +58,7 @@ TEST_CASE("Commands are carried out and answered") {
   CHECK(command(target, {5, 0, 0x82, 0, 0, 0, 0, 0, 0, 0}) == kNetError);
 }
 
-TEST_CASE("Filters are agreed to, since every packet is delivered") {
+TEST_CASE("Receive modes and filters succeed without effect") {
   Target target;
   for (std::uint8_t mode = 0; mode <= kNetRxLast; ++mode) {
     CHECK(command(target, {0, mode, 1}) == kNetOk);
@@ -69,22 +69,22 @@ TEST_CASE("Filters are agreed to, since every packet is delivered") {
   CHECK(target.calls.empty());
 }
 
-TEST_CASE("Nonsense is refused") {
+TEST_CASE("Invalid commands fail") {
   Target target;
   const Bytes bytes = GENERATE(
-      // none, half a command, no such group, no such command of a group
+      // empty, incomplete, an unknown class, an unknown command of a class
       Bytes{}, Bytes{4}, Bytes{200, 0, 1, 1}, Bytes{0, 6, 1}, Bytes{1, 2, 0, 0, 0, 0, 0, 9},
       Bytes{4, 1, 3, 0}, Bytes{5, 1, 0, 0, 0, 0, 0, 0, 0, 0},
-      // nothing or too little behind it
+      // no data or too little
       Bytes{0, 0}, Bytes{1, 1, 2, 0, 0, 0, 0}, Bytes{4, 0, 3}, Bytes{5, 0, 1, 2, 3, 4},
-      // tables that claim more than is there
+      // tables with fewer entries than their count
       Bytes{1, 0, 1, 0, 0, 0, 0, 0, 0, 0}, Bytes{1, 0, 255, 255, 255, 255, 0, 0, 0, 0},
       Bytes{1, 0, 0, 0, 0, 0, 255, 255, 255, 127}, Bytes{1, 0, 0, 0, 0, 0});
   CHECK(command(target, bytes) == kNetError);
   CHECK(target.calls.empty());
 }
 
-TEST_CASE("A command without room for its answer isn't carried out") {
+TEST_CASE("A command without a byte for the answer isn't executed") {
   Target target;
   CHECK(command(target, {4, 0, 3, 0}, 0) == 0xee);
   CHECK(target.calls.empty());

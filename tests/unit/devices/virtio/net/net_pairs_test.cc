@@ -35,10 +35,10 @@ class EventPort final : public PacketPort {
   EventFd event_{EventFd::create().value()};
 };
 
-// Moves one queue at a time, as a tap does, until it refuses.
+// Attaches and detaches one queue at a time, as a tap does, and fails at a given number.
 class StepBackend final : public NetBackend {
  public:
-  [[nodiscard]] std::string describe() const override { return "steps"; }
+  [[nodiscard]] std::string describe() const override { return "test"; }
   [[nodiscard]] NetOffloads offloads() const noexcept override { return {}; }
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
   [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }
@@ -68,7 +68,7 @@ class StepBackend final : public NetBackend {
   std::array<EventPort, kPairs> ports_;
 };
 
-// The device, and a driver of its transmit queues and its control queue.
+// A device, and a driver of its transmit queues and its control queue.
 struct Rig {
   GuestMemory memory = test::make_guest_memory((kPairs + 1) * DriverQueue::kSpan);
   RingFeatures layout{.indirect = false, .event_index = false, .packed = false};
@@ -115,7 +115,7 @@ struct Rig {
     return test::eventually([&] { return queue.used_index() == count; });
   }
 
-  // The device's answer to a driver that asks for this many pairs.
+  // The device's answer to the command that sets the number of pairs.
   std::uint8_t ask_for(std::uint8_t pairs) {
     const GuestAddress at = control.allocate(8);
     REQUIRE(memory.write(
@@ -126,7 +126,7 @@ struct Rig {
     return memory.read<std::uint8_t>(at + 4).value();
   }
 
-  // Whether a packet of this pair is sent.
+  // Whether a packet of this pair is completed.
   bool sends(std::size_t pair) {
     const GuestAddress at = transmit[pair]->allocate(100);
     REQUIRE(memory.write_bytes(at, make_packet(100)));
@@ -141,7 +141,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("Pairs come and go as the driver asks") {
+TEST_CASE("The driver changes the number of queue pairs") {
   Rig rig;
   CHECK(rig.ask_for(3) == kNetOk);
   CHECK(rig.backend->used == 3);
@@ -153,7 +153,7 @@ TEST_CASE("Pairs come and go as the driver asks") {
   CHECK(rig.ask_for(4) == kNetError);
 }
 
-TEST_CASE("A backend that refuses to have more pairs goes back to as many as it had") {
+TEST_CASE("When the backend refuses more pairs, their number stays") {
   Rig rig;
   rig.backend->refused = 3;
   CHECK(rig.ask_for(3) == kNetError);
@@ -161,7 +161,7 @@ TEST_CASE("A backend that refuses to have more pairs goes back to as many as it 
   CHECK(rig.sends(0));
 }
 
-TEST_CASE("A backend that refuses to have fewer pairs keeps those that it had") {
+TEST_CASE("When the backend refuses fewer pairs, their number stays") {
   Rig rig;
   REQUIRE(rig.ask_for(3) == kNetOk);
   rig.backend->refused = 1;

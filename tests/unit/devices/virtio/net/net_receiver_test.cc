@@ -13,7 +13,7 @@ using test::FakePort;
 using test::make_packet;
 using test::VirtioDriver;
 using Buffer = VirtioDriver::Buffer;
-using State = Progress::State;
+using State = NetProgress::State;
 
 constexpr std::size_t kSmall = 1526;
 const NetReceiver::Clock::time_point kNow{};
@@ -21,12 +21,12 @@ const NetReceiver::Clock::time_point kNow{};
 constexpr RingFeatures kSplit{};
 constexpr RingFeatures kPacked{.indirect = false, .event_index = false, .packed = true};
 
-// A receiver over a ring of 16, split and packed in turn, and what its driver finds.
+// A receiver, and the driver of its queue of 16 entries, split or packed.
 struct Rig {
   VirtioDriver driver{16, GENERATE(kSplit, kPacked)};
   FakePort port;
-  TrafficCounters counters;
-  TrafficLimit limit;
+  NetCounters counters;
+  NetRateLimit limit;
   NetReceiver receiver;
 
   explicit Rig(bool mergeable, std::size_t expected = kSmall, RateLimit rate = {})
@@ -34,7 +34,7 @@ struct Rig {
 
   State run(NetReceiver::Clock::time_point now = kNow) { return receiver.run(port, now).state; }
 
-  // Offers buffers of `size` bytes and returns where they are.
+  // Makes buffers of `size` bytes available and returns their addresses.
   std::vector<GuestAddress> offer(std::size_t count, std::uint32_t size) {
     std::vector<GuestAddress> addresses;
     for (std::size_t i = 0; i < count; ++i) {
@@ -43,7 +43,7 @@ struct Rig {
     }
     return addresses;
   }
-  // What `length` bytes at an address are.
+  // The bytes at an address.
   [[nodiscard]] FakePort::Packet bytes(GuestAddress address, std::size_t length) const {
     const auto slice = driver.memory().slice(address, length).value();
     return {slice.begin(), slice.end()};
@@ -65,7 +65,7 @@ FakePort::Packet body(FakePort::Packet packet) {
 
 }  // namespace
 
-TEST_CASE("A packet takes one buffer when it fits") {
+TEST_CASE("A packet that fits takes one buffer") {
   const bool mergeable = GENERATE(false, true);
   Rig rig(mergeable);
   const auto buffers = rig.offer(3, 2048);
@@ -83,7 +83,7 @@ TEST_CASE("A packet takes one buffer when it fits") {
   CHECK(rig.counters.bytes() == 988 + 48);
 }
 
-TEST_CASE("A large packet takes several buffers when they can be merged") {
+TEST_CASE("A large packet takes several mergeable buffers") {
   Rig rig(true, PacketPort::kMostBytes);
   const auto buffers = rig.offer(4, 1000);
   rig.port.to_receive = {make_packet(2500)};
@@ -99,22 +99,22 @@ TEST_CASE("A large packet takes several buffers when they can be merged") {
   CHECK(rig.bytes(buffers[2], 500) == FakePort::Packet(packet.begin() + 2000, packet.end()));
 }
 
-TEST_CASE("A packet may scatter over the parts of one chain") {
+TEST_CASE("A packet is scattered over the descriptors of one chain") {
   Rig rig(GENERATE(false, true));
   rig.driver.add({{11, true}, {5, true}, {3000, true}});
   const auto at = rig.driver.addresses();
   rig.port.to_receive = {make_packet(100)};
-  CHECK(rig.run() == State::kNoRoom);  // for another
+  CHECK(rig.run() == State::kNoRoom);  // no buffer for another packet
   CHECK(rig.completed() == 1);
   CHECK(rig.driver.take()->length == 100);
-  // Its count of buffers lies across the first two.
+  // num_buffers lies across the first two.
   CHECK(rig.driver.memory().read<std::uint8_t>(at[0] + 10) == 1);
   CHECK(rig.driver.memory().read<std::uint8_t>(at[1]) == 0);
   const auto packet = make_packet(100);
   CHECK(rig.bytes(at[2], 84) == FakePort::Packet(packet.begin() + 16, packet.end()));
 }
 
-TEST_CASE("A packet that doesn't fit the one buffer that it may have is dropped, never cut") {
+TEST_CASE("Without merging, a packet that doesn't fit the first buffer is dropped, not truncated") {
   Rig rig(false);
   const auto buffers = rig.offer(2, 200);
   rig.port.to_receive = {make_packet(201), make_packet(200, 3)};
@@ -126,7 +126,7 @@ TEST_CASE("A packet that doesn't fit the one buffer that it may have is dropped,
   CHECK(rig.counters.packets() == 1);
 }
 
-TEST_CASE("Without buffers nothing is taken from the port") {
+TEST_CASE("Without buffers the port is not read") {
   Rig rig(true);
   rig.port.to_receive = {make_packet(100)};
   CHECK(rig.run() == State::kNoRoom);
@@ -137,20 +137,20 @@ TEST_CASE("Without buffers nothing is taken from the port") {
   CHECK(rig.completed() == 1);
 }
 
-TEST_CASE("A packet larger than the buffers at hand waits for more of them") {
+TEST_CASE("A packet that is larger than the available buffers waits for more") {
   Rig rig(true, PacketPort::kMostBytes);
   const auto first = rig.offer(2, 1000);
   rig.port.to_receive = {make_packet(4500), make_packet(100)};
   const auto progress = rig.receiver.run(rig.port, kNow);
   CHECK(progress.state == State::kNoRoom);
-  CHECK(progress.until == kNow + NetReceiver::kPatience);
+  CHECK(progress.until == kNow + NetReceiver::kBufferTimeout);
   CHECK(rig.completed() == 0);
   const auto more = rig.offer(1, 1000);
   CHECK(rig.run(kNow + 50ms) == State::kNoRoom);
   CHECK(rig.completed() == 0);
-  SECTION("and is whole in the end") {
+  SECTION("and is completed when there are enough") {
     const auto last = rig.offer(3, 1000);
-    CHECK(rig.run(kNow + 99ms) == State::kNoRoom);  // for a third
+    CHECK(rig.run(kNow + 99ms) == State::kNoRoom);  // no buffer for a third packet
     CHECK(rig.completed() == 6);
     CHECK(rig.buffers_of_packet(first[0]) == 5);
     const auto packet = make_packet(4500);
@@ -165,7 +165,7 @@ TEST_CASE("A packet larger than the buffers at hand waits for more of them") {
     CHECK(rig.bytes(last[1], 500) == part(4000, 4500));
     CHECK(rig.counters.dropped() == 0);
   }
-  SECTION("and is dropped when they don't come in time") {
+  SECTION("and is dropped after the timeout") {
     CHECK(rig.run(kNow + 100ms) == State::kIdle);
     CHECK(rig.completed() == 1);
     CHECK(rig.driver.take()->length == 100);
@@ -173,7 +173,7 @@ TEST_CASE("A packet larger than the buffers at hand waits for more of them") {
   }
 }
 
-TEST_CASE("A receive buffer without room for a header is a fault") {
+TEST_CASE("A receive buffer that is too small for a header is a fault") {
   Rig rig(GENERATE(false, true), 10000);
   rig.offer(2, 2048);
   if (GENERATE(false, true)) {
@@ -182,7 +182,7 @@ TEST_CASE("A receive buffer without room for a header is a fault") {
     rig.driver.add({{2048, false}});
   }
   CHECK(rig.run() == State::kFault);
-  CHECK(rig.receiver.fault().find("no room") != std::string::npos);
+  CHECK(rig.receiver.fault().find("too small") != std::string::npos);
   CHECK(rig.port.receive_calls == 0);
   CHECK(rig.receiver.stop().next_available == 0);
 }
@@ -197,11 +197,11 @@ TEST_CASE("A broken ring is a fault") {
   static_cast<void>(rig.receiver.stop());
 }
 
-TEST_CASE("A chain of more buffers than a system call takes still works") {
+TEST_CASE("A chain may have more descriptors than a system call takes") {
   VirtioDriver driver(16, {.indirect = true, .event_index = false});
   FakePort port;
-  TrafficCounters counters;
-  TrafficLimit limit({});
+  NetCounters counters;
+  NetRateLimit limit({});
   NetReceiver receiver(driver.queue(), true, PacketPort::kMostBytes, limit, counters);
   driver.add_indirect(std::vector<Buffer>(Queue::kMaxBuffers, Buffer{16, true}));
   const auto at = driver.addresses();
@@ -215,7 +215,7 @@ TEST_CASE("A chain of more buffers than a system call takes still works") {
   CHECK(std::equal(last.begin(), last.end(), packet.end() - 16));
 }
 
-TEST_CASE("A stop gives back the buffers that hold nothing") {
+TEST_CASE("stop() returns unused buffers to the queue") {
   Rig rig(true, PacketPort::kMostBytes);
   rig.offer(5, 2048);
   rig.port.to_receive = {make_packet(3000)};
@@ -226,17 +226,17 @@ TEST_CASE("A stop gives back the buffers that hold nothing") {
   CHECK(state.next_used == 2);
 }
 
-TEST_CASE("A port that is gone is told, and what it refused is counted") {
+TEST_CASE("A closed port is reported, and dropped packets are counted") {
   Rig rig(true);
   rig.offer(2, 2048);
   rig.port.empty_outcome = PacketOutcome::kGone;
-  CHECK(rig.run() == State::kGone);
+  CHECK(rig.run() == State::kDisconnected);
   rig.port.empty_outcome = PacketOutcome::kDropped;
-  CHECK(rig.run() == State::kMore);  // a batch of them, and no endless loop
+  CHECK(rig.run() == State::kMore);  // after one batch
   CHECK(rig.counters.dropped() == 64);
 }
 
-TEST_CASE("A rate limit holds back the packet after the one that reached it") {
+TEST_CASE("The rate limit delays the packet after the one that reached it") {
   Rig rig(true, kSmall, {.operations = 10, .bytes = 0});
   rig.offer(8, 2048);
   rig.port.to_receive = {make_packet(100), make_packet(100), make_packet(100)};
@@ -251,11 +251,11 @@ TEST_CASE("A rate limit holds back the packet after the one that reached it") {
   CHECK(rig.completed() > before);
 }
 
-TEST_CASE("Only a batch of packets goes at once") {
+TEST_CASE("A turn receives one batch") {
   VirtioDriver driver(128);
   FakePort port;
-  TrafficCounters counters;
-  TrafficLimit limit({});
+  NetCounters counters;
+  NetRateLimit limit({});
   NetReceiver receiver(driver.queue(), true, kSmall, limit, counters);
   for (int i = 0; i < 100; ++i) {
     driver.add({{1600, true}});

@@ -28,20 +28,20 @@ using test::make_packet;
 
 constexpr std::uint32_t kBuffer = 2048;
 
-// Remembers what the device says.
+// Records the device's notifications.
 class Link final : public DriverLink {
  public:
   void signal_queue(std::uint16_t queue) noexcept override {
-    tell([&] { signals_.push_back(queue); });
+    record([&] { signals_.push_back(queue); });
   }
   void signal_config() noexcept override {
-    tell([&] { ++configs_; });
+    record([&] { ++configs_; });
   }
   void park(const std::string& why) noexcept override {
-    tell([&] { parked_ = why; });
+    record([&] { why_parked_ = why; });
   }
 
-  // Until `what` holds of this; looks again at every word of the device.
+  // Waits until `what` holds; checked at every notification.
   template <class Condition>
   bool wait(Condition what) {
     std::unique_lock lock(mutex_);
@@ -49,12 +49,12 @@ class Link final : public DriverLink {
   }
   // Under the lock of wait().
   int configs_ = 0;
-  std::string parked_;
+  std::string why_parked_;
   std::vector<std::uint16_t> signals_;
 
  private:
   template <class Change>
-  void tell(Change change) {
+  void record(Change change) {
     const std::lock_guard lock(mutex_);
     change();
     changed_.notify_all();
@@ -150,10 +150,10 @@ FakePort::Packet frame(std::size_t size, unsigned seed = 1) {
   return packet;
 }
 
-// What comes next from the device's end, at most `most` bytes.
-FakePort::Packet read_some(const UniqueFd& fd, std::size_t most) {
-  FakePort::Packet bytes(most);
-  const ssize_t got = ::recv(fd.get(), bytes.data(), most, 0);
+// The next bytes that the device sends, at most `max`.
+FakePort::Packet read_some(const UniqueFd& fd, std::size_t max) {
+  FakePort::Packet bytes(max);
+  const ssize_t got = ::recv(fd.get(), bytes.data(), max, 0);
   REQUIRE(got >= 0);
   bytes.resize(static_cast<std::size_t>(got));
   return bytes;
@@ -184,7 +184,7 @@ TEST_CASE("Frames go both ways between driver and backend") {
   CHECK(rig.net->statistics().sent.packets == 1);
 }
 
-TEST_CASE("Frames over a stream keep their bounds") {
+TEST_CASE("Frames over a stream keep their boundaries") {
   Rig rig(SOCK_STREAM);
   for (int i = 0; i < 4; ++i) {
     rig.receive.add({{kBuffer, true}});
@@ -196,7 +196,7 @@ TEST_CASE("Frames over a stream keep their bounds") {
   CHECK(sent[3] == std::byte{88});
   CHECK(FakePort::Packet(sent.begin() + 4, sent.end()) == frame(100, 3));
 
-  // Two frames in three pieces that end anywhere.
+  // Two frames in three pieces.
   FakePort::Packet stream;
   for (const std::size_t size : {300U, 1500U}) {
     const std::uint32_t length = htobe32(static_cast<std::uint32_t>(size - 12));
@@ -215,7 +215,7 @@ TEST_CASE("Frames over a stream keep their bounds") {
   CHECK(rig.receive.take()->length == 1500);
 }
 
-TEST_CASE("A stream that claims a frame too large, or ends, takes the link down") {
+TEST_CASE("The link goes down when a stream ends, or has an invalid frame length") {
   Rig rig(SOCK_STREAM);
   rig.receive.add({{kBuffer, true}});
   rig.start();
@@ -229,14 +229,14 @@ TEST_CASE("A stream that claims a frame too large, or ends, takes the link down"
   REQUIRE(rig.link.wait([&] { return rig.link.configs_ == 1; }));
   CHECK(rig.link_status() == 0);
   CHECK(!rig.net->link_up());
-  // The driver's packets still come back.
+  // The driver's packets are still completed.
   rig.send(100);
   REQUIRE(rig.wait_used(rig.transmit, 1));
   CHECK(rig.net->statistics().sent.dropped == 1);
-  CHECK(rig.link.parked_.empty());
+  CHECK(rig.link.why_parked_.empty());
 }
 
-TEST_CASE("Buffers that come late let the packets that wait through") {
+TEST_CASE("Packets wait for receive buffers") {
   Rig rig;
   rig.start();
   const auto incoming = frame(200);
@@ -251,7 +251,7 @@ TEST_CASE("Buffers that come late let the packets that wait through") {
   }
 }
 
-TEST_CASE("A reader that stalls loses no frame of a stream") {
+TEST_CASE("A slow reader of a stream loses no frame") {
   Rig rig(SOCK_STREAM);
   const int small = 4096;
   REQUIRE(::setsockopt(rig.ends.test.get(), SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)) == 0);
@@ -272,19 +272,19 @@ TEST_CASE("A reader that stalls loses no frame of a stream") {
   REQUIRE(rig.wait_used(rig.transmit, kFrames));
 }
 
-TEST_CASE("A driver that breaks a rule parks the device, which can be stopped then") {
+TEST_CASE("A broken ring makes the device need a reset, and it can be stopped") {
   Rig rig;
   rig.start();
   DriverQueue& broken = GENERATE(false, true) ? rig.receive : rig.transmit;
   broken.break_ring();
   REQUIRE(::send(rig.ends.test.get(), "x", 1, 0) ==
-          1);  // receive buffers are looked at for packets
+          1);  // the receive queue is only read for a packet
   rig.kicks[1].signal();
-  REQUIRE(rig.link.wait([&] { return !rig.link.parked_.empty(); }));
+  REQUIRE(rig.link.wait([&] { return !rig.link.why_parked_.empty(); }));
   CHECK(rig.stop().size() == 3);
 }
 
-TEST_CASE("A parked device doesn't wait awake for what a rate limit held back") {
+TEST_CASE("A device that needs a reset doesn't spin for a delayed packet") {
   NetConfig config;
   config.transmit.operations = 10;
   Rig rig(SOCK_DGRAM, config);
@@ -295,21 +295,21 @@ TEST_CASE("A parked device doesn't wait awake for what a rate limit held back") 
   REQUIRE(rig.wait_used(rig.transmit, 1));
   rig.receive.break_ring();
   REQUIRE(::send(rig.ends.test.get(), "x", 1, 0) == 1);
-  REQUIRE(rig.link.wait([&] { return !rig.link.parked_.empty(); }));
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until it could be sent
+  REQUIRE(rig.link.wait([&] { return !rig.link.why_parked_.empty(); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // until the packet is due
   const std::clock_t before = std::clock();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));
   CHECK(std::clock() - before < CLOCKS_PER_SEC / 10);
 }
 
-TEST_CASE("Queues that the driver left out are no matter") {
+TEST_CASE("A device runs without the queues that the driver left out") {
   Rig rig;
   rig.on_executor([&] { rig.net->start(0, std::vector<ActiveQueue>(3), rig.link); });
   rig.started = true;
   CHECK(rig.stop() == std::vector<QueueState>(3));
 }
 
-TEST_CASE("The configuration space says what the device is") {
+TEST_CASE("The config space has address, link status, pairs and MTU") {
   NetConfig config;
   config.mac = {2, 0, 0, 0, 0, 5};
   config.mtu = 9000;
@@ -326,13 +326,13 @@ TEST_CASE("The configuration space says what the device is") {
   rig.net->read_config(~std::uint64_t{0} - 1, beyond);
   rig.net->read_config(100, beyond);
   CHECK(beyond == std::array<std::byte, 4>{});
-  // A socket's frames have no header, hence no offloads.
+  // Frames on a socket have no header, so no offloads.
   CHECK((rig.net->features() & (feature(kNetCsum) | feature(kNetGuestCsum) | feature(kNetHostTso4) |
                                 feature(kNetMultiQueue))) == 0);
   CHECK((rig.net->features() & feature(kNetMtu)) != 0);
 }
 
-TEST_CASE("The control queue answers") {
+TEST_CASE("The control queue is served") {
   Rig rig;
   rig.start();
   const GuestAddress at = rig.control.allocate(16);

@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 using test::FakePort;
 using test::make_packet;
 using test::VirtioDriver;
-using State = Progress::State;
+using State = NetProgress::State;
 
 const NetTransmitter::Clock::time_point kNow{};
 
@@ -21,15 +21,15 @@ constexpr RingFeatures kPacked{.indirect = false, .event_index = false, .packed 
 struct Rig {
   VirtioDriver driver{16, GENERATE(kSplit, kPacked)};
   FakePort port;
-  TrafficCounters counters;
-  TrafficLimit limit;
+  NetCounters counters;
+  NetRateLimit limit;
   NetTransmitter transmitter;
 
   explicit Rig(RateLimit rate = {}) : limit(rate), transmitter(driver.queue(), limit, counters) {}
 
   State run() { return transmitter.run(&port, kNow).state; }
 
-  // Queues a packet in two parts, as Linux does: the header, then the rest.
+  // Makes a packet available in two descriptors, as Linux does: the header, then the rest.
   FakePort::Packet queue(std::uint32_t size, unsigned seed = 1) {
     auto packet = make_packet(size, seed);
     driver.add({{12}, {size - 12}});
@@ -41,7 +41,7 @@ struct Rig {
 
 }  // namespace
 
-TEST_CASE("Packets go out whole and in order, for one signal") {
+TEST_CASE("Packets are sent in order, with one notification") {
   Rig rig;
   const auto first = rig.queue(1000);
   const auto second = rig.queue(60, 9);
@@ -55,25 +55,25 @@ TEST_CASE("Packets go out whole and in order, for one signal") {
   CHECK(rig.counters.bytes() == 988 + 48);
 }
 
-TEST_CASE("A packet waits for room in the port") {
+TEST_CASE("A packet waits while the port is full") {
   Rig rig;
   const auto packet = rig.queue(100);
   rig.port.send_outcome = PacketOutcome::kAgain;
   CHECK(rig.run() == State::kNoRoom);
   CHECK(!rig.transmitter.needs_signal());
-  SECTION("and goes then") {
+  SECTION("and is sent afterwards") {
     rig.port.send_outcome = PacketOutcome::kDone;
     CHECK(rig.run() == State::kIdle);
     CHECK(rig.port.sent == std::vector<FakePort::Packet>{packet});
   }
-  SECTION("or goes back to the queue") {
+  SECTION("and is returned to the queue by stop()") {
     const QueueState state = rig.transmitter.stop();
     CHECK(state.next_available == 0);
     CHECK(state.next_used == 0);
   }
 }
 
-TEST_CASE("What is no packet is dropped and given back") {
+TEST_CASE("Chains of an impossible size are dropped and completed") {
   Rig rig;
   rig.driver.add({{11}});
   rig.driver.add({{100, true}});
@@ -85,19 +85,19 @@ TEST_CASE("What is no packet is dropped and given back") {
   CHECK(rig.counters.dropped() == 3);
 }
 
-TEST_CASE("Without a port, and with one that fails, the driver still gets its buffers back") {
+TEST_CASE("Packets are completed without a port, and with one that fails") {
   Rig rig;
   rig.queue(100);
-  SECTION("none") {
+  SECTION("no port") {
     CHECK(rig.transmitter.run(nullptr, kNow).state == State::kIdle);
   }
-  SECTION("refuses") {
+  SECTION("a port that refuses the packet") {
     rig.port.send_outcome = PacketOutcome::kDropped;
     CHECK(rig.run() == State::kIdle);
   }
-  SECTION("gone") {
+  SECTION("a closed port") {
     rig.port.send_outcome = PacketOutcome::kGone;
-    CHECK(rig.run() == State::kGone);
+    CHECK(rig.run() == State::kDisconnected);
   }
   CHECK(rig.transmitter.needs_signal());
   CHECK(rig.driver.used_index() == 1);
@@ -113,8 +113,8 @@ TEST_CASE("A broken transmit ring is a fault") {
   CHECK(rig.port.sent.empty());
 }
 
-TEST_CASE("A rate limit makes packets wait, and each pays once") {
-  Rig rig({.operations = 20, .bytes = 0});  // two at once
+TEST_CASE("The rate limit delays packets, and is charged once for each") {
+  Rig rig({.operations = 20, .bytes = 0});  // a burst of two
   for (int i = 0; i < 4; ++i) {
     rig.queue(100);
   }
@@ -130,7 +130,7 @@ TEST_CASE("A rate limit makes packets wait, and each pays once") {
     }
     ++rounds;
     REQUIRE(rounds < 10);
-    // One that was allowed and found no room isn't asked to pay again.
+    // A packet that was charged for and found the port full isn't charged for again.
     rig.port.send_outcome = PacketOutcome::kAgain;
     CHECK(rig.transmitter.run(&rig.port, now + 100us).state != State::kFault);
     rig.port.send_outcome = PacketOutcome::kDone;

@@ -1,4 +1,5 @@
-// What both directions of a network device's traffic share.
+// What the receive and the transmit direction of a network device share: progress, rate limit,
+// counters.
 #pragma once
 
 #include <atomic>
@@ -11,27 +12,28 @@
 
 namespace bothy::virtio {
 
-// How far one run of a direction came.
-struct Progress {
+// The result of one turn of a direction.
+struct NetProgress {
   enum class State {
-    kMore,     // a batch is done, and there may be more
-    kIdle,     // no packet there
-    kNoRoom,   // the driver has brought no buffers, or the backend takes no more
-    kLimited,  // the rate limit is reached
-    kGone,     // the backend is
-    kFault,    // the driver broke a rule
+    kMore,          // a batch is done, and there may be more packets
+    kIdle,          // there are no packets
+    kNoRoom,        // the driver has no buffers available, or the backend is full
+    kLimited,       // the rate limit is reached
+    kDisconnected,  // the backend is closed
+    kFault,         // the driver broke a rule
   };
   State state = State::kIdle;
-  std::optional<std::chrono::steady_clock::time_point> until = std::nullopt;  // run again then
+  // When to run the next turn, if the direction waits for a time.
+  std::optional<std::chrono::steady_clock::time_point> until = std::nullopt;
 };
 
-// One direction's rate limit, shared by all queues. Any thread.
-class TrafficLimit {
+// The rate limit of one direction, shared by all queues. Any thread.
+class NetRateLimit {
  public:
-  explicit TrafficLimit(RateLimit limit) noexcept
+  explicit NetRateLimit(RateLimit limit) noexcept
       : limiter_(limit), unlimited_(limiter_.unlimited()) {}
 
-  // As RateLimiter's.
+  // As RateLimiter::take().
   [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> take(
       std::uint64_t bytes, std::chrono::steady_clock::time_point now) noexcept {
     if (unlimited_) {
@@ -47,8 +49,9 @@ class TrafficLimit {
   const bool unlimited_;
 };
 
-// One direction of one queue pair since it was made. Written by one thread, read by any.
-class TrafficCounters {
+// Counters of one direction of one queue pair, since the device was made. Written by one thread,
+// read by any.
+class NetCounters {
  public:
   void count(std::uint64_t bytes) noexcept {
     add(packets_, 1);
@@ -67,9 +70,9 @@ class TrafficCounters {
   }
 
  private:
-  // No locked instruction: there is one writer.
-  static void add(std::atomic<std::uint64_t>& to, std::uint64_t more) noexcept {
-    to.store(to.load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  // Without a locked instruction: there is one writer.
+  static void add(std::atomic<std::uint64_t>& counter, std::uint64_t count) noexcept {
+    counter.store(counter.load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
   }
 
   std::atomic<std::uint64_t> packets_{0};
