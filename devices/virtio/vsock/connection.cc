@@ -13,30 +13,30 @@
 namespace bothy::virtio {
 namespace {
 
-// "CONNECT 4294967295\n" and some room to see that a line is too long.
-constexpr std::size_t kLongestHandshake = 32;
+// "CONNECT 4294967295\n" and some room to detect a line that is too long.
+constexpr std::size_t kMaxHandshake = 32;
 constexpr std::string_view kConnect = "CONNECT ";
 // Of one packet: Linux's limit (VIRTIO_VSOCK_MAX_PKT_BUF_SIZE). Streams and devices take turns, and
 // a buffer of the guest may be as large as 4 GiB.
 constexpr std::uint32_t kMaxPayload = 64U << 10U;
-// VMADDR_PORT_ANY is no port.
-constexpr std::uint32_t kNoPort = 0xffffffff;
+// VMADDR_PORT_ANY, which is not a valid port.
+constexpr std::uint32_t kAnyPort = 0xffffffff;
 
-// The port that a line without its end names.
+// The port of a handshake line, given without its newline.
 std::optional<std::uint32_t> parse_handshake(std::string_view line) noexcept {
   if (!line.starts_with(kConnect)) {
     return std::nullopt;
   }
   line.remove_prefix(kConnect.size());
-  std::uint32_t port = kNoPort;
+  std::uint32_t port = kAnyPort;
   const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), port);
-  if (error != std::errc() || end != line.data() + line.size() || port == kNoPort) {
+  if (error != std::errc() || end != line.data() + line.size() || port == kAnyPort) {
     return std::nullopt;
   }
   return port;
 }
 
-// Never raises SIGPIPE. The count, or -1 with errno set.
+// Without SIGPIPE. Returns the count, or -1 with errno set.
 ssize_t send_buffers(int fd, BufferList& buffers) noexcept {
   msghdr message{};
   message.msg_iov = buffers.data();
@@ -61,25 +61,26 @@ ssize_t receive_buffers(int fd, BufferList& buffers) noexcept {
 
 }  // namespace
 
-VsockConnection::Fate VsockConnection::read_handshake(std::optional<std::uint32_t>& port) noexcept {
-  std::array<char, kLongestHandshake> text{};
+VsockConnection::Outcome VsockConnection::read_handshake(
+    std::optional<std::uint32_t>& port) noexcept {
+  std::array<char, kMaxHandshake> text{};
   const ssize_t seen = ::recv(socket_.get(), text.data(), text.size(), MSG_PEEK);
   if (seen < 0 && (errno == EAGAIN || errno == EINTR)) {
-    return Fate::kStays;
+    return Outcome::kKeep;
   }
   if (seen <= 0) {
-    return Fate::kGone;
+    return Outcome::kClose;
   }
   const std::string_view start(text.data(), static_cast<std::size_t>(seen));
   const std::size_t end = start.find('\n');
   if (end == std::string_view::npos) {
-    return start.size() < kLongestHandshake ? Fate::kStays : Fate::kGone;
+    return start.size() < kMaxHandshake ? Outcome::kKeep : Outcome::kClose;
   }
   port = parse_handshake(start.substr(0, end));
-  // What follows the line is the guest's.
+  // The bytes after the line are data for the guest.
   const bool taken =
       ::recv(socket_.get(), text.data(), end + 1, 0) == static_cast<ssize_t>(end + 1);
-  return port && taken ? Fate::kStays : Fate::kGone;
+  return port && taken ? Outcome::kKeep : Outcome::kClose;
 }
 
 void VsockConnection::request(VsockPorts ports) noexcept {
@@ -97,131 +98,132 @@ void VsockConnection::accept(const VsockHeader& request) noexcept {
   known_to_guest_ = true;
 }
 
-VsockConnection::Fate VsockConnection::receive(const VsockHeader& header,
-                                               std::span<const iovec> payload) {
+VsockConnection::Outcome VsockConnection::receive(const VsockHeader& header,
+                                                  std::span<const iovec> payload) {
   guest_window_ = header.buffer_size;
   guest_forwarded_ = header.forwarded;
   if (credit() > 0) {
-    credit_asked_ = false;
+    credit_requested_ = false;
     credit_request_due_ = false;
   }
   switch (header.op) {
     case VsockOp::kResponse:
       return on_response();
     case VsockOp::kReset:
-      return Fate::kGone;
+      return Outcome::kClose;
     case VsockOp::kShutdown:
       return on_shutdown(header.flags & kVsockNeither);
     case VsockOp::kData:
       return on_data(payload, header.length);
     case VsockOp::kCreditUpdate:
-      return Fate::kStays;
+      return Outcome::kKeep;
     case VsockOp::kCreditRequest:
       update_due_ = true;
-      return Fate::kStays;
+      return Outcome::kKeep;
     default:
-      return Fate::kReset;
+      return Outcome::kReset;
   }
 }
 
-VsockConnection::Fate VsockConnection::on_response() noexcept {
+VsockConnection::Outcome VsockConnection::on_response() noexcept {
   if (state_ != State::kRequested || request_due_) {
-    return Fate::kReset;
+    return Outcome::kReset;
   }
   state_ = State::kOpen;
-  // A new socket has room for a line.
+  // The socket is still empty and has room for a line.
   const std::string line = fmt::format("OK {}\n", ports_.host);
   const ssize_t sent = ::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL);
-  return sent == static_cast<ssize_t>(line.size()) ? Fate::kStays : Fate::kReset;
+  return sent == static_cast<ssize_t>(line.size()) ? Outcome::kKeep : Outcome::kReset;
 }
 
-// What is queued keeps its writer waiting, and the end of reading alone doesn't wake it. Nothing
-// comes after it, so this ends.
+// A writer that waits for room isn't woken by the shutdown alone, so the queued data is discarded.
+// The loop ends: after the shutdown no more data is queued.
 void VsockConnection::discard_input() noexcept {
   std::array<std::byte, 4096> piece;
   while (::recv(socket_.get(), piece.data(), piece.size(), MSG_DONTWAIT) > 0) {
   }
 }
 
-VsockConnection::Fate VsockConnection::on_shutdown(std::uint32_t flags) {
+VsockConnection::Outcome VsockConnection::on_shutdown(std::uint32_t flags) {
   if (state_ == State::kRequested) {
-    return Fate::kReset;
+    return Outcome::kReset;
   }
   guest_shutdown_ |= flags;
   if (guest_shutdown_ == kVsockNeither) {
-    // The answer needn't wait for a slow reader (5.10.6.6): its data is ours to deliver.
-    if (kept() == 0 || output_over_) {
-      return Fate::kReset;
+    // The reset needn't wait for a slow reader (5.10.6.6): the device still delivers the data.
+    if (pending_bytes() == 0 || output_closed_) {
+      return Outcome::kReset;
     }
     state_ = State::kDraining;
-    return Fate::kDrains;
+    return Outcome::kDrain;
   }
   if (state_ == State::kOpen && (guest_shutdown_ & kVsockNoReceive) != 0) {
     ::shutdown(socket_.get(), SHUT_RD);
     discard_input();
   }
-  settle();
-  return Fate::kStays;
+  update_shutdown();
+  return Outcome::kKeep;
 }
 
-VsockConnection::Fate VsockConnection::on_data(std::span<const iovec> payload,
-                                               std::uint32_t length) {
+VsockConnection::Outcome VsockConnection::on_data(std::span<const iovec> payload,
+                                                  std::uint32_t length) {
   if (state_ == State::kClosing) {
-    return Fate::kStays;  // sent before our shutdown came
+    return Outcome::kKeep;  // sent before the guest received the shutdown
   }
   const std::uint32_t waiting = received_ - forwarded_;
-  // More than the guest was told that there is room for breaks 5.10.6.3.
+  // Exceeding the advertised window breaks 5.10.6.3.
   if (state_ != State::kOpen || (guest_shutdown_ & kVsockNoSend) != 0 ||
       length > window_ - waiting) {
-    return Fate::kReset;
+    return Outcome::kReset;
   }
   received_ += length;
-  if (output_over_) {
+  if (output_closed_) {
     count_forwarded(length);
-    return Fate::kStays;
+    return Outcome::kKeep;
   }
   std::size_t sent = 0;
-  if (kept() == 0 && length > 0) {
+  if (pending_bytes() == 0 && length > 0) {
     BufferList buffers = part_of(payload, 0, length);
     const ssize_t count = send_buffers(socket_.get(), buffers);
     if (count < 0 && errno != EAGAIN) {
       drop_output();
-      return Fate::kStays;
+      return Outcome::kKeep;
     }
     sent = count > 0 ? static_cast<std::size_t>(count) : 0;
     count_forwarded(sent);
   }
   if (sent < length) {
-    keep(part_of(payload, sent, length - sent));
+    store_pending(part_of(payload, sent, length - sent));
   }
-  return Fate::kStays;
+  return Outcome::kKeep;
 }
 
-VsockConnection::Fate VsockConnection::on_socket(std::uint32_t events) {
+VsockConnection::Outcome VsockConnection::on_socket(std::uint32_t events) {
   hung_up_ = hung_up_ || (events & (EPOLLHUP | EPOLLERR)) != 0;
   readable_ = readable_ || (events & ~std::uint32_t{EPOLLOUT}) != 0;
   if (state_ == State::kRequested) {
-    return hung_up_ ? give_up() : Fate::kStays;
+    return hung_up_ ? abort() : Outcome::kKeep;
   }
   if (state_ == State::kOpen || state_ == State::kDraining) {
     flush();
-    settle();
+    update_shutdown();
   }
-  return state_ == State::kDraining && kept() == 0 ? Fate::kGone : Fate::kStays;
+  return state_ == State::kDraining && pending_bytes() == 0 ? Outcome::kClose : Outcome::kKeep;
 }
 
 bool VsockConnection::wants_to_send() noexcept {
   if (state_ == State::kHandshake || state_ == State::kDraining) {
     return false;
   }
-  if (can_read() && credit() == 0 && !std::exchange(credit_asked_, true)) {
+  if (can_read() && credit() == 0 && !std::exchange(credit_requested_, true)) {
     credit_request_due_ = true;
   }
   return request_due_ || response_due_ || update_due_ || credit_request_due_ ||
          shutdown_due_ != shutdown_sent_ || (can_read() && credit() > 0);
 }
 
-VsockConnection::Fate VsockConnection::fill(std::span<const iovec> buffers, VsockHeader& header) {
+VsockConnection::Outcome VsockConnection::fill(std::span<const iovec> buffers,
+                                               VsockHeader& header) {
   header.op = VsockOp::kInvalid;
   if (std::exchange(request_due_, false)) {
     known_to_guest_ = true;
@@ -231,9 +233,9 @@ VsockConnection::Fate VsockConnection::fill(std::span<const iovec> buffers, Vsoc
   } else if (shutdown_due_ != shutdown_sent_) {
     fill_shutdown(header);
   } else if (can_read() && credit() > 0) {
-    const Fate fate = fill_data(buffers, header);
-    if (fate != Fate::kStays) {
-      return fate;
+    const Outcome outcome = fill_data(buffers, header);
+    if (outcome != Outcome::kKeep) {
+      return outcome;
     }
   }
   if (header.op == VsockOp::kInvalid) {
@@ -245,26 +247,26 @@ VsockConnection::Fate VsockConnection::fill(std::span<const iovec> buffers, Vsoc
       fill_header(header, VsockOp::kCreditRequest);
     }
   }
-  return Fate::kStays;
+  return Outcome::kKeep;
 }
 
-VsockConnection::Fate VsockConnection::fill_data(std::span<const iovec> buffers,
-                                                 VsockHeader& header) {
+VsockConnection::Outcome VsockConnection::fill_data(std::span<const iovec> buffers,
+                                                    VsockHeader& header) {
   BufferList room = part_of(buffers, kVsockHeaderSize, std::min(credit(), kMaxPayload));
   const ssize_t count = receive_buffers(socket_.get(), room);
   if (count > 0) {
     sent_ += static_cast<std::uint32_t>(count);
     fill_header(header, VsockOp::kData);
     header.length = static_cast<std::uint32_t>(count);
-    return Fate::kStays;
+    return Outcome::kKeep;
   }
   readable_ = false;
   if (count < 0) {
-    return errno == EAGAIN ? Fate::kStays : give_up();
+    return errno == EAGAIN ? Outcome::kKeep : abort();
   }
   shutdown_due_ |= hung_up_ ? kVsockNeither : kVsockNoSend;
-  settle();
-  return Fate::kStays;
+  update_shutdown();
+  return Outcome::kKeep;
 }
 
 void VsockConnection::fill_shutdown(VsockHeader& header) noexcept {
@@ -286,48 +288,48 @@ void VsockConnection::fill_header(VsockHeader& header, VsockOp op) noexcept {
   header.op = op;
   header.buffer_size = window_;
   header.forwarded = forwarded_;
-  told_forwarded_ = forwarded_;
+  reported_forwarded_ = forwarded_;
   update_due_ = false;
 }
 
 void VsockConnection::flush() noexcept {
-  while (kept() > 0) {
-    const ssize_t count = ::send(socket_.get(), kept_.data() + kept_start_, kept(), MSG_NOSIGNAL);
+  while (pending_bytes() > 0) {
+    const ssize_t count =
+        ::send(socket_.get(), pending_.data() + pending_start_, pending_bytes(), MSG_NOSIGNAL);
     if (count < 0 && errno == EINTR) {
       continue;
     }
     if (count < 0) {
       return errno == EAGAIN ? watch_output(true) : drop_output();
     }
-    kept_start_ += static_cast<std::size_t>(count);
+    pending_start_ += static_cast<std::size_t>(count);
     count_forwarded(static_cast<std::size_t>(count));
   }
-  if (kept_.capacity() > 0) {
-    kept_ =
-        std::vector<std::byte>();  // a stalled reader is the exception: its memory is given back
-    kept_start_ = 0;
+  if (pending_.capacity() > 0) {
+    pending_ = std::vector<std::byte>();  // a stalled reader is rare, so the memory is freed
+    pending_start_ = 0;
   }
   watch_output(false);
 }
 
-void VsockConnection::keep(std::span<const iovec> buffers) {
-  kept_.erase(kept_.begin(), kept_.begin() + static_cast<std::ptrdiff_t>(kept_start_));
-  kept_start_ = 0;
-  kept_.reserve(window_);
+void VsockConnection::store_pending(std::span<const iovec> buffers) {
+  pending_.erase(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(pending_start_));
+  pending_start_ = 0;
+  pending_.reserve(window_);
   for (const iovec& buffer : buffers) {
     const auto* bytes = static_cast<const std::byte*>(buffer.iov_base);
-    kept_.insert(kept_.end(), bytes, bytes + buffer.iov_len);
+    pending_.insert(pending_.end(), bytes, bytes + buffer.iov_len);
   }
   watch_output(true);
 }
 
 void VsockConnection::drop_output() noexcept {
-  output_over_ = true;
-  count_forwarded(kept());
-  kept_ = std::vector<std::byte>();
-  kept_start_ = 0;
+  output_closed_ = true;
+  count_forwarded(pending_bytes());
+  pending_ = std::vector<std::byte>();
+  pending_start_ = 0;
   shutdown_due_ |= kVsockNoReceive;
-  settle();
+  update_shutdown();
 }
 
 void VsockConnection::watch_output(bool on) noexcept {
@@ -338,24 +340,25 @@ void VsockConnection::watch_output(bool on) noexcept {
 
 void VsockConnection::count_forwarded(std::size_t bytes) noexcept {
   forwarded_ += static_cast<std::uint32_t>(bytes);
-  // Half a window: the guest never waits long for room, and seldom needs a packet for it alone.
-  update_due_ = update_due_ || forwarded_ - told_forwarded_ >= window_ / 2;
+  // At half a window: the guest has room before it runs out, with few credit updates.
+  update_due_ = update_due_ || forwarded_ - reported_forwarded_ >= window_ / 2;
 }
 
-void VsockConnection::settle() noexcept {
-  if ((guest_shutdown_ & kVsockNoSend) != 0 && kept() == 0 && !std::exchange(output_over_, true)) {
+void VsockConnection::update_shutdown() noexcept {
+  if ((guest_shutdown_ & kVsockNoSend) != 0 && pending_bytes() == 0 &&
+      !std::exchange(output_closed_, true)) {
     ::shutdown(socket_.get(), SHUT_WR);
   }
-  const bool input_over =
+  const bool input_closed =
       (shutdown_due_ & kVsockNoSend) != 0 || (guest_shutdown_ & kVsockNoReceive) != 0;
-  if (output_over_ && input_over) {
+  if (output_closed_ && input_closed) {
     shutdown_due_ = kVsockNeither;
   }
 }
 
 std::uint32_t VsockConnection::credit() const noexcept {
-  // Wraps as the counts do (5.10.6.3). A guest that says it has forwarded more than it got has
-  // none.
+  // Wraps as the counts do (5.10.6.3). A guest that claims to have consumed more than it was sent
+  // gets no credit.
   const std::uint32_t outstanding = sent_ - guest_forwarded_;
   return outstanding < guest_window_ ? guest_window_ - outstanding : 0;
 }

@@ -9,8 +9,7 @@
 namespace bothy::virtio {
 namespace {
 
-// Our ports of connections that the host makes: apart from those that programs of the host choose
-// to be reached at.
+// Host ports of connections that the host makes: a range apart from usual listening ports.
 constexpr std::uint32_t kFirstHostPort = 1U << 30U;
 
 std::uint64_t key_of(VsockPorts ports) noexcept {
@@ -22,23 +21,23 @@ std::uint64_t key_of(VsockPorts ports) noexcept {
 void VsockMuxer::receive(std::span<const iovec> packet) {
   const auto header = read_vsock_header(packet);
   if (!header) {
-    log_guest(limiter_, "vsock: the guest sent a packet shorter than its header");
+    log_guest(limiter_, "vsock: dropped a packet that is shorter than its header");
     return;
   }
-  // Nobody else is reached through this device, and nobody but the guest sends by it.
+  // This device only connects the guest and the host.
   if (header->destination_cid != kVsockHostCid || header->source_cid != guest_cid_) {
     log_guest(limiter_, "vsock: dropped a packet from CID {} to CID {}", header->source_cid,
               header->destination_cid);
     return;
   }
   const std::uint64_t length = total_bytes(packet);
-  VsockHeader judged = *header;
-  if (judged.length > length - kVsockHeaderSize) {
-    log_guest(limiter_, "vsock: the guest sent a packet of {} bytes that claims a payload of {}",
-              length, judged.length);
-    judged.op = VsockOp::kInvalid;  // its stream has a hole now
+  VsockHeader checked = *header;
+  if (checked.length > length - kVsockHeaderSize) {
+    log_guest(limiter_, "vsock: reset a stream: a packet of {} bytes has a payload length of {}",
+              length, checked.length);
+    checked.op = VsockOp::kInvalid;  // the stream is incomplete: reset it
   }
-  handle(judged, part_of(packet, kVsockHeaderSize, judged.length));
+  handle(checked, part_of(packet, kVsockHeaderSize, checked.length));
 }
 
 void VsockMuxer::handle(const VsockHeader& header, std::span<const iovec> payload) {
@@ -46,11 +45,11 @@ void VsockMuxer::handle(const VsockHeader& header, std::span<const iovec> payloa
   const auto found = header.type == kVsockStream ? by_ports_.find(key_of(ports)) : by_ports_.end();
   if (found != by_ports_.end()) {
     VsockConnection& connection = *found->second;
-    settle(connection, connection.receive(header, payload));
+    apply(connection, connection.receive(header, payload));
   } else if (header.op == VsockOp::kRequest && header.type == kVsockStream) {
     connect_to_host(header);
   } else if (header.op != VsockOp::kReset) {
-    // Of an unknown type (5.10.6.4), or for a connection that is no more.
+    // An unknown type (5.10.6.4), or no such connection.
     replies_.push_back({ports, header.type});
   }
 }
@@ -59,7 +58,7 @@ void VsockMuxer::connect_to_host(const VsockHeader& request) {
   const VsockPorts ports{request.source_port, request.destination_port};
   int error = 0;
   UniqueFd socket;
-  if (connections_.size() < most_connections_) {
+  if (connections_.size() < max_connections_) {
     socket = host_.connect(ports.host, error);
   }
   const std::uint64_t id = next_id_++;
@@ -70,7 +69,7 @@ void VsockMuxer::connect_to_host(const VsockHeader& request) {
   VsockConnection& connection = add(std::move(socket), id);
   connection.accept(request);
   by_ports_.emplace(key_of(ports), &connection);
-  settle(connection, VsockConnection::Fate::kStays);
+  apply(connection, VsockConnection::Outcome::kKeep);
 }
 
 std::uint32_t VsockMuxer::send(std::span<const iovec> buffers) {
@@ -86,7 +85,7 @@ std::uint32_t VsockMuxer::send(std::span<const iovec> buffers) {
     while (header.op == VsockOp::kInvalid && replies_.empty() && !ready_.empty()) {
       VsockConnection& connection = ready_.front();
       ready_.pop_front();
-      settle(connection, connection.fill(buffers, header));
+      apply(connection, connection.fill(buffers, header));
     }
     if (header.op == VsockOp::kInvalid) {
       return 0;
@@ -106,19 +105,19 @@ void VsockMuxer::on_event(const epoll_event& event) {
   const std::uint64_t id = event.data.u64;  // a copy: epoll_event is packed
   const auto found = connections_.find(id);
   if (found == connections_.end()) {
-    return;  // ended by an event before this one
+    return;  // closed by an earlier event
   }
   VsockConnection& connection = *found->second;
   if (connection.state() == VsockConnection::State::kHandshake) {
     read_handshake(connection, (event.events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0);
   } else {
-    settle(connection, connection.on_socket(event.events));
+    apply(connection, connection.on_socket(event.events));
   }
 }
 
 void VsockMuxer::accept_waiting() {
   int error = 0;
-  while (connections_.size() < most_connections_) {
+  while (connections_.size() < max_connections_) {
     UniqueFd socket = host_.accept(error);
     if (!socket) {
       break;
@@ -133,16 +132,16 @@ void VsockMuxer::accept_waiting() {
 
 void VsockMuxer::read_handshake(VsockConnection& connection, bool ended) {
   std::optional<std::uint32_t> guest_port;
-  auto fate = connection.read_handshake(guest_port);
+  auto outcome = connection.read_handshake(guest_port);
   if (!guest_port && ended) {
-    fate = VsockConnection::Fate::kGone;  // a part of a line, which nothing follows
+    outcome = VsockConnection::Outcome::kClose;  // the line will stay incomplete
   }
-  if (guest_port && fate == VsockConnection::Fate::kStays) {
+  if (guest_port && outcome == VsockConnection::Outcome::kKeep) {
     const VsockPorts ports{*guest_port, free_host_port(*guest_port)};
     connection.request(ports);
     by_ports_.emplace(key_of(ports), &connection);
   }
-  settle(connection, fate);
+  apply(connection, outcome);
 }
 
 VsockConnection& VsockMuxer::add(UniqueFd socket, std::uint64_t id) {
@@ -153,7 +152,7 @@ VsockConnection& VsockMuxer::add(UniqueFd socket, std::uint64_t id) {
 }
 
 std::uint32_t VsockMuxer::free_host_port(std::uint32_t guest_port) noexcept {
-  // Ends: there are more ports than connections.
+  // The loop ends: there are more ports than connections.
   for (;;) {
     const std::uint32_t port = kFirstHostPort + next_host_port_;
     next_host_port_ = (next_host_port_ + 1) % kFirstHostPort;
@@ -165,25 +164,25 @@ std::uint32_t VsockMuxer::free_host_port(std::uint32_t guest_port) noexcept {
 
 std::uint32_t VsockMuxer::choose_window() const noexcept {
   const std::uint32_t left = kWindowPool - std::min(windows_, kWindowPool);
-  return std::clamp(left / 64, kSmallestWindow, kLargestWindow);
+  return std::clamp(left / 64, kMinWindow, kMaxWindow);
 }
 
-void VsockMuxer::settle(VsockConnection& connection, VsockConnection::Fate fate) {
-  switch (fate) {
-    case VsockConnection::Fate::kStays:
+void VsockMuxer::apply(VsockConnection& connection, VsockConnection::Outcome outcome) {
+  switch (outcome) {
+    case VsockConnection::Outcome::kKeep:
       if (!connection.is_linked() && connection.wants_to_send()) {
         ready_.push_back(connection);
       }
       return;
-    case VsockConnection::Fate::kDrains:
+    case VsockConnection::Outcome::kDrain:
       replies_.push_back({connection.ports()});
       by_ports_.erase(key_of(connection.ports()));
       connection.unlink();
       return;
-    case VsockConnection::Fate::kReset:
+    case VsockConnection::Outcome::kReset:
       replies_.push_back({connection.ports()});
       [[fallthrough]];
-    case VsockConnection::Fate::kGone:
+    case VsockConnection::Outcome::kClose:
       remove(connection);
   }
 }

@@ -6,17 +6,17 @@
 
 namespace bothy::virtio {
 
-BufferList part_of(std::span<const iovec> buffers, std::uint64_t skip, std::uint64_t most) {
+BufferList part_of(std::span<const iovec> buffers, std::uint64_t skip, std::uint64_t max) {
   BufferList part;
   for (const iovec& buffer : buffers) {
     const std::uint64_t skipped = std::min<std::uint64_t>(skip, buffer.iov_len);
-    const std::uint64_t length = std::min<std::uint64_t>(most, buffer.iov_len - skipped);
+    const std::uint64_t length = std::min<std::uint64_t>(max, buffer.iov_len - skipped);
     if (length > 0) {
       part.push_back(
           {static_cast<std::byte*>(buffer.iov_base) + skipped, static_cast<std::size_t>(length)});
     }
     skip -= skipped;
-    most -= length;
+    max -= length;
   }
   return part;
 }

@@ -26,12 +26,12 @@ enum class VsockOp : std::uint16_t {
   kCreditRequest = 7,
 };
 
-// Flags of kShutdown: what its sender does no more (5.10.6.6).
+// Flags of kShutdown: what its sender will not do any more (5.10.6.6).
 inline constexpr std::uint32_t kVsockNoReceive = 1;
 inline constexpr std::uint32_t kVsockNoSend = 2;
 inline constexpr std::uint32_t kVsockNeither = kVsockNoReceive | kVsockNoSend;
 
-// As it lies at the start of a packet, but for the padding after it.
+// The layout at the start of a packet, without the padding of this struct.
 struct VsockHeader {
   std::uint64_t source_cid = 0;
   std::uint64_t destination_cid = 0;
@@ -41,8 +41,8 @@ struct VsockHeader {
   std::uint16_t type = 0;
   VsockOp op = VsockOp::kInvalid;
   std::uint32_t flags = 0;
-  std::uint32_t buffer_size = 0;  // buf_alloc: how much of the stream its sender takes at once
-  std::uint32_t forwarded = 0;    // fwd_cnt: how much of it its sender has passed on so far
+  std::uint32_t buffer_size = 0;  // buf_alloc: the sender's receive window
+  std::uint32_t forwarded = 0;    // fwd_cnt: bytes of the stream that the sender has consumed
 };
 inline constexpr std::size_t kVsockHeaderSize = 44;
 static_assert(offsetof(VsockHeader, forwarded) + sizeof(VsockHeader::forwarded) ==
@@ -57,11 +57,11 @@ struct VsockPorts {
 
 using BufferList = boost::container::small_vector<iovec, 8>;
 
-// The bytes from `skip` on, at most `most` of them.
+// The bytes from offset `skip` on, at most `max`.
 [[nodiscard]] BufferList part_of(std::span<const iovec> buffers, std::uint64_t skip,
-                                 std::uint64_t most);
+                                 std::uint64_t max);
 
-// Nothing when the buffers are shorter than a header.
+// Nothing if the buffers are shorter than a header.
 [[nodiscard]] std::optional<VsockHeader> read_vsock_header(std::span<const iovec> buffers) noexcept;
 // The buffers have room for a header.
 void write_vsock_header(std::span<const iovec> buffers, const VsockHeader& header) noexcept;

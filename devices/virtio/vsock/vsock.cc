@@ -13,11 +13,11 @@ namespace {
 // Receive, transmit, events (5.10.2).
 constexpr std::array<std::uint16_t, 3> kQueueSizes{256, 256, 8};
 constexpr std::uint64_t kFeatureStream = 1;  // VIRTIO_VSOCK_F_STREAM (5.10.3)
-// Of everything but the connections.
+// Descriptors for everything but the connections.
 constexpr rlim_t kOtherFiles = 512;
 
-// Raises the limit of open files as far as it may be, and says how many connections that leaves
-// room for: the guest decides how many it opens, and others want descriptors too.
+// Raises the limit of open files as far as permitted, and returns how many connections it leaves
+// room for: a guest must not use up the descriptors that the rest of the process needs.
 std::size_t make_room_for_files() noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
@@ -35,8 +35,8 @@ std::size_t make_room_for_files() noexcept {
 Result<std::unique_ptr<Vsock>> Vsock::create(const VsockConfig& config,
                                              boost::asio::io_context& executor) {
   if (config.cid < VsockConfig::kFirstCid || config.cid > VsockConfig::kLastCid) {
-    return make_error(ErrorCode::kInvalid, "--vsock: the guest's CID may be {} to {}, not {}",
-                      VsockConfig::kFirstCid, VsockConfig::kLastCid, config.cid);
+    return make_error(ErrorCode::kInvalid, "--vsock: invalid CID {}: expected {} to {}", config.cid,
+                      VsockConfig::kFirstCid, VsockConfig::kLastCid);
   }
   BOTHY_TRY(PollSet poll, PollSet::create());
   BOTHY_TRY(UnixPorts ports, UnixPorts::listen("--vsock", config.path));
@@ -65,7 +65,7 @@ void Vsock::read_config(std::uint64_t offset, std::span<std::byte> data) noexcep
 
 void Vsock::start(std::uint64_t, std::vector<ActiveQueue> queues, DriverLink& link) noexcept {
   worker_ = std::make_unique<VsockWorker>(executor_, std::move(queues), link, cid_,
-                                          most_connections_, ports_, poll_);
+                                          max_connections_, ports_, poll_);
 }
 
 std::vector<QueueState> Vsock::stop() noexcept {

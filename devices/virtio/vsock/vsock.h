@@ -13,25 +13,23 @@
 
 namespace bothy::virtio {
 
-// What a user can choose.
 struct VsockConfig {
-  // 0 to 2 and 0xffffffff have meanings of their own (5.10.4).
+  // 0 to 2 and 0xffffffff are reserved (5.10.4).
   static constexpr std::uint32_t kFirstCid = 3;
   static constexpr std::uint32_t kLastCid = 0xfffffffe;
 
-  std::string path;       // of the unix socket; with "_<port>" behind it, those that guests reach
+  std::string path;       // the unix socket; guests connect to the sockets at path + "_<port>"
   std::uint32_t cid = 3;  // the guest's context id, kFirstCid to kLastCid
 };
 
-// A program of the host connects to the path, says "CONNECT <port>\n", is answered "OK <port>\n",
-// and has a stream to the program of the guest that listens on that port. A program of the guest
-// that connects to a port of the host (CID 2) is connected to the socket at "<path>_<port>".
-// Streams only.
+// A client on the host connects to the path, sends "CONNECT <port>\n", receives "OK <port>\n", and
+// has a stream to the program in the guest that listens on that port. A program in the guest that
+// connects to a port of the host (CID 2) is connected to the socket at "<path>_<port>". Streams
+// only.
 class Vsock final : public Device {
  public:
-  // Listens at the path from now on; programs that connect wait until a driver is there. The
-  // context is the device's executor. Raises this process's limit of open files, where it may, to
-  // have room for the connections.
+  // Listens at the path; clients wait until the driver is ready. The executor outlives the device.
+  // Raises this process's limit of open files, if permitted, to have room for the connections.
   [[nodiscard]] static Result<std::unique_ptr<Vsock>> create(const VsockConfig& config,
                                                              boost::asio::io_context& executor);
 
@@ -44,22 +42,22 @@ class Vsock final : public Device {
              DriverLink& link) noexcept override;
   std::vector<QueueState> stop() noexcept override;
 
-  // Closes every connection and tells the driver so: what it knew of the host is no more. On the
-  // executor; harmless while the device is idle.
+  // Closes every connection and sends the driver a transport reset event. On the executor; no
+  // effect while the device is idle.
   void reset_transport() noexcept;
 
  private:
-  Vsock(std::uint64_t cid, boost::asio::io_context& executor, std::size_t most_connections,
+  Vsock(std::uint64_t cid, boost::asio::io_context& executor, std::size_t max_connections,
         UnixPorts ports, PollSet poll)
       : cid_(cid),
         executor_(executor),
-        most_connections_(most_connections),
+        max_connections_(max_connections),
         ports_(std::move(ports)),
         poll_(std::move(poll)) {}
 
   const std::uint64_t cid_;
   boost::asio::io_context& executor_;
-  const std::size_t most_connections_;
+  const std::size_t max_connections_;
   UnixPorts ports_;
   PollSet poll_;
   std::unique_ptr<VsockWorker> worker_;

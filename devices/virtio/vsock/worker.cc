@@ -6,28 +6,28 @@
 namespace bothy::virtio {
 namespace {
 
-// Packets of each direction in a turn.
-constexpr int kBurst = 64;
-constexpr std::size_t kEventBurst = 64;
+// Per direction.
+constexpr int kMaxPacketsPerTurn = 64;
+constexpr std::size_t kMaxEventsPerTurn = 64;
 // VIRTIO_VSOCK_EVENT_TRANSPORT_RESET (5.10.6.7).
 constexpr std::uint32_t kTransportReset = 0;
 
 }  // namespace
 
 VsockWorker::VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQueue> queues,
-                         DriverLink& link, std::uint64_t guest_cid, std::size_t most_connections,
+                         DriverLink& link, std::uint64_t guest_cid, std::size_t max_connections,
                          UnixPorts& ports, PollSet& poll)
     : executor_(executor),
       link_(link),
       poll_(poll),
-      muxer_(guest_cid, ports, poll, most_connections),
+      muxer_(guest_cid, ports, poll, max_connections),
       sockets_(executor, poll.fd()) {
   open(receive_, std::move(queues.at(0)));
   open(transmit_, std::move(queues.at(1)));
   open(events_, std::move(queues.at(2)));
   wait_for_sockets();
   muxer_.accept_waiting();
-  turn();
+  run_turn();
 }
 
 VsockWorker::~VsockWorker() {
@@ -38,21 +38,21 @@ VsockWorker::~VsockWorker() {
 std::vector<QueueState> VsockWorker::stop() noexcept {
   *alive_ = false;
   muxer_.close_all();
-  if (spare_) {
-    receive_.queue->unpop(*std::exchange(spare_, std::nullopt));
+  if (receive_chain_) {
+    receive_.queue->unpop(*std::exchange(receive_chain_, std::nullopt));
   }
   std::vector<QueueState> states;
-  for (const Lane* lane : {&receive_, &transmit_, &events_}) {
-    states.push_back(lane->queue ? lane->queue->state() : QueueState{});
+  for (const ServedQueue* served : {&receive_, &transmit_, &events_}) {
+    states.push_back(served->queue ? served->queue->state() : QueueState{});
   }
   return states;
 }
 
-void VsockWorker::open(Lane& lane, ActiveQueue active) {
+void VsockWorker::open(ServedQueue& served, ActiveQueue active) {
   if (active.queue) {
-    lane.queue = std::move(active.queue);
-    lane.index = active.index;
-    lane.doorbell.emplace(executor_, *active.kick, [this] { turn(); });
+    served.queue = std::move(active.queue);
+    served.index = active.index;
+    served.doorbell.emplace(executor_, *active.kick, [this] { run_turn(); });
   }
 }
 
@@ -60,31 +60,31 @@ void VsockWorker::wait_for_sockets() {
   sockets_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
                       [this, alive = alive_](const boost::system::error_code& error) {
                         if (*alive && !error) {
-                          std::array<epoll_event, kEventBurst> room;
+                          std::array<epoll_event, kMaxEventsPerTurn> room;
                           for (const epoll_event& event : poll_.take(room)) {
                             muxer_.on_event(event);
                           }
                           wait_for_sockets();
-                          turn();
+                          run_turn();
                         }
                       });
 }
 
-void VsockWorker::turn() {
+void VsockWorker::run_turn() {
   if (!*alive_) {
     return;  // parked
   }
   bool more = serve_transmit();
   more = serve_receive() || more;
   more = serve_events() || more;
-  if (!signal_and_judge(receive_) || !signal_and_judge(transmit_) || !signal_and_judge(events_)) {
+  if (!signal_or_park(receive_) || !signal_or_park(transmit_) || !signal_or_park(events_)) {
     return;
   }
   if (more && !std::exchange(turn_posted_, true)) {
     boost::asio::post(executor_, [this, alive = alive_] {
       if (*alive) {
         turn_posted_ = false;
-        turn();
+        run_turn();
       }
     });
   }
@@ -96,8 +96,8 @@ bool VsockWorker::serve_transmit() {
     return false;
   }
   queue->disable_kicks();
-  for (int left = kBurst; left > 0; --left) {
-    // Without room for another answer its packets wait in the ring (5.10.6.1).
+  for (int left = kMaxPacketsPerTurn; left > 0; --left) {
+    // While too many resets wait, packets stay in the ring (5.10.6.1).
     if (!muxer_.can_receive()) {
       return false;
     }
@@ -117,23 +117,23 @@ bool VsockWorker::serve_receive() {
     return false;
   }
   queue->disable_kicks();
-  // Packets of the guest's that had to wait go on once there is room for answers.
+  // Whether packets of the guest wait until resets are sent.
   const bool stalled = !muxer_.can_receive();
-  for (int left = kBurst; left > 0 && muxer_.has_packets(); --left) {
-    if (!spare_) {
-      spare_ = queue->pop();
+  for (int left = kMaxPacketsPerTurn; left > 0 && muxer_.has_packets(); --left) {
+    if (!receive_chain_) {
+      receive_chain_ = queue->pop();
     }
-    if (!spare_) {
+    if (!receive_chain_) {
       return queue->enable_kicks() || (stalled && muxer_.can_receive());
     }
-    if (spare_->writer().remaining() <= kVsockHeaderSize) {
-      park("a receive buffer without room for a packet");
+    if (receive_chain_->writer().remaining() <= kVsockHeaderSize) {
+      park("a receive buffer is too small for a packet");
       return false;
     }
-    const std::uint32_t length = muxer_.send(spare_->writable());
+    const std::uint32_t length = muxer_.send(receive_chain_->writable());
     if (length > 0) {
-      spare_->complete(length);
-      spare_.reset();
+      receive_chain_->complete(length);
+      receive_chain_.reset();
     }
   }
   return muxer_.has_packets() || (stalled && muxer_.can_receive());
@@ -144,7 +144,7 @@ bool VsockWorker::serve_events() {
   if (queue == nullptr || !reset_due_) {
     return false;
   }
-  for (int left = kBurst; left > 0; --left) {
+  for (int left = kMaxPacketsPerTurn; left > 0; --left) {
     auto chain = queue->pop();
     if (!chain) {
       break;
@@ -159,15 +159,15 @@ bool VsockWorker::serve_events() {
   return queue->enable_kicks();
 }
 
-bool VsockWorker::signal_and_judge(Lane& lane) {
-  if (!lane.queue) {
+bool VsockWorker::signal_or_park(ServedQueue& served) {
+  if (!served.queue) {
     return true;
   }
-  if (lane.queue->needs_signal()) {
-    link_.signal_queue(lane.index);
+  if (served.queue->needs_signal()) {
+    link_.signal_queue(served.index);
   }
-  if (lane.queue->broken()) {
-    park(lane.queue->why_broken());
+  if (served.queue->broken()) {
+    park(served.queue->why_broken());
     return false;
   }
   return *alive_;
@@ -182,9 +182,9 @@ void VsockWorker::park(const std::string& why) {
 void VsockWorker::reset_transport() noexcept {
   if (*alive_) {
     muxer_.close_all();
-    muxer_.accept_waiting();  // those that found no room before
+    muxer_.accept_waiting();  // clients for whom there were too many connections
     reset_due_ = true;
-    turn();
+    run_turn();
   }
 }
 

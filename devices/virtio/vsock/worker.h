@@ -1,4 +1,5 @@
-// VsockWorker: moves packets between the queues of a socket device and its muxer, for one run.
+// VsockWorker: moves packets between the queues of a socket device and its muxer while the device
+// runs.
 #pragma once
 
 #include <array>
@@ -14,52 +15,52 @@
 
 namespace bothy::virtio {
 
-// All functions run on the executor. Work is done in turns of a bounded length, so that neither a
-// guest that never stops sending nor a busy socket starves other devices.
+// All functions run on the executor. Work is done in turns of a bounded size, so that neither a
+// guest that sends without end nor a busy socket starves other devices.
 class VsockWorker {
  public:
-  // All but the queues outlives it.
+  // All arguments but the queues outlive the worker.
   VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQueue> queues, DriverLink& link,
-              std::uint64_t guest_cid, std::size_t most_connections, UnixPorts& ports,
+              std::uint64_t guest_cid, std::size_t max_connections, UnixPorts& ports,
               PollSet& poll);
   VsockWorker(const VsockWorker&) = delete;
   VsockWorker& operator=(const VsockWorker&) = delete;
   ~VsockWorker();
 
-  // Closes every connection. Nothing is served after that.
+  // Closes every connection. No queue is served after that.
   std::vector<QueueState> stop() noexcept;
 
-  // Closes every connection, and tells the driver that none is left (virtio 1.2, 5.10.6.7).
+  // Closes every connection, and sends the driver a transport reset event (virtio 1.2, 5.10.6.7).
   void reset_transport() noexcept;
 
  private:
-  struct Lane {
+  struct ServedQueue {
     std::unique_ptr<Queue> queue;
     std::uint16_t index = 0;
     std::optional<Doorbell> doorbell;
   };
 
-  void open(Lane& lane, ActiveQueue active);
+  void open(ServedQueue& served, ActiveQueue active);
   void wait_for_sockets();
-  void turn();
-  // Each true when there is more to do at once.
+  void run_turn();
+  // Each returns true when there is more to do at once.
   [[nodiscard]] bool serve_transmit();
   [[nodiscard]] bool serve_receive();
   [[nodiscard]] bool serve_events();
-  [[nodiscard]] bool signal_and_judge(Lane& lane);
+  [[nodiscard]] bool signal_or_park(ServedQueue& served);
   void park(const std::string& why);
 
   boost::asio::io_context& executor_;
   DriverLink& link_;
   PollSet& poll_;
   VsockMuxer muxer_;
-  // Handlers that are under way when this goes find it gone by this.
+  // Tasks that are already posted find out by this that the worker is stopped or destroyed.
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  Lane receive_;
-  Lane transmit_;
-  Lane events_;
+  ServedQueue receive_;
+  ServedQueue transmit_;
+  ServedQueue events_;
   boost::asio::posix::stream_descriptor sockets_;
-  std::optional<Chain> spare_;  // a buffer of the guest's that nothing came for yet
+  std::optional<Chain> receive_chain_;  // a receive buffer that no packet is in yet
   bool turn_posted_ = false;
   bool reset_due_ = false;
 };

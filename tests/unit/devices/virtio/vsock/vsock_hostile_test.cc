@@ -1,4 +1,4 @@
-// What a guest's driver does wrong on a socket device, and its resets.
+// Invalid packets and rings on a socket device, and resets.
 #include "devices/virtio/vsock/vsock.h"
 #include "tests/unit/devices/virtio/vsock/vsock_rig.h"
 
@@ -12,11 +12,11 @@ using test::VsockRig;
 
 }  // namespace
 
-TEST_CASE("What no packet should be is answered with a reset, or dropped") {
+TEST_CASE("Invalid packets are answered with a reset, or dropped") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   VsockHeader header = rig.header(VsockOp::kData, stream.ports);
-  SECTION("an unknown type, answered in kind") {
+  SECTION("an unknown type: the reset has the same type") {
     header.type = 7;
     header.op = VsockOp::kRequest;
     rig.send(header);
@@ -41,24 +41,24 @@ TEST_CASE("What no packet should be is answered with a reset, or dropped") {
     rig.send(header);
     rig.expect(VsockOp::kReset);
   }
-  SECTION("a payload that isn't there") {
+  SECTION("an incomplete payload") {
     header.length = 5000;
     rig.send_raw(header, "short");
     rig.expect(VsockOp::kReset);
     CHECK(!hear(stream.host).has_value());
   }
-  SECTION("data of a stream that is none") {
+  SECTION("data of a stream that doesn't exist") {
     header.source_port = 1;
     rig.send(header, "to whom?");
     CHECK(rig.expect(VsockOp::kReset).header.destination_port == 1);
   }
-  SECTION("a reset of a stream that is none: no answer, or it would never end") {
+  SECTION("a reset of a stream that doesn't exist: no answer") {
     header.source_port = 1;
     header.op = VsockOp::kReset;
     rig.send(header);
     rig.expect_nothing();
   }
-  SECTION("from somebody else, or to somebody else") {
+  SECTION("a foreign CID") {
     header.source_cid = 4;
     rig.send(header, "not me");
     header.source_cid = VsockRig::kCid;
@@ -67,7 +67,7 @@ TEST_CASE("What no packet should be is answered with a reset, or dropped") {
     rig.expect_nothing();
     CHECK(hear(stream.host) == "");
   }
-  SECTION("half a header") {
+  SECTION("an incomplete header") {
     rig.transmit.add({{20, false}});
     rig.kick(1);
     rig.expect_nothing();
@@ -88,7 +88,7 @@ TEST_CASE("A packet carries a bounded payload, however large the buffer") {
   rig.send(update);
   const std::string text(150U << 10U, 'x');
   REQUIRE(say(stream.host, text));
-  rig.run();  // fills the small buffers
+  rig.run();  // fills the small buffers of the rig
   while (rig.take()) {
   }
   rig.offer_more(1, window / 4);
@@ -98,7 +98,7 @@ TEST_CASE("A packet carries a bounded payload, however large the buffer") {
   CHECK(packet->payload.size() == 64U << 10U);
 }
 
-TEST_CASE("A flood without a buffer for the answers waits in the ring") {
+TEST_CASE("Packets stay in the ring while too many resets wait for buffers") {
   VsockRig rig(0);
   std::size_t taken = 0;
   do {
@@ -108,7 +108,7 @@ TEST_CASE("A flood without a buffer for the answers waits in the ring") {
   CHECK(taken == VsockMuxer::kMaxReplies);
 }
 
-TEST_CASE("A broken ring, or a buffer too small for a packet, parks the device") {
+TEST_CASE("A broken ring or a too small receive buffer makes the device need a reset") {
   VsockRig rig(1);
   auto stream = rig.connect_to_guest(1024);
   SECTION("transmit") {
@@ -128,25 +128,25 @@ TEST_CASE("A broken ring, or a buffer too small for a packet, parks the device")
   CHECK(!hear(stream.host).has_value());
 }
 
-TEST_CASE("A guest's reset hangs up on everybody, and it can start over") {
+TEST_CASE("A reset closes all streams, and the device can be started again") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.stop();
   CHECK(!hear(stream.host).has_value());
-  // Who comes while no driver is there waits for the next one.
+  // A client that connects without a driver waits for the next one.
   const UniqueFd early = unix_connect(rig.path);
   REQUIRE(say(early, "CONNECT 3\n"));
   rig.start();
   CHECK(rig.expect(VsockOp::kRequest).header.destination_port == 3);
 }
 
-TEST_CASE("A reset of the transport hangs up, and tells the driver by an event") {
+TEST_CASE("A transport reset closes all streams and sends an event") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.device->reset_transport();
   rig.run();
   CHECK(!hear(stream.host).has_value());
-  CHECK(rig.signals[2] == 0);  // the driver has no buffer there yet
+  CHECK(rig.signals[2] == 0);  // the event queue has no buffer yet
   rig.events.add({{4, true}});
   rig.kick(2);
   rig.run();
@@ -157,7 +157,7 @@ TEST_CASE("A reset of the transport hangs up, and tells the driver by an event")
   CHECK(rig.signals[2] == 1);
 }
 
-TEST_CASE("The driver reads its CID") {
+TEST_CASE("The config space has the CID") {
   VsockRig rig;
   std::uint64_t cid = 0;
   rig.device->read_config(0, std::as_writable_bytes(std::span(&cid, 1)));
@@ -167,7 +167,7 @@ TEST_CASE("The driver reads its CID") {
   CHECK(half == 0);
 }
 
-TEST_CASE("A CID that is taken by definition is refused") {
+TEST_CASE("Reserved CIDs are refused") {
   const test::TemporaryDirectory directory;
   boost::asio::io_context executor;
   const std::uint32_t cid = GENERATE(0U, 1U, 2U, 0xffffffffU);

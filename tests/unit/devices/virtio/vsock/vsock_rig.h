@@ -1,4 +1,4 @@
-// A socket device with a driver and programs of the host around it, all on the test's own thread.
+// A socket device, its driver and clients on the host, all on the test's thread.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,7 +17,7 @@
 
 namespace bothy::test {
 
-// Split rings and packed ones: every test is run with both.
+// Split and packed rings: every test case runs with both.
 inline virtio::RingFeatures any_layout() {
   const bool packed = GENERATE(false, true);
   return {.event_index = packed, .packed = packed};
@@ -26,7 +26,7 @@ inline virtio::RingFeatures any_layout() {
 class VsockRig : private virtio::DriverLink {
  public:
   static constexpr std::uint64_t kCid = 3;
-  static constexpr std::uint32_t kWindow = 64U << 10U;  // what the guest takes at once
+  static constexpr std::uint32_t kWindow = 64U << 10U;  // the guest's receive window
 
   explicit VsockRig(std::uint16_t buffers = 16, std::uint32_t buffer_size = 4096,
                     virtio::RingFeatures features = any_layout())
@@ -37,12 +37,12 @@ class VsockRig : private virtio::DriverLink {
         path(directory / "vsock"),
         device(virtio::Vsock::create({path, kCid}, executor).value()) {
     offer_more(buffers, buffer_size);
-    packet_ = transmit.allocate(kLargestPacket);
+    packet_ = transmit.allocate(kMaxPacket);
     start();
   }
   ~VsockRig() override { stop(); }
 
-  // Goes on where the last run ended.
+  // Continues from the state of the last run.
   void start() {
     std::vector<virtio::ActiveQueue> queues(3);
     std::uint16_t index = 0;
@@ -66,7 +66,7 @@ class VsockRig : private virtio::DriverLink {
     kick(0);
   }
 
-  // Lets the device do all that it can.
+  // Runs the device until it is idle.
   void run() {
     executor.restart();
     while (executor.poll() > 0) {
@@ -86,7 +86,7 @@ class VsockRig : private virtio::DriverLink {
     header.forwarded = forwarded;
     return header;
   }
-  // A packet of the guest's, in two buffers as Linux has it. Waits for it to be taken.
+  // Sends a packet from the guest, in two descriptors as Linux does. Sets `taken`.
   void send(virtio::VsockHeader header, std::string_view payload = {}) {
     header.length = static_cast<std::uint32_t>(payload.size());
     send_raw(header, payload);
@@ -119,7 +119,7 @@ class VsockRig : private virtio::DriverLink {
     virtio::VsockHeader header;
     std::string payload;
   };
-  // The next packet for the guest; its buffer is given back.
+  // The next packet for the guest. Its buffer is made available again if `refill`.
   std::optional<Packet> take() {
     const auto used = receive.take();
     if (!used) {
@@ -143,7 +143,7 @@ class VsockRig : private virtio::DriverLink {
     }
     return packet;
   }
-  // The next one, which has this op.
+  // The next packet, which must have this op.
   Packet expect(virtio::VsockOp op) {
     run();
     const auto packet = take();
@@ -160,7 +160,7 @@ class VsockRig : private virtio::DriverLink {
     virtio::VsockPorts ports;
     UniqueFd host;
   };
-  // A program of the host reaches a port of the guest.
+  // A client of the host connects to a port of the guest.
   Stream connect_to_guest(std::uint32_t port) {
     UniqueFd host = unix_connect(path);
     REQUIRE(say(host, "CONNECT " + std::to_string(port) + "\n"));
@@ -171,7 +171,7 @@ class VsockRig : private virtio::DriverLink {
     REQUIRE(hear(host) == "OK " + std::to_string(ports.host) + "\n");
     return {ports, std::move(host)};
   }
-  // A program of the guest reaches one of the host.
+  // A program in the guest connects to a port of the host.
   Stream connect_to_host(std::uint32_t guest_port, std::uint32_t port, const UniqueFd& listener) {
     const virtio::VsockPorts ports{guest_port, port};
     send(virtio::VsockOp::kRequest, ports);
@@ -184,7 +184,7 @@ class VsockRig : private virtio::DriverLink {
     return path + "_" + std::to_string(port);
   }
 
-  static constexpr std::uint32_t kLargestPacket = 128U << 10U;
+  static constexpr std::uint32_t kMaxPacket = 128U << 10U;
 
   TemporaryDirectory directory;
   boost::asio::io_context executor{1};
@@ -195,10 +195,10 @@ class VsockRig : private virtio::DriverLink {
   std::string path;
   std::unique_ptr<virtio::Vsock> device;
 
-  std::uint32_t forwarded = 0;  // what the guest says in its packets
-  std::uint32_t window = 0;     // of the host's side, when last told
-  bool refill = true;           // whether taken buffers are given back
-  bool taken = false;           // whether the device took the last packet sent
+  std::uint32_t forwarded = 0;  // fwd_cnt in the guest's packets
+  std::uint32_t window = 0;     // buf_alloc of the last response
+  bool refill = true;           // whether used buffers are made available again
+  bool taken = false;           // whether the device used the last packet's buffer
   std::vector<std::string> parked;
   std::array<int, 3> signals{};
 
@@ -208,7 +208,7 @@ class VsockRig : private virtio::DriverLink {
     std::uint32_t size;
   };
   void offer(Room room) {
-    // Two buffers: header and payload, as Linux has it.
+    // Two descriptors, header and payload, as Linux has them.
     const std::uint16_t head =
         receive.add({{virtio::kVsockHeaderSize, true, room.address},
                      {room.size - static_cast<std::uint32_t>(virtio::kVsockHeaderSize), true,

@@ -29,7 +29,7 @@ std::ptrdiff_t open_descriptors() {
 
 }  // namespace
 
-TEST_CASE("A program of the host reaches one of the guest, and they talk") {
+TEST_CASE("A client of the host connects to the guest, and data goes both ways") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   REQUIRE(say(stream.host, "hello guest"));
@@ -44,18 +44,18 @@ TEST_CASE("A program of the host reaches one of the guest, and they talk") {
   CHECK(rig.signals[1] > 0);
 }
 
-TEST_CASE("A program of the guest reaches one of the host, and they talk") {
+TEST_CASE("The guest connects to a socket of the host, and data goes both ways") {
   VsockRig rig;
   const UniqueFd listener = unix_listen(rig.port_path(52));
   const auto stream = rig.connect_to_host(5000, 52, listener);
-  CHECK(rig.window == VsockMuxer::kLargestWindow);
+  CHECK(rig.window == VsockMuxer::kMaxWindow);
   rig.send(VsockOp::kData, stream.ports, "hello host");
   CHECK(hear(stream.host) == "hello host");
   REQUIRE(say(stream.host, "hello guest"));
   CHECK(rig.expect(VsockOp::kData).payload == "hello guest");
 }
 
-TEST_CASE("A port that nobody listens at is reset") {
+TEST_CASE("A connection to a port without a listener is reset") {
   VsockRig rig;
   rig.send(VsockOp::kRequest, {5000, 52});
   const auto reset = rig.expect(VsockOp::kReset);
@@ -63,7 +63,7 @@ TEST_CASE("A port that nobody listens at is reset") {
   CHECK(reset.header.destination_port == 5000);
 }
 
-TEST_CASE("What comes right behind the handshake is the guest's") {
+TEST_CASE("Bytes right after the handshake line are data for the guest") {
   VsockRig rig;
   const UniqueFd host = unix_connect(rig.path);
   REQUIRE(say(host, "CONN"));
@@ -74,19 +74,19 @@ TEST_CASE("What comes right behind the handshake is the guest's") {
   CHECK(rig.expect(VsockOp::kData).payload == "early");
 }
 
-TEST_CASE("A handshake that is none is hung up on") {
+TEST_CASE("A client with an invalid handshake is disconnected") {
   VsockRig rig;
   const std::string line = GENERATE(
       "HELLO 7\n", "CONNECT\n", "CONNECT \n", "CONNECT seven\n", "CONNECT 7 \n", "CONNECT -1\n",
       "CONNECT 4294967295\n", "CONNECT 4294967296\n", "CONNECT 00000000000000000000000000000007\n",
-      "an endless line without any end to it, which nobody should wait for");
+      "a line that is longer than any handshake, and has no newline");
   const UniqueFd host = unix_connect(rig.path);
   REQUIRE(say(host, line));
   rig.expect_nothing();
   CHECK(!hear(host).has_value());
 }
 
-TEST_CASE("A program of the host that leaves amid its handshake is forgotten") {
+TEST_CASE("A client that disconnects during the handshake is removed") {
   VsockRig rig;
   const auto before = open_descriptors();
   {
@@ -99,7 +99,7 @@ TEST_CASE("A program of the host that leaves amid its handshake is forgotten") {
   CHECK(open_descriptors() == before);
 }
 
-TEST_CASE("A guest that refuses hangs up on the program of the host") {
+TEST_CASE("A client is disconnected when the guest refuses the connection") {
   VsockRig rig;
   const UniqueFd host = unix_connect(rig.path);
   REQUIRE(say(host, "CONNECT 9\n"));
@@ -109,7 +109,7 @@ TEST_CASE("A guest that refuses hangs up on the program of the host") {
   rig.expect_nothing();
 }
 
-TEST_CASE("A host that stops sending still receives") {
+TEST_CASE("A host that shuts down sending still receives") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   REQUIRE(say(stream.host, "last words"));
@@ -118,7 +118,7 @@ TEST_CASE("A host that stops sending still receives") {
   CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNoSend);
   rig.send(VsockOp::kData, stream.ports, "an answer");
   CHECK(hear(stream.host) == "an answer");
-  SECTION("until the guest stops too") {
+  SECTION("until the guest shuts down sending too") {
     rig.send_shutdown(stream.ports, kVsockNoSend);
     CHECK(!hear(stream.host).has_value());
     CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNeither);
@@ -132,7 +132,7 @@ TEST_CASE("A host that stops sending still receives") {
   }
 }
 
-TEST_CASE("A guest that stops sending still receives") {
+TEST_CASE("A guest that shuts down sending still receives") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.send(VsockOp::kData, stream.ports, "last words");
@@ -145,7 +145,7 @@ TEST_CASE("A guest that stops sending still receives") {
   CHECK(rig.expect(VsockOp::kReset).header.source_port == stream.ports.host);
 }
 
-TEST_CASE("A guest that stops receiving breaks the pipe of the host, not its own") {
+TEST_CASE("A guest that shuts down receiving can still send") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.send_shutdown(stream.ports, kVsockNoReceive);
@@ -154,7 +154,7 @@ TEST_CASE("A guest that stops receiving breaks the pipe of the host, not its own
   CHECK(hear(stream.host) == "but this");
 }
 
-TEST_CASE("A program of the host that closes ends the stream") {
+TEST_CASE("A client that closes its socket ends the stream") {
   VsockRig rig;
   auto stream = rig.connect_to_guest(1024);
   REQUIRE(say(stream.host, "last words"));
@@ -163,7 +163,7 @@ TEST_CASE("A program of the host that closes ends the stream") {
   CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNeither);
   rig.send(VsockOp::kData, stream.ports, "sent before it knew");
   rig.expect_nothing();
-  SECTION("and the guest agrees") {
+  SECTION("and the guest sends a reset") {
     rig.send(VsockOp::kReset, stream.ports);
     rig.expect_nothing();
   }
@@ -176,7 +176,7 @@ TEST_CASE("A program of the host that closes ends the stream") {
   rig.expect(VsockOp::kReset);
 }
 
-TEST_CASE("A program of the host that closes before the guest has answered is forgotten") {
+TEST_CASE("A client that closes before the guest has answered is removed") {
   VsockRig rig;
   UniqueFd host = unix_connect(rig.path);
   REQUIRE(say(host, "CONNECT 9\n"));
@@ -185,7 +185,7 @@ TEST_CASE("A program of the host that closes before the guest has answered is fo
   CHECK(rig.expect(VsockOp::kReset).header.source_port == request.header.source_port);
 }
 
-TEST_CASE("The guest is sent no more than it has room for") {
+TEST_CASE("The guest is sent no more than its credit") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   const std::string text = pattern(VsockRig::kWindow + 1000);
@@ -197,7 +197,7 @@ TEST_CASE("The guest is sent no more than it has room for") {
   CHECK(got.size() == VsockRig::kWindow);
   rig.expect(VsockOp::kCreditRequest);
   rig.expect_nothing();
-  rig.send(VsockOp::kCreditUpdate, stream.ports);  // no news: it isn't asked again
+  rig.send(VsockOp::kCreditUpdate, stream.ports);  // no new credit: no new request
   rig.expect_nothing();
   rig.forwarded = VsockRig::kWindow;
   rig.send(VsockOp::kCreditUpdate, stream.ports);
@@ -205,22 +205,22 @@ TEST_CASE("The guest is sent no more than it has room for") {
   CHECK(got == text);
 }
 
-TEST_CASE("A guest that lies about what it has room for is sent nothing") {
+TEST_CASE("A guest with an invalid fwd_cnt is sent no data") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
-  rig.forwarded = 1;  // of nothing
+  rig.forwarded = 1;  // no data was sent
   rig.send(VsockOp::kCreditUpdate, stream.ports);
   REQUIRE(say(stream.host, "hello"));
   rig.expect(VsockOp::kCreditRequest);
   rig.expect_nothing();
 }
 
-TEST_CASE("A slow reader's data is kept, up to the window") {
+TEST_CASE("Data for a slow reader is stored, up to the window") {
   VsockRig rig;
   const UniqueFd listener = unix_listen(rig.port_path(52));
   const auto stream = rig.connect_to_host(5000, 52, listener);
   const std::string text = pattern(2U << 20U);
-  // The socket takes some, and the window the rest.
+  // Fill the socket, then the window.
   std::uint32_t sent = 0;
   std::uint32_t forwarded = 0;
   while (sent - forwarded < rig.window) {
@@ -234,7 +234,7 @@ TEST_CASE("A slow reader's data is kept, up to the window") {
     rig.send(VsockOp::kCreditRequest, stream.ports);
     forwarded = rig.expect(VsockOp::kCreditUpdate).header.forwarded;
   }
-  SECTION("one that wakes up gets all of it, and the guest may go on") {
+  SECTION("the reader gets all of it, and the guest may send more") {
     std::string got;
     while (got.size() < sent) {
       const auto more = hear(stream.host);
@@ -249,14 +249,14 @@ TEST_CASE("A slow reader's data is kept, up to the window") {
     rig.send(VsockOp::kData, stream.ports, "more");
     CHECK(hear(stream.host) == "more");
   }
-  SECTION("a byte more is a lie, and ends it") {
+  SECTION("a byte more than the window ends the stream") {
     rig.send(VsockOp::kData, stream.ports, "!");
     rig.expect(VsockOp::kReset);
   }
-  SECTION("a guest that closes needn't wait, and the reader gets the rest") {
+  SECTION("a guest that closes doesn't wait, and the reader gets the rest") {
     rig.send_shutdown(stream.ports, kVsockNeither);
     rig.expect(VsockOp::kReset);
-    // The same ports again, while the old stream still drains.
+    // The ports can be reused while the old stream drains.
     const auto again = rig.connect_to_host(5000, 52, listener);
     std::size_t got = 0;
     while (const auto more = hear(stream.host)) {
@@ -268,7 +268,7 @@ TEST_CASE("A slow reader's data is kept, up to the window") {
     rig.send(VsockOp::kData, again.ports, "fresh");
     CHECK(hear(again.host) == "fresh");
   }
-  SECTION("a reader that goes away frees the window") {
+  SECTION("a reader that disconnects frees the window") {
     const auto before = rig.signals;
     ::shutdown(stream.host.get(), SHUT_RDWR);
     rig.run();
