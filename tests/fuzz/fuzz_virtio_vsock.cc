@@ -136,7 +136,7 @@ class Machine {
     UniqueFd client = test::unix_connect(path_);
     check(static_cast<bool>(client));
     if (input.byte() % 8 != 0) {
-      check(test::say(client, fmt::format("CONNECT {}\n", guest_port(input))));
+      check(test::send_text(client, fmt::format("CONNECT {}\n", guest_port(input))));
     }
     clients_.push_back(std::move(client));
     poll();

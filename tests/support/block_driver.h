@@ -1,4 +1,4 @@
-// BlockDriver: the driver's side of a block device's queue.
+// BlockDriver: makes requests to a block device.
 #pragma once
 
 #include <linux/virtio_blk.h>
@@ -24,7 +24,7 @@ struct BlockDriver {
 
   DriverQueue& queue;
 
-  // As Linux lays it out: header, data in one buffer, status.
+  // The layout of Linux: header, data in one descriptor, status.
   Request add(std::uint32_t type, std::uint64_t sector, std::uint32_t length, bool device_writes,
               std::string_view data = {}) const {
     Request request;

@@ -1,4 +1,4 @@
-// CharacterRecorder: remembers what a guest sent.
+// CharacterRecorder: a sink that records the guest's output.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 
 namespace bothy {
 
-// Takes everything at once, unless limit() says how much of it.
+// Takes everything, unless limit() was called.
 class CharacterRecorder final : public CharacterSink {
  public:
   void write(std::span<const std::byte> bytes) noexcept override {
@@ -31,7 +31,7 @@ class CharacterRecorder final : public CharacterSink {
     room_hook_ = std::move(hook);
   }
 
-  // Takes no more than so much from now on, until the next limit().
+  // Takes at most `room` more bytes, until the next limit().
   void limit(std::size_t room) {
     const std::lock_guard lock(mutex_);
     room_ = room;
@@ -39,7 +39,7 @@ class CharacterRecorder final : public CharacterSink {
       room_hook_();
     }
   }
-  // What came since the last call.
+  // The output since the last call.
   [[nodiscard]] std::string take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(text_, {});

@@ -1,4 +1,4 @@
-// FakePort: a PacketPort in memory, for tests of what serves one.
+// FakePort: a PacketPort in memory.
 #pragma once
 
 #include <algorithm>
@@ -15,10 +15,10 @@ class FakePort final : public PacketPort {
  public:
   using Packet = std::vector<std::byte>;
 
-  // Header and all.
+  // With headers.
   std::deque<Packet> to_receive;
   std::vector<Packet> sent;
-  // What send() and an empty receive() answer.
+  // The outcomes of send(), and of receive() without a packet.
   PacketOutcome send_outcome = PacketOutcome::kDone;
   PacketOutcome empty_outcome = PacketOutcome::kAgain;
   std::size_t receive_calls = 0;
@@ -56,7 +56,7 @@ class FakePort final : public PacketPort {
   }
 };
 
-// `size` bytes that differ, behind a header of zeros which counts in `size`.
+// A packet of `size` bytes: a header of zeros, then a pattern.
 [[nodiscard]] inline FakePort::Packet make_packet(std::size_t size, unsigned seed = 1) {
   FakePort::Packet packet(size);
   for (std::size_t i = PacketPort::kHeader; i < size; ++i) {

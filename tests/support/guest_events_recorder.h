@@ -1,4 +1,4 @@
-// GuestEventsRecorder: remembers what devices told the machine.
+// GuestEventsRecorder: records guest events.
 #pragma once
 
 #include <mutex>
@@ -16,7 +16,7 @@ class GuestEventsRecorder final : public GuestEvents {
     events_.push_back(event);
   }
 
-  // What came since the last call.
+  // The events since the last call.
   [[nodiscard]] std::vector<GuestEvent> take() {
     const std::lock_guard lock(mutex_);
     return std::exchange(events_, {});

@@ -1,4 +1,4 @@
-// LinkRecorder: remembers what a device tells its driver.
+// LinkRecorder: records the notifications of a device to its driver.
 #pragma once
 
 #include <atomic>
@@ -24,13 +24,13 @@ class LinkRecorder final : public virtio::DriverLink {
     why_parked_ = why;
   }
 
-  // The queues signalled since the last call.
+  // The queues with a used buffer notification since the last call.
   [[nodiscard]] std::vector<std::uint16_t> take_signalled() {
     const std::lock_guard lock(mutex_);
     return std::exchange(signalled_, {});
   }
   [[nodiscard]] int config_changes() const noexcept { return config_changes_; }
-  // Empty: it isn't.
+  // Empty: the device needs no reset.
   [[nodiscard]] std::string why_parked() const {
     const std::lock_guard lock(mutex_);
     return why_parked_;

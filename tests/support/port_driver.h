@@ -1,4 +1,4 @@
-// PortDriver: speaks to a device through a bus as a guest's in and out instructions do.
+// PortDriver: accesses a device through a bus, as a guest's in and out instructions do.
 #pragma once
 
 #include <array>

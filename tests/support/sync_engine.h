@@ -1,5 +1,5 @@
-// SyncEngine: an IoEngine that does everything at once, on the calling thread, or what a test says
-// instead.
+// SyncEngine: an IoEngine whose operations are performed by a function of the test, at once and on
+// the calling thread.
 #pragma once
 
 #include <functional>

@@ -1,4 +1,4 @@
-// Programs of the host at the other end of unix sockets.
+// Unix sockets for tests, as clients and servers on the host use them.
 #pragma once
 
 #include <sys/socket.h>
@@ -16,7 +16,7 @@
 
 namespace bothy::test {
 
-// For what a test can't go on without, with whatever framework.
+// Aborts unless the condition holds. For code that is shared by unit tests and fuzz targets.
 inline void must(bool condition) {
   if (!condition) {
     std::abort();
@@ -30,7 +30,7 @@ inline sockaddr_un unix_address(const std::string& path) {
   return address;
 }
 
-// Non-blocking; empty when nobody listens.
+// Non-blocking. Empty if there is no listener.
 inline UniqueFd unix_connect(const std::string& path) {
   UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const sockaddr_un address = unix_address(path);
@@ -51,14 +51,15 @@ inline UniqueFd unix_accept(const UniqueFd& listener) {
   return UniqueFd(::accept4(listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
 }
 
-inline bool say(const UniqueFd& socket, std::string_view text) {
+inline bool send_text(const UniqueFd& socket, std::string_view text) {
   return ::send(socket.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
          static_cast<ssize_t>(text.size());
 }
 
-// What is there to read, up to a limit; nothing once the other side is gone.
-inline std::optional<std::string> hear(const UniqueFd& socket, std::size_t most = 1U << 20U) {
-  std::string text(most, '\0');
+// The bytes that can be read now, at most `max`. Nothing once the peer has closed.
+inline std::optional<std::string> receive_text(const UniqueFd& socket,
+                                               std::size_t max = 1U << 20U) {
+  std::string text(max, '\0');
   const ssize_t count = ::recv(socket.get(), text.data(), text.size(), 0);
   if (count == 0 || (count < 0 && errno == ECONNRESET)) {
     return std::nullopt;

@@ -17,9 +17,9 @@ namespace bothy::test {
 // RAM of `size` bytes from address 0.
 [[nodiscard]] GuestMemory make_guest_memory(std::uint64_t size);
 
-// One queue, split or packed, in guest memory that it may share with others: its rings begin at
-// `base`, its buffers at `base` + kHeap and come from a bump allocator that never frees, so bases
-// that are kSpan apart leave each queue most of a MiB. The memory outlives it.
+// One queue, split or packed, in guest memory that queues may share: its rings start at `base`, its
+// buffers at `base` + kHeap. Buffers come from a bump allocator that never frees, so bases that are
+// kSpan apart leave each queue most of a MiB. The memory outlives the object.
 //
 // A device of several queues:
 //
@@ -28,60 +28,60 @@ namespace bothy::test {
 class DriverQueue {
  public:
   static constexpr std::uint64_t kSpan = 1ULL << 20U;
-  // From the base. Room for 2048 descriptors.
+  // Offsets from the base. There is room for 2048 descriptors.
   static constexpr GuestAddress kDescriptors = 0x1000;
   static constexpr GuestAddress kAvailable = 0x10000;  // the driver area
   static constexpr GuestAddress kUsed = 0x20000;       // the device area
   static constexpr GuestAddress kHeap = 0x40000;
 
-  // A buffer as a descriptor names it. Without an address it is allocated.
+  // A descriptor's buffer. Without an address it is allocated.
   struct Buffer {
     std::uint32_t length = 0;
     bool writable = false;
     std::optional<GuestAddress> address = std::nullopt;
   };
 
-  // A size that is no power of two is for packed queues.
+  // Split queues need a power of two as size.
   explicit DriverQueue(GuestMemory& memory, GuestAddress base = 0, std::uint16_t size = 16,
                        virtio::RingFeatures features = {});
 
   [[nodiscard]] GuestMemory& memory() const noexcept { return memory_; }
   [[nodiscard]] virtio::QueueConfig config() const noexcept;
   [[nodiscard]] virtio::RingFeatures features() const noexcept { return features_; }
-  // The device's side of it.
+  // The device's side of the queue.
   [[nodiscard]] std::unique_ptr<virtio::Queue> queue(virtio::QueueState state = {}) const;
 
-  // Builds a chain, shows it to the device, and returns what take() will name it by. Nothing minds
-  // whether the ring has room.
+  // Makes a descriptor chain available, and returns the id that take() will have. There is no check
+  // for room in the ring.
   std::uint16_t add(std::span<const Buffer> buffers);
   std::uint16_t add(std::initializer_list<Buffer> buffers) {
     return add(std::span(buffers.begin(), buffers.size()));
   }
   std::uint16_t add_indirect(std::span<const Buffer> buffers);
 
-  // Where the buffers of the last add() are.
+  // The addresses of the last add()'s buffers.
   [[nodiscard]] const std::vector<GuestAddress>& addresses() const noexcept { return addresses_; }
   [[nodiscard]] GuestAddress allocate(std::uint64_t length);
-  // What was allocated so far is free again.
+  // Frees all allocations.
   void rewind_heap() noexcept { heap_ = base_ + kHeap; }
 
-  // Completions that the device has shown, from the start; wraps.
+  // Number of used buffers from the start; wraps.
   [[nodiscard]] std::uint16_t used_index() const;
-  // The next completion that take() hasn't given yet.
+  // The next used buffer.
   std::optional<virtio::UsedElement> take();
 
-  // Whether the device wants a kick for what was added since the last call (virtio 1.2, 2.7.13.4
-  // and 2.8.21.3).
+  // Whether the device wants a notification for chains added since the last call (virtio 1.2,
+  // 2.7.13.4 and 2.8.21.3).
   [[nodiscard]] bool wants_kick();
-  // Asks for an interrupt at the next completion, or as little as can be for none. True when a
-  // completion is there already.
+  // Enables the interrupt for the next used buffer; true if there is one already. Disables
+  // interrupts, as far as the ring's features can.
   bool enable_interrupts();
   void disable_interrupts();
 
-  // Offers what no device may accept, whatever the layout.
+  // Makes an invalid descriptor available, in either layout.
   void break_ring();
 
-  // Raw access to split rings, for what no driver should do.
+  // Raw access to split rings, for invalid drivers.
   void set_descriptor(std::uint16_t index, const virtio::Descriptor& descriptor);
   void offer(std::uint16_t head);
   void set_available_index(std::uint16_t index);
@@ -91,15 +91,15 @@ class DriverQueue {
   [[nodiscard]] std::uint16_t available_event() const;
   [[nodiscard]] std::uint16_t used_flags() const;
 
-  // Raw access to packed rings. offer_packed() writes at the driver's place in the ring and goes
-  // on by one slot; `flags` get the two of an available descriptor.
+  // Raw access to packed rings. offer_packed() writes at the driver's position in the ring and
+  // moves on by one slot; it sets the two flags of an available descriptor.
   void offer_packed(virtio::PackedDescriptor descriptor);
   [[nodiscard]] virtio::PackedDescriptor packed_descriptor(std::uint16_t slot) const;
   void set_driver_event(const virtio::EventSuppression& event);
   [[nodiscard]] virtio::EventSuppression device_event() const;
 
  private:
-  // Where one side stands in a packed ring (2.8.1).
+  // A position of the driver or the device in a packed ring (2.8.1).
   struct Place {
     std::uint16_t slot = 0;
     bool wrap = true;
@@ -111,10 +111,10 @@ class DriverQueue {
   [[nodiscard]] std::uint16_t free_id() const noexcept;
   std::uint16_t add_packed(std::span<const virtio::Descriptor> list);
   void write_packed(Place place, virtio::PackedDescriptor descriptor);
-  // The completion at `place`, when there is one.
+  // The used buffer at `place`, if there is one.
   [[nodiscard]] std::optional<virtio::UsedElement> used_at(Place place) const;
   [[nodiscard]] std::uint16_t slots_of(const virtio::UsedElement& used) const noexcept;
-  // A word of the rings or the areas, which the device's thread may be using.
+  // Atomic access to a word that the device's thread may use.
   template <class Word>
   [[nodiscard]] Word get(GuestAddress offset) const;
   template <class Word>
@@ -126,22 +126,22 @@ class DriverQueue {
   const virtio::RingFeatures features_;
   GuestAddress heap_;
   std::vector<GuestAddress> addresses_;
-  std::uint16_t free_ = 0;   // split: descriptors are handed out round and round
+  std::uint16_t free_ = 0;   // split: the next free descriptor, round-robin
   std::uint16_t next_ = 0;   // chains added
-  std::uint16_t taken_ = 0;  // completions taken
-  std::uint16_t asked_ = 0;  // what next_ was at the last wants_kick()
+  std::uint16_t taken_ = 0;  // used buffers taken
+  std::uint16_t asked_ = 0;  // next_ at the last wants_kick()
   // Packed.
   Place available_;
   Place used_;
   std::uint32_t slots_added_ = 0;     // since the last wants_kick()
-  std::vector<std::uint16_t> slots_;  // of each id that is out; 0: it is free
+  std::vector<std::uint16_t> slots_;  // by id; 0: the id is free
 };
 
 struct OwnGuestMemory {
   GuestMemory own_memory;
 };
 
-// A guest's memory of kMemory bytes with one queue in it, at 0.
+// Guest memory of kMemory bytes with one queue, at 0.
 class VirtioDriver : private OwnGuestMemory, public DriverQueue {
  public:
   static constexpr std::uint64_t kMemory = 4ULL << 20U;

@@ -86,7 +86,7 @@ run 125 'a directory and private memory' --err '--memory-backing shared' -- \
   boot --kernel "$kernels/vmlinux" --fs "a=$work" --memory-backing anonymous
 run 125 'a virtiofsd that is none' --err 'BOTHY_VIRTIOFSD' -- \
   env BOTHY_VIRTIOFSD=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --fs "a=$work"
-run 125 'a virtiofsd that is another program' --err 'its last words' -- \
+run 125 'a virtiofsd that is another program' --err 'its last message' -- \
   env BOTHY_VIRTIOFSD=/bin/false "$bothy" boot --kernel "$kernels/vmlinux" --fs "a=$work"
 run 125 'a balloon larger than memory' --err '--balloon' -- boot --kernel "$kernels/vmlinux" --balloon size=1G --memory 512M
 run 125 'a balloon of half a page' --err '4K' -- boot --kernel "$kernels/vmlinux" --balloon size=2K

@@ -119,6 +119,6 @@ done
 
 who=root user=()
 run 125 'a missing directory' --err "$work/nothere" -- guest both --fs "data=$work/nothere"
-run 125 'a virtiofsd that fails' --err 'its last words' -- env BOTHY_VIRTIOFSD=/bin/false "$bothy" boot --kernel \
+run 125 'a virtiofsd that fails' --err 'its last message' -- env BOTHY_VIRTIOFSD=/bin/false "$bothy" boot --kernel \
   "$work/vmlinux" --fs "data=$work"
 finish

@@ -6,35 +6,35 @@
 #include <utility>
 
 #include "base/log.h"
-#include "devices/virtio/fs/refusal.h"
+#include "devices/virtio/fs/fallback.h"
 
 namespace bothy::virtio {
 namespace {
 
-// High priority, and one for all other requests: either virtiofsd serves no more (5.11.2).
+// The high-priority queue and one request queue (5.11.2): neither virtiofsd serves more.
 constexpr std::array<std::uint16_t, 2> kQueueSizes{128, 1024};
 constexpr std::uint32_t kRequestQueues = 1;
-constexpr std::string_view kOtherInTag = "._-";
-// A machine of many is slow to start everything at once.
-constexpr std::chrono::seconds kTimeToStart{20};
+constexpr std::string_view kTagPunctuation = "._-";
+// virtiofsd may be slow to start on a busy host.
+constexpr std::chrono::seconds kStartTimeout{20};
 
 // 5.11.4
 struct Config {
-  std::array<char, FsConfig::kLongestTag> tag{};  // filled up with NULs
+  std::array<char, FsConfig::kMaxTagLength> tag{};  // padded with NULs
   std::uint32_t request_queues = kRequestQueues;
 };
 
 }  // namespace
 
 Result<void> validate(const FsConfig& config) {
-  const bool fits = !config.tag.empty() && config.tag.size() <= FsConfig::kLongestTag;
+  const bool fits = !config.tag.empty() && config.tag.size() <= FsConfig::kMaxTagLength;
   if (!fits || !std::ranges::all_of(config.tag, [&](char c) {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               kOtherInTag.find(c) != std::string_view::npos;
+               kTagPunctuation.find(c) != std::string_view::npos;
       })) {
     return make_error(ErrorCode::kInvalid,
-                      "--fs: '{}' is no tag: 1 to {} letters, digits and '._-' are", config.tag,
-                      FsConfig::kLongestTag);
+                      "--fs: invalid tag '{}': expected 1 to {} letters, digits and '._-'",
+                      config.tag, FsConfig::kMaxTagLength);
   }
   return success();
 }
@@ -56,16 +56,16 @@ Result<std::unique_ptr<Fs>> Fs::create(const FsConfig& config, UniqueFd socket,
 Result<void> Fs::connect() {
   auto back_end =
       VhostUser::connect(std::move(socket_), fmt::format("--fs {}: virtiofsd", config_.tag),
-                         memory_, kQueueSizes.size(), kTimeToStart);
+                         memory_, kQueueSizes.size(), kStartTimeout);
   if (!back_end) {
     Error error = std::move(back_end).error();
     if (server_ && error.code == ErrorCode::kSystem) {
-      error.context += fmt::format(" (its last words: {})", server_->kill());
+      error.context += fmt::format(" (its last message: {})", server_->kill());
     }
     return error;
   }
   back_end_ = std::move(back_end).value();
-  // Where a packed queue stands has no place in what we ask the back end.
+  // The protocol as used here has no message for the state of a packed queue.
   ring_features_ = back_end_->features() & kRingFeatures & ~feature(kFeatureRingPacked);
   return success();
 }
@@ -97,12 +97,12 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
   rings_ = {(features & feature(kFeatureIndirect)) != 0,
             (features & feature(kFeatureEventIndex)) != 0, false};
   running_ = std::make_shared<bool>(true);
-  lanes_ = std::vector<Lane>(queues.size());
+  served_ = std::vector<ServedQueue>(queues.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {
-    lanes_[i].active = std::move(queues[i]);
+    served_[i].active = std::move(queues[i]);
   }
   if (!back_end_) {
-    return fail(fmt::format("virtiofsd, which served '{}', is gone", config_.tag));
+    return fail(fmt::format("virtiofsd of share '{}' has ended", config_.tag));
   }
   if (const auto handed = hand_over(features); !handed) {
     return fail(handed.error().context);
@@ -110,26 +110,26 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
   boost::system::error_code error;
   watch_.assign(back_end_->fd(), error);
   if (error) {
-    return fail("virtiofsd can't be watched: " + error.message());
+    return fail("can't watch virtiofsd: " + error.message());
   }
   watch();
 }
 
 Result<void> Fs::hand_over(std::uint64_t features) {
   std::vector<VhostRing> rings;
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    Lane& lane = lanes_[i];
-    if (!lane.active.queue) {
+  for (std::size_t i = 0; i < served_.size(); ++i) {
+    ServedQueue& served = served_[i];
+    if (!served.active.queue) {
       continue;
     }
-    const QueueConfig& config = lane.active.config;
+    const QueueConfig& config = served.active.config;
     static_cast<void>(calls_[i].drain());
-    lane.call.emplace(executor_, calls_[i],
-                      [this, index = lane.active.index] { link_->signal_queue(index); });
-    lane.handed_over = true;
+    served.call.emplace(executor_, calls_[i],
+                      [this, index = served.active.index] { link_->signal_queue(index); });
+    served.handed_over = true;
     rings.push_back({static_cast<std::uint8_t>(i), config.size, config.descriptors,
                      config.driver_area, config.device_area,
-                     lane.active.queue->state().next_available, lane.active.kick->fd(),
+                     served.active.queue->state().next_available, served.active.kick->fd(),
                      calls_[i].fd()});
   }
   return back_end_->start_rings(features & ring_features_, rings);
@@ -145,39 +145,38 @@ void Fs::watch() {
         if (back_end_->alive()) {
           return watch();
         }
-        fail(fmt::format("virtiofsd, which serves '{}', has ended or broken the protocol",
-                         config_.tag));
+        fail(fmt::format("virtiofsd of share '{}' has ended or broken the protocol", config_.tag));
       });
 }
 
 void Fs::fail(const std::string& why) {
   disconnect();
-  // Nothing that ends of itself may touch the rings beside us.
-  link_->park(server_ ? fmt::format("{} (its last words: {})", why, server_->kill()) : why);
+  // The process must not access the rings any more.
+  link_->park(server_ ? fmt::format("{} (its last message: {})", why, server_->kill()) : why);
   server_.reset();
-  for (Lane& lane : lanes_) {
-    lane.call.reset();
-    if (!lane.active.queue) {
+  for (ServedQueue& served : served_) {
+    served.call.reset();
+    if (!served.active.queue) {
       continue;
     }
-    if (std::exchange(lane.handed_over, false)) {
-      lane.active.queue = take_over_fs_queue(memory_, lane.active.config, rings_);
+    if (std::exchange(served.handed_over, false)) {
+      served.active.queue = take_over_fs_queue(memory_, served.active.config, rings_);
     }
-    // The last completions of the back end may have come without a call.
-    link_->signal_queue(lane.active.index);
-    lane.refusal =
-        std::make_unique<QueueWorker>(executor_, std::move(lane.active), *link_, refuse_fs_request);
+    // The back end may have used buffers without a call.
+    link_->signal_queue(served.active.index);
+    served.fallback = std::make_unique<QueueWorker>(executor_, std::move(served.active), *link_,
+                                                    answer_not_connected);
   }
 }
 
 std::vector<QueueState> Fs::stop() noexcept {
   *running_ = false;
-  std::vector<QueueState> states(lanes_.size());
+  std::vector<QueueState> states(served_.size());
   std::vector<VhostRingPosition> rings;
-  for (std::size_t i = 0; i < lanes_.size(); ++i) {
-    if (lanes_[i].refusal) {
-      states[i] = lanes_[i].refusal->stop();
-    } else if (lanes_[i].handed_over) {
+  for (std::size_t i = 0; i < served_.size(); ++i) {
+    if (served_[i].fallback) {
+      states[i] = served_[i].fallback->stop();
+    } else if (served_[i].handed_over) {
       rings.push_back({static_cast<std::uint8_t>(i)});
     }
   }
@@ -191,9 +190,9 @@ std::vector<QueueState> Fs::stop() noexcept {
     }
   }
   if (watch_.is_open()) {
-    static_cast<void>(watch_.release());  // it is the connection's
+    static_cast<void>(watch_.release());  // owned by the connection
   }
-  lanes_.clear();
+  served_.clear();
   link_ = nullptr;
   return states;
 }

@@ -1,4 +1,4 @@
-// Fs: the file system device (virtio 1.2, 5.11), whose queues another process serves.
+// Fs: the file system device (virtio 1.2, 5.11), whose queues a vhost-user back end serves.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -16,36 +16,35 @@
 
 namespace bothy::virtio {
 
-// What a user can choose.
 struct FsConfig {
-  static constexpr std::size_t kLongestTag = 36;  // 5.11.4
+  static constexpr std::size_t kMaxTagLength = 36;  // 5.11.4
 
-  std::string tag;  // what the guest mounts it by: 1 to kLongestTag letters, digits and '._-'
+  std::string tag;  // the guest mounts it by this: 1 to kMaxTagLength letters, digits and '._-'
   SharedDirectory directory;
 };
 
 [[nodiscard]] Result<void> validate(const FsConfig& config);
 
-// While the device runs, its rings are the back end's alone: it gets their addresses, the driver's
-// kicks, and an eventfd for its calls. That eventfd can't be the interrupt itself: a transport may
-// have to record the reason of an interrupt before it is raised, so each call goes through the
-// device's executor to DriverLink::signal_queue().
+// While the device runs, only the back end accesses the rings: it gets their addresses, the
+// driver's notifications, and a call eventfd. The call eventfd can't be the interrupt itself: a
+// transport may have to record the cause of an interrupt before it is raised, so each call goes
+// through the device's executor to DriverLink::signal_queue().
 //
-// When the back end ends, or breaks the protocol, the device is parked. Since Linux's driver takes
-// no notice of that, and its users would wait for ever, what is under way and what comes after that
-// is answered with ENOTCONN.
+// When the back end ends or breaks the protocol, the device needs a reset. Linux's driver ignores
+// that state, and its users would wait for ever, so pending and later requests are answered with
+// ENOTCONN.
 class Fs final : public Device {
  public:
-  // `socket` is the back end's; `server` is null when that is no process of ours. The memory must
-  // be shared (a memfd). All but the config outlives it; the context is its executor.
+  // `socket` is connected to the back end. `server` is null if the back end isn't a child process.
+  // The memory must be shared (a memfd). The memory and the executor outlive the device.
   [[nodiscard]] static Result<std::unique_ptr<Fs>> create(const FsConfig& config, UniqueFd socket,
                                                           std::unique_ptr<Virtiofsd> server,
                                                           const GuestMemory& memory,
                                                           boost::asio::io_context& executor);
   ~Fs() override;
 
-  // Settles with the back end what it serves, and waits for it where it has just been started.
-  // Once, before any driver comes, from the owner's thread.
+  // Negotiates with the back end, and waits for its start. Called once by the owner, before a
+  // driver can use the device.
   [[nodiscard]] Result<void> connect();
 
   [[nodiscard]] DeviceId id() const noexcept override { return DeviceId::kFs; }
@@ -59,12 +58,12 @@ class Fs final : public Device {
   std::vector<QueueState> stop() noexcept override;
 
  private:
-  // One queue, while the device runs.
-  struct Lane {
+  // A queue while the device runs.
+  struct ServedQueue {
     ActiveQueue active;
     bool handed_over = false;
-    std::optional<Doorbell> call;          // of the back end
-    std::unique_ptr<QueueWorker> refusal;  // once there is none
+    std::optional<Doorbell> call;           // from the back end
+    std::unique_ptr<QueueWorker> fallback;  // answers requests without a back end
   };
 
   Fs(const FsConfig& config, const GuestMemory& memory, boost::asio::io_context& executor)
@@ -72,7 +71,7 @@ class Fs final : public Device {
 
   [[nodiscard]] Result<void> hand_over(std::uint64_t features);
   void watch();
-  // The back end is no more.
+  // The back end has ended or must not be used any more.
   void fail(const std::string& why);
   void take_back(std::span<VhostRingPosition> rings) noexcept;
   void disconnect() noexcept;
@@ -83,16 +82,16 @@ class Fs final : public Device {
   std::vector<EventFd> calls_;  // by queue
   std::uint64_t ring_features_ = 0;
 
-  std::unique_ptr<Virtiofsd> server_;    // ends after the connection
+  std::unique_ptr<Virtiofsd> server_;    // destroyed after the connection
   UniqueFd socket_;                      // until connect()
-  std::unique_ptr<VhostUser> back_end_;  // null: it isn't there yet, or gone
+  std::unique_ptr<VhostUser> back_end_;  // null: not yet connected, or disconnected
 
   // While running.
   DriverLink* link_ = nullptr;
   RingFeatures rings_;
-  std::vector<Lane> lanes_;
+  std::vector<ServedQueue> served_;
   boost::asio::posix::stream_descriptor watch_;
-  std::shared_ptr<bool> running_;  // handlers under way find it false by this
+  std::shared_ptr<bool> running_;  // false for posted tasks once the device has stopped
 };
 
 }  // namespace bothy::virtio

@@ -32,7 +32,7 @@ GuestMemory shared_memory() {
   return GuestMemory::create(ranges, MemoryBacking::kShared).value();
 }
 
-// A device with a driver and a back end around it, on the test's own thread but for the latter.
+// A device and its driver on the test's thread, and a back end on a thread of its own.
 struct Rig {
   explicit Rig(VhostBackEnd::Behaviour behaviour = {}) : back_end(std::move(behaviour)) {
     fs = Fs::create({.tag = "data", .directory = {}}, back_end.take_socket(), nullptr, memory,
@@ -59,7 +59,7 @@ struct Rig {
     running = false;
     return fs->stop();
   }
-  // Runs handlers until one has run, or everything is idle.
+  // Runs the tasks that are ready.
   void run() {
     executor.restart();
     executor.poll();
@@ -101,7 +101,7 @@ std::vector<VhostMessage> only(std::vector<VhostMessage> messages, std::uint32_t
 
 }  // namespace
 
-TEST_CASE("The configuration tells the tag and one request queue") {
+TEST_CASE("The config space has the tag and one request queue") {
   Rig rig;
   std::array<std::byte, 44> config{};
   rig.fs->read_config(0, config);
@@ -113,12 +113,12 @@ TEST_CASE("The configuration tells the tag and one request queue") {
   rig.fs->read_config(1ULL << 63U, count);
 }
 
-TEST_CASE("Only the ring features of the back end are offered") {
+TEST_CASE("Only ring features of the back end are offered") {
   const Rig rig({.features = 1ULL << 34U | 1ULL << 32U | 1ULL << 30U | 1ULL << 28U});
   CHECK(rig.fs->ring_features() == (1ULL << 32U | 1ULL << 28U));
 }
 
-TEST_CASE("Rings are the back end's while the device runs, and its calls the driver's interrupts") {
+TEST_CASE("The back end gets the rings, and its calls become used buffer notifications") {
   Rig rig({.position = 3});
   rig.start();
   static_cast<void>(rig.ask(1));
@@ -148,20 +148,20 @@ TEST_CASE("Rings are the back end's while the device runs, and its calls the dri
   CHECK(only(rig.back_end.take_messages(), 12).size() == 1);
 }
 
-TEST_CASE("When the back end ends, all requests are refused") {
+TEST_CASE("When the back end ends, all requests are answered with ENOTCONN") {
   Rig rig;
   rig.start();
   const auto config = rig.requests.config();
   const std::uint16_t one = rig.ask(11);
   const std::uint16_t two = rig.ask(12);
   {
-    // As the back end: it takes both, and completes the second.
+    // As the back end: take both, and complete the second.
     const auto queue = Queue::create(rig.memory, config, {}).value();
     auto taken = queue->pop();
     auto done = queue->pop();
     done->complete(kAnswer);
     queue->flush();
-    // A chain that goes is completed, but a process that ends shows nothing any more.
+    // Not flushed, as by a process that has ended.
     taken->complete(0);
   }
   REQUIRE(rig.requests.take()->id == two);
@@ -183,16 +183,16 @@ TEST_CASE("When the back end ends, all requests are refused") {
   REQUIRE(rig.requests.take());
   CHECK(rig.answer(three).error == -ENOTCONN);
   CHECK(rig.answer(three).length == kAnswer);
-  // No answer is wanted, and none fits.
+  // A request that expects no answer.
   const std::uint16_t forget = rig.requests.add({{kRequest, false}});
   rig.kicks[1].signal();
   rig.run();
   CHECK(rig.requests.take()->id == forget);
 }
 
-TEST_CASE("A device without its back end refuses everything from the start") {
+TEST_CASE("A device whose back end ends during the start answers with ENOTCONN") {
   const bool at_start = GENERATE(true, false);
-  // Eight messages settle the connection, and the first of start() is the seventh.
+  // The seventh message is the first of start().
   Rig rig({.die_at = at_start ? std::optional<std::size_t>(6) : 10});
   const std::uint16_t head = rig.ask(5);
   rig.start();
@@ -201,26 +201,26 @@ TEST_CASE("A device without its back end refuses everything from the start") {
   REQUIRE(rig.requests.take());
   CHECK(rig.answer(head).error == -ENOTCONN);
   rig.stop();
-  // A second time.
+  // The same for the next start.
   rig.start();
   rig.run();
   CHECK(!rig.link.take_signalled().empty());
 }
 
-TEST_CASE("A back end that won't give a ring back is given up") {
+TEST_CASE("A back end that doesn't return a ring is disconnected") {
   VhostBackEnd::Behaviour behaviour;
   behaviour.answers[11] = test::vhost_answer(11, VhostBackEnd::kReplyFlags, 8, 9U, 9U);
   Rig rig(behaviour);
   rig.start();
-  set_log_level(LogLevel::kError);  // it is said, but not here
+  set_log_level(LogLevel::kError);  // without the warning that stop() logs
   CHECK(rig.stop().at(0) == QueueState{});
   CHECK(rig.link.why_parked().empty());
   set_log_level(LogLevel::kWarning);
   rig.start();
-  CHECK(rig.link.why_parked().find("gone") != std::string::npos);
+  CHECK(rig.link.why_parked().find("has ended") != std::string::npos);
 }
 
-TEST_CASE("A tag that is none is refused") {
+TEST_CASE("Invalid tags are refused") {
   for (const std::string& tag : {std::string(), std::string(37, 'x'), std::string("a/b")}) {
     const auto valid = validate(FsConfig{.tag = tag, .directory = {}});
     REQUIRE(!valid);

@@ -5,8 +5,8 @@
 namespace bothy::virtio {
 namespace {
 
-using test::hear;
-using test::say;
+using test::receive_text;
+using test::send_text;
 using test::unix_connect;
 using test::VsockRig;
 
@@ -22,19 +22,19 @@ TEST_CASE("Invalid packets are answered with a reset, or dropped") {
     rig.send(header);
     CHECK(rig.expect(VsockOp::kReset).header.type == 7);
     rig.send(VsockOp::kData, stream.ports, "still there");
-    CHECK(hear(stream.host) == "still there");
+    CHECK(receive_text(stream.host) == "still there");
   }
   SECTION("an unknown operation") {
     header.op = static_cast<VsockOp>(99);
     rig.send(header);
     rig.expect(VsockOp::kReset);
-    CHECK(!hear(stream.host).has_value());
+    CHECK(!receive_text(stream.host).has_value());
   }
   SECTION("a second request") {
     header.op = VsockOp::kRequest;
     rig.send(header);
     rig.expect(VsockOp::kReset);
-    CHECK(!hear(stream.host).has_value());
+    CHECK(!receive_text(stream.host).has_value());
   }
   SECTION("a second response") {
     header.op = VsockOp::kResponse;
@@ -45,7 +45,7 @@ TEST_CASE("Invalid packets are answered with a reset, or dropped") {
     header.length = 5000;
     rig.send_raw(header, "short");
     rig.expect(VsockOp::kReset);
-    CHECK(!hear(stream.host).has_value());
+    CHECK(!receive_text(stream.host).has_value());
   }
   SECTION("data of a stream that doesn't exist") {
     header.source_port = 1;
@@ -65,7 +65,7 @@ TEST_CASE("Invalid packets are answered with a reset, or dropped") {
     header.destination_cid = 5;
     rig.send(header, "not you");
     rig.expect_nothing();
-    CHECK(hear(stream.host) == "");
+    CHECK(receive_text(stream.host) == "");
   }
   SECTION("an incomplete header") {
     rig.transmit.add({{20, false}});
@@ -87,7 +87,7 @@ TEST_CASE("A packet carries a bounded payload, however large the buffer") {
   update.buffer_size = window;
   rig.send(update);
   const std::string text(150U << 10U, 'x');
-  REQUIRE(say(stream.host, text));
+  REQUIRE(send_text(stream.host, text));
   rig.run();  // fills the small buffers of the rig
   while (rig.take()) {
   }
@@ -118,24 +118,24 @@ TEST_CASE("A broken ring or a too small receive buffer makes the device need a r
   }
   SECTION("receive") {
     rig.refill = false;
-    REQUIRE(say(stream.host, "a"));
+    REQUIRE(send_text(stream.host, "a"));
     rig.expect(VsockOp::kData);
     rig.receive.add({{44, true}});
-    REQUIRE(say(stream.host, "b"));
+    REQUIRE(send_text(stream.host, "b"));
     rig.run();
   }
   CHECK(rig.parked.size() == 1);
-  CHECK(!hear(stream.host).has_value());
+  CHECK(!receive_text(stream.host).has_value());
 }
 
 TEST_CASE("A reset closes all streams, and the device can be started again") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.stop();
-  CHECK(!hear(stream.host).has_value());
+  CHECK(!receive_text(stream.host).has_value());
   // A client that connects without a driver waits for the next one.
   const UniqueFd early = unix_connect(rig.path);
-  REQUIRE(say(early, "CONNECT 3\n"));
+  REQUIRE(send_text(early, "CONNECT 3\n"));
   rig.start();
   CHECK(rig.expect(VsockOp::kRequest).header.destination_port == 3);
 }
@@ -145,7 +145,7 @@ TEST_CASE("A transport reset closes all streams and sends an event") {
   const auto stream = rig.connect_to_guest(1024);
   rig.device->reset_transport();
   rig.run();
-  CHECK(!hear(stream.host).has_value());
+  CHECK(!receive_text(stream.host).has_value());
   CHECK(rig.signals[2] == 0);  // the event queue has no buffer yet
   rig.events.add({{4, true}});
   rig.kick(2);

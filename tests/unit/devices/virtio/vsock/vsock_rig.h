@@ -163,12 +163,12 @@ class VsockRig : private virtio::DriverLink {
   // A client of the host connects to a port of the guest.
   Stream connect_to_guest(std::uint32_t port) {
     UniqueFd host = unix_connect(path);
-    REQUIRE(say(host, "CONNECT " + std::to_string(port) + "\n"));
+    REQUIRE(send_text(host, "CONNECT " + std::to_string(port) + "\n"));
     const Packet request = expect(virtio::VsockOp::kRequest);
     REQUIRE(request.header.destination_port == port);
     const virtio::VsockPorts ports{port, request.header.source_port};
     send(virtio::VsockOp::kResponse, ports);
-    REQUIRE(hear(host) == "OK " + std::to_string(ports.host) + "\n");
+    REQUIRE(receive_text(host) == "OK " + std::to_string(ports.host) + "\n");
     return {ports, std::move(host)};
   }
   // A program in the guest connects to a port of the host.

@@ -7,8 +7,8 @@
 namespace bothy::virtio {
 namespace {
 
-using test::hear;
-using test::say;
+using test::receive_text;
+using test::send_text;
 using test::unix_accept;
 using test::unix_connect;
 using test::unix_listen;
@@ -32,14 +32,14 @@ std::ptrdiff_t open_descriptors() {
 TEST_CASE("A client of the host connects to the guest, and data goes both ways") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
-  REQUIRE(say(stream.host, "hello guest"));
+  REQUIRE(send_text(stream.host, "hello guest"));
   const auto data = rig.expect(VsockOp::kData);
   CHECK(data.payload == "hello guest");
   CHECK(data.header.source_port == stream.ports.host);
   CHECK(data.header.destination_port == 1024);
   CHECK(data.header.type == kVsockStream);
   rig.send(VsockOp::kData, stream.ports, "hello host");
-  CHECK(hear(stream.host) == "hello host");
+  CHECK(receive_text(stream.host) == "hello host");
   CHECK(rig.signals[0] > 0);
   CHECK(rig.signals[1] > 0);
 }
@@ -50,8 +50,8 @@ TEST_CASE("The guest connects to a socket of the host, and data goes both ways")
   const auto stream = rig.connect_to_host(5000, 52, listener);
   CHECK(rig.window == VsockMuxer::kMaxWindow);
   rig.send(VsockOp::kData, stream.ports, "hello host");
-  CHECK(hear(stream.host) == "hello host");
-  REQUIRE(say(stream.host, "hello guest"));
+  CHECK(receive_text(stream.host) == "hello host");
+  REQUIRE(send_text(stream.host, "hello guest"));
   CHECK(rig.expect(VsockOp::kData).payload == "hello guest");
 }
 
@@ -66,9 +66,9 @@ TEST_CASE("A connection to a port without a listener is reset") {
 TEST_CASE("Bytes right after the handshake line are data for the guest") {
   VsockRig rig;
   const UniqueFd host = unix_connect(rig.path);
-  REQUIRE(say(host, "CONN"));
+  REQUIRE(send_text(host, "CONN"));
   rig.expect_nothing();
-  REQUIRE(say(host, "ECT 7\nearly"));
+  REQUIRE(send_text(host, "ECT 7\nearly"));
   const auto request = rig.expect(VsockOp::kRequest);
   rig.send(VsockOp::kResponse, {7, request.header.source_port});
   CHECK(rig.expect(VsockOp::kData).payload == "early");
@@ -81,9 +81,9 @@ TEST_CASE("A client with an invalid handshake is disconnected") {
       "CONNECT 4294967295\n", "CONNECT 4294967296\n", "CONNECT 00000000000000000000000000000007\n",
       "a line that is longer than any handshake, and has no newline");
   const UniqueFd host = unix_connect(rig.path);
-  REQUIRE(say(host, line));
+  REQUIRE(send_text(host, line));
   rig.expect_nothing();
-  CHECK(!hear(host).has_value());
+  CHECK(!receive_text(host).has_value());
 }
 
 TEST_CASE("A client that disconnects during the handshake is removed") {
@@ -91,7 +91,7 @@ TEST_CASE("A client that disconnects during the handshake is removed") {
   const auto before = open_descriptors();
   {
     const UniqueFd host = unix_connect(rig.path);
-    REQUIRE(say(host, "CONN"));
+    REQUIRE(send_text(host, "CONN"));
     rig.expect_nothing();
     CHECK(open_descriptors() == before + 2);
   }
@@ -102,32 +102,32 @@ TEST_CASE("A client that disconnects during the handshake is removed") {
 TEST_CASE("A client is disconnected when the guest refuses the connection") {
   VsockRig rig;
   const UniqueFd host = unix_connect(rig.path);
-  REQUIRE(say(host, "CONNECT 9\n"));
+  REQUIRE(send_text(host, "CONNECT 9\n"));
   const auto request = rig.expect(VsockOp::kRequest);
   rig.send(VsockOp::kReset, {9, request.header.source_port});
-  CHECK(!hear(host).has_value());
+  CHECK(!receive_text(host).has_value());
   rig.expect_nothing();
 }
 
 TEST_CASE("A host that shuts down sending still receives") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
-  REQUIRE(say(stream.host, "last words"));
+  REQUIRE(send_text(stream.host, "last words"));
   ::shutdown(stream.host.get(), SHUT_WR);
   CHECK(rig.expect(VsockOp::kData).payload == "last words");
   CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNoSend);
   rig.send(VsockOp::kData, stream.ports, "an answer");
-  CHECK(hear(stream.host) == "an answer");
+  CHECK(receive_text(stream.host) == "an answer");
   SECTION("until the guest shuts down sending too") {
     rig.send_shutdown(stream.ports, kVsockNoSend);
-    CHECK(!hear(stream.host).has_value());
+    CHECK(!receive_text(stream.host).has_value());
     CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNeither);
     rig.send(VsockOp::kReset, stream.ports);
     rig.expect_nothing();
   }
   SECTION("until the guest closes") {
     rig.send_shutdown(stream.ports, kVsockNeither);
-    CHECK(!hear(stream.host).has_value());
+    CHECK(!receive_text(stream.host).has_value());
     CHECK(rig.expect(VsockOp::kReset).header.destination_port == 1024);
   }
 }
@@ -137,9 +137,9 @@ TEST_CASE("A guest that shuts down sending still receives") {
   const auto stream = rig.connect_to_guest(1024);
   rig.send(VsockOp::kData, stream.ports, "last words");
   rig.send_shutdown(stream.ports, kVsockNoSend);
-  CHECK(hear(stream.host) == "last words");
-  CHECK(!hear(stream.host).has_value());
-  REQUIRE(say(stream.host, "an answer"));
+  CHECK(receive_text(stream.host) == "last words");
+  CHECK(!receive_text(stream.host).has_value());
+  REQUIRE(send_text(stream.host, "an answer"));
   CHECK(rig.expect(VsockOp::kData).payload == "an answer");
   rig.send(VsockOp::kData, stream.ports, "not allowed any more");
   CHECK(rig.expect(VsockOp::kReset).header.source_port == stream.ports.host);
@@ -149,15 +149,15 @@ TEST_CASE("A guest that shuts down receiving can still send") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.send_shutdown(stream.ports, kVsockNoReceive);
-  CHECK(!say(stream.host, "nobody hears this"));
+  CHECK(!send_text(stream.host, "nobody hears this"));
   rig.send(VsockOp::kData, stream.ports, "but this");
-  CHECK(hear(stream.host) == "but this");
+  CHECK(receive_text(stream.host) == "but this");
 }
 
 TEST_CASE("A client that closes its socket ends the stream") {
   VsockRig rig;
   auto stream = rig.connect_to_guest(1024);
-  REQUIRE(say(stream.host, "last words"));
+  REQUIRE(send_text(stream.host, "last words"));
   stream.host.reset();
   CHECK(rig.expect(VsockOp::kData).payload == "last words");
   CHECK(rig.expect(VsockOp::kShutdown).header.flags == kVsockNeither);
@@ -179,7 +179,7 @@ TEST_CASE("A client that closes its socket ends the stream") {
 TEST_CASE("A client that closes before the guest has answered is removed") {
   VsockRig rig;
   UniqueFd host = unix_connect(rig.path);
-  REQUIRE(say(host, "CONNECT 9\n"));
+  REQUIRE(send_text(host, "CONNECT 9\n"));
   const auto request = rig.expect(VsockOp::kRequest);
   host.reset();
   CHECK(rig.expect(VsockOp::kReset).header.source_port == request.header.source_port);
@@ -189,7 +189,7 @@ TEST_CASE("The guest is sent no more than its credit") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   const std::string text = pattern(VsockRig::kWindow + 1000);
-  REQUIRE(say(stream.host, text));
+  REQUIRE(send_text(stream.host, text));
   std::string got;
   while (got.size() < VsockRig::kWindow) {
     got += rig.expect(VsockOp::kData).payload;
@@ -210,7 +210,7 @@ TEST_CASE("A guest with an invalid fwd_cnt is sent no data") {
   const auto stream = rig.connect_to_guest(1024);
   rig.forwarded = 1;  // no data was sent
   rig.send(VsockOp::kCreditUpdate, stream.ports);
-  REQUIRE(say(stream.host, "hello"));
+  REQUIRE(send_text(stream.host, "hello"));
   rig.expect(VsockOp::kCreditRequest);
   rig.expect_nothing();
 }
@@ -237,7 +237,7 @@ TEST_CASE("Data for a slow reader is stored, up to the window") {
   SECTION("the reader gets all of it, and the guest may send more") {
     std::string got;
     while (got.size() < sent) {
-      const auto more = hear(stream.host);
+      const auto more = receive_text(stream.host);
       REQUIRE(more.has_value());
       REQUIRE(!more->empty());
       got += *more;
@@ -247,7 +247,7 @@ TEST_CASE("Data for a slow reader is stored, up to the window") {
     const auto update = rig.expect(VsockOp::kCreditUpdate);
     CHECK(update.header.forwarded > forwarded);
     rig.send(VsockOp::kData, stream.ports, "more");
-    CHECK(hear(stream.host) == "more");
+    CHECK(receive_text(stream.host) == "more");
   }
   SECTION("a byte more than the window ends the stream") {
     rig.send(VsockOp::kData, stream.ports, "!");
@@ -259,14 +259,14 @@ TEST_CASE("Data for a slow reader is stored, up to the window") {
     // The ports can be reused while the old stream drains.
     const auto again = rig.connect_to_host(5000, 52, listener);
     std::size_t got = 0;
-    while (const auto more = hear(stream.host)) {
+    while (const auto more = receive_text(stream.host)) {
       REQUIRE(!more->empty());
       got += more->size();
       rig.run();
     }
     CHECK(got == sent);
     rig.send(VsockOp::kData, again.ports, "fresh");
-    CHECK(hear(again.host) == "fresh");
+    CHECK(receive_text(again.host) == "fresh");
   }
   SECTION("a reader that disconnects frees the window") {
     const auto before = rig.signals;
@@ -289,8 +289,8 @@ TEST_CASE("Streams take turns") {
   while (rig.take()) {
   }
   const std::string text = pattern(20000);
-  REQUIRE(say(first.host, text));
-  REQUIRE(say(second.host, text));
+  REQUIRE(send_text(first.host, text));
+  REQUIRE(send_text(second.host, text));
   rig.run();
   const auto one = rig.take();
   const auto other = rig.take();
@@ -304,7 +304,7 @@ TEST_CASE("Nothing is read from the host while the guest has no buffer") {
   const auto stream = rig.connect_to_guest(1024);
   rig.refill = false;
   const std::string text = pattern(6 * 4096);
-  REQUIRE(say(stream.host, text));
+  REQUIRE(send_text(stream.host, text));
   rig.run();
   std::string got;
   while (const auto packet = rig.take()) {

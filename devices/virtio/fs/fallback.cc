@@ -1,4 +1,4 @@
-#include "devices/virtio/fs/refusal.h"
+#include "devices/virtio/fs/fallback.h"
 
 #include <cerrno>
 
@@ -8,7 +8,7 @@
 namespace bothy::virtio {
 namespace {
 
-// What requests and answers begin with (linux/fuse.h).
+// The headers of requests and answers (fuse_in_header and fuse_out_header in linux/fuse.h).
 struct FuseIn {
   std::uint32_t length = 0;
   std::uint32_t operation = 0;
@@ -28,7 +28,7 @@ static_assert(sizeof(FuseIn) == 40 && sizeof(FuseOut) == 16);
 
 }  // namespace
 
-void refuse_fs_request(Chain chain) noexcept {
+void answer_not_connected(Chain chain) noexcept {
   const auto request = chain.reader().read<FuseIn>();
   FuseOut answer;
   answer.unique = request ? request->unique : 0;
@@ -42,14 +42,14 @@ std::unique_ptr<Queue> take_over_fs_queue(const GuestMemory& memory, const Queue
   if (!orphans) {
     return nullptr;
   }
-  features.packed = false;  // never offered where another process serves
+  features.packed = false;  // never offered with a back end
   auto queue = SplitQueue::create(memory, config, features, orphans->state);
   if (!queue) {
     return nullptr;
   }
   for (const std::uint16_t head : orphans->heads) {
     if (auto chain = static_cast<SplitQueue&>(*queue.value()).adopt(head)) {
-      refuse_fs_request(std::move(*chain));
+      answer_not_connected(std::move(*chain));
     }
   }
   return std::move(queue).value();
