@@ -2,13 +2,13 @@
 
 #include <linux/virtio_balloon.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cstring>
 #include <utility>
 
 #include "devices/virtio/balloon/pages.h"
+#include "devices/virtio/config_space.h"
 
 namespace bothy::virtio {
 namespace {
@@ -81,10 +81,7 @@ std::span<const std::uint16_t> Balloon::queue_sizes() const noexcept {
 void Balloon::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
   // num_pages and actual (5.5.4); the other fields belong to features that aren't offered.
   const std::array<std::uint32_t, 2> fields{target_pages_.load(), actual_pages_.load()};
-  if (offset < sizeof(fields)) {
-    const auto bytes = std::as_bytes(std::span(fields)).subspan(static_cast<std::size_t>(offset));
-    std::memcpy(data.data(), bytes.data(), std::min(data.size(), bytes.size()));
-  }
+  read_config_space(fields, offset, data);
 }
 
 void Balloon::write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept {

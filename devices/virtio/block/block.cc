@@ -5,11 +5,12 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <cstddef>
 #include <limits>
 #include <system_error>
 
 #include "base/signals.h"
+#include "devices/virtio/config_space.h"
 
 namespace bothy::virtio {
 namespace {
@@ -109,11 +110,7 @@ void Block::read_config(std::uint64_t offset, std::span<std::byte> data) noexcep
   config.max_write_zeroes_sectors = BlockDisk::kMaxSegmentSectors;
   config.max_write_zeroes_seg = BlockDisk::kMaxSegments;
   config.write_zeroes_may_unmap = 1;
-  if (offset < sizeof(config)) {
-    const auto from =
-        std::as_bytes(std::span(&config, 1)).subspan(static_cast<std::size_t>(offset));
-    std::memcpy(data.data(), from.data(), std::min(from.size(), data.size()));
-  }
+  read_config_space(config, offset, data);
 }
 
 void Block::write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept {

@@ -2,13 +2,12 @@
 
 #include <linux/virtio_console.h>
 
-#include <algorithm>
-#include <array>
 #include <bit>
 #include <boost/asio/post.hpp>
 #include <cstddef>
-#include <cstring>
 #include <utility>
+
+#include "devices/virtio/config_space.h"
 
 namespace bothy::virtio {
 namespace {
@@ -73,11 +72,7 @@ void Console::read_config(std::uint64_t offset, std::span<std::byte> data) noexc
   config.cols = size.columns;
   config.rows = size.rows;
   config.max_nr_ports = static_cast<std::uint32_t>(control_ ? ports_.size() : 0);
-  const auto bytes = std::as_bytes(std::span(&config, 1));
-  if (offset < bytes.size()) {
-    const auto from = bytes.subspan(offset, std::min(data.size(), bytes.size() - offset));
-    std::copy(from.begin(), from.end(), data.begin());
-  }
+  read_config_space(config, offset, data);
   if (offset < offsetof(virtio_console_config, max_nr_ports) &&
       config_read_awaited_.exchange(false)) {
     boost::asio::post(executor_, [this] { deliver_input(); });

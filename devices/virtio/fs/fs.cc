@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
 
 #include "base/log.h"
+#include "devices/virtio/config_space.h"
 #include "devices/virtio/fs/fallback.h"
 
 namespace bothy::virtio {
@@ -85,11 +85,7 @@ std::span<const std::uint16_t> Fs::queue_sizes() const noexcept {
 void Fs::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
   Config config;
   std::ranges::copy(config_.tag, config.tag.begin());
-  const auto bytes = std::as_bytes(std::span(&config, 1));
-  if (offset < bytes.size()) {
-    const auto rest = bytes.subspan(offset);
-    std::memcpy(data.data(), rest.data(), std::min(data.size(), rest.size()));
-  }
+  read_config_space(config, offset, data);
 }
 
 void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLink& link) noexcept {

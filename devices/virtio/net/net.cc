@@ -1,9 +1,9 @@
 #include "devices/virtio/net/net.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "base/log.h"
+#include "devices/virtio/config_space.h"
 #include "devices/virtio/net/layout.h"
 
 namespace bothy::virtio {
@@ -92,10 +92,7 @@ void Net::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept 
   config.status = link_up_ ? kNetLinkUp : std::uint16_t{0};
   config.max_pairs = static_cast<std::uint16_t>(backend_->queues());
   config.mtu = mtu_.value_or(0);
-  if (offset < sizeof(config)) {
-    const auto bytes = std::as_bytes(std::span(&config, 1)).subspan(offset);
-    std::copy_n(bytes.begin(), std::min(bytes.size(), data.size()), data.begin());
-  }
+  read_config_space(config, offset, data);
 }
 
 void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <utility>
+
+#include "devices/virtio/config_space.h"
 
 namespace bothy::virtio {
 namespace {
@@ -57,10 +58,7 @@ std::span<const std::uint16_t> Vsock::queue_sizes() const noexcept {
 
 void Vsock::read_config(std::uint64_t offset, std::span<std::byte> data) noexcept {
   // guest_cid, 64 bits (5.10.4).
-  if (offset < sizeof(cid_)) {
-    const std::size_t length = std::min<std::size_t>(data.size(), sizeof(cid_) - offset);
-    std::memcpy(data.data(), reinterpret_cast<const std::byte*>(&cid_) + offset, length);
-  }
+  read_config_space(cid_, offset, data);
 }
 
 void Vsock::start(std::uint64_t, std::vector<ActiveQueue> queues, DriverLink& link) noexcept {
