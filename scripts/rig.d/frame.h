@@ -1,6 +1,5 @@
-// What the rig's machine and its supervisor on the host say to each other: frames over one
-// virtio-serial port. One stream keeps the order, so whoever has read the status has read all
-// output before it.
+// The protocol between the rig's machine and its supervisor on the host: frames over one virtio-serial
+// port. One stream keeps the order: all output precedes the status.
 #ifndef FRAME_H
 #define FRAME_H
 
@@ -15,18 +14,18 @@ enum frame_kind {
   frame_hello = 6,   // to the machine, first: nothing
   frame_awake = 7,   // to the host, the answer: nothing
   frame_fresh = 8,   // to the machine, then: a struct fresh
-  frame_job = 9,     // to the machine, then: what to do
+  frame_job = 9,     // to the machine, then: the job
 };
 
 enum { frame_most = 65536 };
 
-// Both ends are little-endian, and so is this.
+// Little-endian, like both ends.
 struct frame {
   uint32_t kind;
   uint32_t length;
 };
 
-// What a machine whose state was kept must not take from there.
+// The values that a resumed machine must not take from its saved state.
 struct fresh {
   int64_t seconds;
   int64_t nanoseconds;

@@ -1,12 +1,12 @@
-// Runs the rig's QEMU on the host and owns it: hands out what the machine's init sends, keeps the time, ends the machine
-// on the status, a signal or the timeout, and removes the working directory. Everything is in one process, so that
-// nothing stays behind however it ends.
+// Runs the rig's QEMU on the host: passes on the output that the machine's init sends, enforces the timeout, ends the machine
+// on the job's status, a signal or the timeout, and removes the working directory. It is one process, so that any end of it
+// leaves nothing behind.
 //
 //   supervise DIRECTORY SECONDS TERMINAL QEMU [ARGUMENT]...
-//   supervise --tsc QEMU [ARGUMENT]...    becomes QEMU, its arguments filled in
+//   supervise --tsc QEMU [ARGUMENT]...    executes QEMU with its arguments filled in
 //
-// QEMU's arguments may hold @PORT@ (the number of the file descriptor that the port's chardev is) and @TSC@ (the rate of
-// the time-stamp counter in kHz).
+// QEMU's arguments may contain @PORT@ (the file descriptor of the port's chardev) and @TSC@ (the frequency of the time-stamp
+// counter in kHz).
 #define _GNU_SOURCE
 #include "frame.h"
 
@@ -70,7 +70,7 @@ static _Noreturn void leave(int status) {
   exit(status);
 }
 
-// The caller learns of a signal as from any program: by its dying of it.
+// Dies of the signal itself, so that the caller sees it in the wait status.
 static _Noreturn void die_of(int signal_number) {
   clean_up();
   sigset_t one;
@@ -82,7 +82,7 @@ static _Noreturn void die_of(int signal_number) {
   _exit(128 + signal_number);
 }
 
-// Shows the last lines of a file in the working directory on stderr, each marked as not the job's.
+// Prints the last lines of a file in the working directory on stderr, each with a prefix that tells it from the job's output.
 static void show_end(const char *name) {
   char path[4096];
   snprintf(path, sizeof path, "%s/%s", directory, name);
@@ -126,8 +126,8 @@ static double seconds(void) {
   return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-// TCG's guest reads the host's counter: told its rate, the guest needn't measure it against an emulated timer, which
-// takes long and fails on a busy host. Zero lets the kernel measure.
+// TCG's guest reads the host's counter. With its frequency on the command line the guest doesn't measure it against an
+// emulated timer, which takes long and fails on a busy host. Zero: the kernel measures.
 static unsigned long counter_khz(void) {
 #ifdef __x86_64__
   double start = seconds();
@@ -169,7 +169,7 @@ static void start_machine(char **command, int port) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  // A group of its own: a terminal's Ctrl-C is for the supervisor. And it outlives the supervisor in no case.
+  // A process group of its own, so that a terminal's Ctrl-C reaches only the supervisor; and a death signal.
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) {
@@ -206,7 +206,7 @@ static void write_all(int fd, const char *bytes, size_t length) {
       die_of(SIGPIPE);
     }
     if (put < 0 && errno == EAGAIN) {
-      // Whoever shares the caller's stdout has made it non-blocking.
+      // Another process with the caller's stdout has made it non-blocking.
       struct pollfd writable = {.fd = fd, .events = POLLOUT};
       poll(&writable, 1, -1);
     } else if (put < 0 && errno != EINTR) {
@@ -219,7 +219,7 @@ static void write_all(int fd, const char *bytes, size_t length) {
 
 static void send_frame(int port, enum frame_kind kind, const void *bytes, size_t length) {
   struct frame header = {.kind = kind, .length = (uint32_t)length};
-  // A machine that is gone is noticed by whoever reads from it next.
+  // The next read from the port notices that the machine has ended.
   if (send(port, &header, sizeof header, 0) == sizeof header && length > 0) {
     for (size_t done = 0; done < length;) {
       ssize_t put = send(port, (const char *)bytes + done, length - done, 0);
@@ -326,7 +326,7 @@ int main(int count, char **arguments) {
     sigaddset(&watched, signals[i]);
   }
   sigprocmask(SIG_BLOCK, &watched, NULL);
-  // Its write's error says the same, where there is time to clean up.
+  // The write's error reports the same, where there is time to clean up.
   signal(SIGPIPE, SIG_IGN);
   int signal_fd = signalfd(-1, &watched, SFD_CLOEXEC);
   int ends[2];
@@ -337,7 +337,7 @@ int main(int count, char **arguments) {
   start_machine(arguments + 4, ends[1]);
   close(ends[1]);
   int port = ends[0];
-  // A machine takes this when it is up, be it just started or kept since long.
+  // The machine accepts this when it is ready, whether just started or resumed.
   send_frame(port, frame_hello, NULL, 0);
   if (terminal) {
     use_terminal();

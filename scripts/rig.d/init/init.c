@@ -1,6 +1,6 @@
-// The rig's init: process 1 of the emulated machine. It loads modules, makes what a machine has (device nodes, cgroups,
-// network), waits for the job, puts a writable layer over the host's file tree and runs the job there. One static program
-// and no shell: every process started under emulation costs tenths of a second.
+// The rig's init: process 1 of the emulated machine. It loads modules, makes device nodes, cgroups and the
+// network, waits for the job, mounts a writable layer over the host's file tree and runs the job there. It is one static program
+// without a shell, because each process start under emulation costs tenths of a second.
 #define _GNU_SOURCE
 #include "init.h"
 
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 static void vnote(const char *format, va_list arguments) {
-  // Priority 1, an alert: said even on a quiet console. Without a newline the kernel waits for more.
+  // Priority 1, an alert, is printed on a quiet console as well. The kernel prints a line at its newline.
   char line[400] = "<1>rig: ";
   size_t used = strlen(line);
   vsnprintf(line + used, sizeof line - used - 1, format, arguments);
@@ -29,7 +29,7 @@ static void vnote(const char *format, va_list arguments) {
   int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
   if (fd >= 0) {
     if (write(fd, line, strlen(line)) < 0) {
-      // Nobody is left to tell.
+      // No way is left to report a failure.
     }
     close(fd);
   }
@@ -47,7 +47,7 @@ void fail(const char *format, ...) {
   va_start(arguments, format);
   vnote(format, arguments);
   va_end(arguments);
-  // QEMU was told not to start again.
+  // QEMU has -no-reboot: a reset ends it.
   reboot(RB_AUTOBOOT);
   for (;;) {
     pause();
@@ -69,7 +69,7 @@ static void load_module(const char *name) {
   close(fd);
 }
 
-// A list holds module names, one a line, each after those that it needs.
+// A list holds module names, one a line, each after its dependencies.
 static void load_modules(const char *list) {
   FILE *file = fopen(list, "re");
   if (!file) {
@@ -125,7 +125,7 @@ void mount_or_fail(const char *source, const char *target, const char *type, uns
   }
 }
 
-// For what a kernel may lack or a later job may not want: said on the console, no more.
+// For features that a kernel may lack: a failure is only printed on the console.
 void mount_or_note(const char *source, const char *target, const char *type, unsigned long flags,
                    const char *options) {
   if (mount(source, target, type, flags, options) != 0) {
@@ -168,7 +168,7 @@ int main(void) {
   }
   prepare_machine();
   int port = open_port();
-  // Whoever keeps the machine's state for quicker starts does so now (prepare.sh looks for this line).
+  // prepare.sh waits for this line before it saves the machine's state.
   note("ready");
   struct job job = take_job(port);
   enter_tree(&job);

@@ -1,4 +1,4 @@
-// Takes from the host what a machine can't know that may have been kept since long ago: the time, entropy, its job.
+// Receives from the host what a resumed machine can't know: the time, entropy, the job.
 #define _GNU_SOURCE
 #include "init.h"
 
@@ -37,7 +37,7 @@ static char *take_frame(int port, enum frame_kind kind, size_t *length) {
   return bytes;
 }
 
-// Two machines that were kept as one share everything, random numbers to come included, until this.
+// Machines resumed from one state have the same random numbers until this.
 static void use_fresh(const struct fresh *fresh) {
   struct timespec now = {.tv_sec = (time_t)fresh->seconds, .tv_nsec = (long)fresh->nanoseconds};
   if (clock_settime(CLOCK_REALTIME, &now) != 0) {
@@ -100,7 +100,7 @@ static struct job parse_job(char *text, size_t length) {
 }
 
 struct job take_job(int port) {
-  // While nobody holds the port's other end, it is readable and empty.
+  // While the host's end of the port is closed, the port is readable and empty.
   struct pollfd ready = {.fd = port, .events = POLLIN};
   while (poll(&ready, 1, -1) < 0 || ready.revents != POLLIN) {
     usleep(5000);

@@ -1,4 +1,4 @@
-// Dresses the host's file tree as a machine of its own: kernel file systems, device nodes, cgroups, network.
+// Makes a machine of the host's file tree: kernel file systems, device nodes, cgroups, network.
 #define _GNU_SOURCE
 #include "init.h"
 
@@ -17,7 +17,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-// Covers PATH with an empty tmpfs. What the job keeps below it is taken hold of first and put back on top.
+// Covers PATH with an empty tmpfs. The job's own paths below it are bind-mounted again on top.
 static void cover(const char *path, const char *options, char **keep) {
   int held[max_keep];
   size_t length = strlen(path);
@@ -159,7 +159,7 @@ void prepare_machine(void) {
   make_device_nodes();
   enable_controllers();
   start_network();
-  // Measurements inside need both, and nobody else is in here.
+  // Measurements need both, and the machine has no other users.
   write_file("/proc/sys/kernel/perf_event_paranoid", "-1");
   write_file("/proc/sys/kernel/kptr_restrict", "0");
 }
@@ -174,7 +174,7 @@ void enter_tree(const struct job *job) {
   char source[4096];
   struct utsname kernel;
   uname(&kernel);
-  // Straight from the host: modules are read once, and never written.
+  // Directly from the host: modules are read once and never written.
   snprintf(source, sizeof source, "/host%s", job->modules);
   snprintf(target, sizeof target, "/root/lib/modules/%s", kernel.release);
   mount_or_fail(source, target, NULL, MS_BIND, NULL);
@@ -187,7 +187,7 @@ void enter_tree(const struct job *job) {
   if (chdir("/root") != 0 || mount(".", "/", NULL, MS_MOVE, NULL) != 0 || chroot(".") != 0 || chdir("/") != 0) {
     fail("can't enter the file tree: %s", strerror(errno));
   }
-  // The host's state isn't this machine's, and an overlayfs upper (a container store's) can't lie on an overlayfs.
+  // The machine has its own state, and an overlayfs upper (a container store's) can't be on an overlayfs.
   cover("/run", "mode=755,size=80%", job->keep);
   cover("/tmp", "mode=1777,size=80%", job->keep);
   cover("/var/tmp", "mode=1777,size=80%", job->keep);

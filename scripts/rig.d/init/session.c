@@ -38,7 +38,7 @@ void finish(int port, int status) {
   fail("the host has not taken the exit status");
 }
 
-// Carries what is there, one frame at most. Zero when there is nothing, now or ever.
+// Sends the available output, one frame at most. Zero: none available, or the end.
 static size_t carry(int port, enum frame_kind kind, int from) {
   static char bytes[frame_most];
   ssize_t got = read(from, bytes, sizeof bytes);
@@ -49,7 +49,7 @@ static size_t carry(int port, enum frame_kind kind, int from) {
   return (size_t)got;
 }
 
-// What the job had written when it ended. Not what others write on and on into pipes that it left them.
+// Sends the output that the job had written when it ended, but not later output of its descendants.
 static void carry_rest(int port, enum frame_kind kind, int from) {
   int waiting = 0;
   if (from < 0 || ioctl(from, FIONREAD, &waiting) != 0) {
@@ -103,7 +103,7 @@ static _Noreturn void start_job(const struct job *job, int in, int out, int err)
 // As a shell reports it.
 static int shell_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-// The job's end, if it is that: everything that has ended is reaped, which is process 1's duty.
+// Reaps every ended process, as process 1 must, and returns the job's end if it is among them.
 static bool reap(pid_t job, int *status) {
   bool over = false;
   int ended = 0;
@@ -116,7 +116,7 @@ static bool reap(pid_t job, int *status) {
   return over;
 }
 
-// The job's three streams and, in the same order, our ends of its stdout and stderr.
+// The job's three streams and, in the same order, init's ends of its stdout and stderr.
 struct streams {
   int job[3];
   int ours[2];
