@@ -15,13 +15,13 @@ namespace bothy {
 
 std::span<const DeviceKind* const> device_kinds() noexcept {
   static const std::array kDeviceKinds{
-      &port_kind(),     // first: the sooner a guest finds its consoles, the more they show
-      &disk_kind(),     //
-      &net_kind(),      //
-      &rng_kind(),      //
-      &vsock_kind(),    //
-      &balloon_kind(),  //
-      &fs_kind(),       //
+      &port_kind(),     // --port
+      &disk_kind(),     // --disk
+      &net_kind(),      // --net
+      &rng_kind(),      // --rng
+      &vsock_kind(),    // --vsock
+      &balloon_kind(),  // --balloon
+      &fs_kind(),       // --fs
   };
   return kDeviceKinds;
 }
