@@ -78,7 +78,7 @@ run 125 'a descriptor that is none' --err 'fd=99: no such descriptor' -- boot --
 run 125 'no passt' --err 'apt install passt' -- \
   env PATH=/nothing "$bothy" boot --kernel "$kernels/vmlinux" --net user
 run 125 'a directory without a tag' --err 'TAG=DIR' -- boot --kernel "$kernels/vmlinux" --fs "$work"
-run 125 'a tag that is none' --err 'no tag' -- boot --kernel "$kernels/vmlinux" --fs "a/b=$work"
+run 125 'a tag that is none' --err 'invalid tag' -- boot --kernel "$kernels/vmlinux" --fs "a/b=$work"
 run 125 'two directories of a tag' --err "the tag 'a'" -- boot --kernel "$kernels/vmlinux" --fs "a=$work" --fs "a=$work"
 run 125 'a directory that is not there' --err "$work/nothere" -- boot --kernel "$kernels/vmlinux" --fs "a=$work/nothere"
 run 125 'a file as directory' --err 'not a directory' -- boot --kernel "$kernels/vmlinux" --fs "a=$work/text"

@@ -21,13 +21,13 @@ TEST_CASE("Invalid values of --fs are refused with the reason") {
       {"", "TAG=DIR"},
       {"/srv", "TAG=DIR"},
       {"data=", "TAG=DIR"},
-      {"=/srv", "no tag"},
-      {"a b=/srv", "no tag"},
+      {"=/srv", "invalid tag"},
+      {"a b=/srv", "invalid tag"},
       {"directory=/d,tag=", "tag"},
       {"tag=,directory=/d", "value"},
       {"data=/srv,rw", "rw"},
       {"data=/srv,ro=maybe", "expected on or off"},
-      {"a-tag-that-is-longer-than-any-may-be-x=/srv", "no tag"},
+      {"a-tag-that-is-longer-than-any-may-be-x=/srv", "invalid tag"},
   }));
   const auto share = parse_share(text);
   CAPTURE(text);
