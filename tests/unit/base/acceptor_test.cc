@@ -53,7 +53,7 @@ TEST_CASE("A listener isn't inherited by programs that are started meanwhile") {
   CHECK(inherited_descriptors() == before);
 }
 
-TEST_CASE("Clients are handed over, until the acceptor is gone") {
+TEST_CASE("Clients are handed over until the acceptor is destroyed") {
   const test::TemporaryDirectory directory;
   boost::asio::io_context executor;
   int clients = 0;

@@ -13,7 +13,7 @@
 
 using namespace bothy;
 
-TEST_CASE("An executor ends although its handler blocks only after it was woken") {
+TEST_CASE("An executor stops also when its handler blocks after the first wake-up") {
   std::array<int, 2> pipe{};
   REQUIRE(::pipe(pipe.data()) == 0);
   std::binary_semaphore running{0};
@@ -39,7 +39,7 @@ TEST_CASE("An executor ends although its handler blocks only after it was woken"
   ::close(pipe[1]);
 }
 
-TEST_CASE("An executor that was not started stops") {
+TEST_CASE("Stopping an executor that was not started does nothing") {
   Executor executor("idle");
   executor.stop();
   CHECK_FALSE(executor.context().stopped());

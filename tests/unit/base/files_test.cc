@@ -8,7 +8,7 @@
 
 namespace bothy::image {
 
-TEST_CASE("What is shown of a name commands no terminal") {
+TEST_CASE("A printable name has no control characters") {
   CHECK(printable("plain caf\u00e9 \u20ac \U0001f600") == "plain caf\u00e9 \u20ac \U0001f600");
   CHECK(printable("\x1b[2J\x7f\n") == "\\x1b[2J\\x7f\\x0a");
   // C1: in UTF-8, by itself, and in ways that UTF-8 doesn't have.
@@ -52,7 +52,7 @@ TEST_CASE("remove_tree() says what it couldn't remove and why, and removes the r
   CHECK_FALSE(exists(directory / "tree/z"));
 }
 
-TEST_CASE("A long name is cut") {
+TEST_CASE("A long name is truncated") {
   CHECK(printable(std::string(300, 'x')) == std::string(200, 'x') + "...");
 }
 

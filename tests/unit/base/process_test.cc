@@ -80,8 +80,7 @@ TEST_CASE("Descriptors may change numbers with each other") {
   CHECK(output_of(options) == file_of(directory / "b") + "\n" + file_of(directory / "a") + "\n");
 }
 
-TEST_CASE(
-    "A child blocks no signal and ignores only SIGHUP where the parent does") {
+TEST_CASE("A child blocks no signal and ignores only SIGHUP where the parent does") {
   sigset_t blocked;
   sigset_t before;
   sigemptyset(&blocked);
@@ -165,7 +164,7 @@ TEST_CASE("Waiting for a process ends at the deadline, and its end is seen by it
   CHECK(sleeper.value().pid() == -1);
 }
 
-TEST_CASE("A process that is let go of is killed and waited for") {
+TEST_CASE("A destroyed Process kills the child and waits for it") {
   pid_t pid = -1;
   {
     auto process = Process::start(shell("sleep 1000"));

@@ -21,14 +21,14 @@ Result<int> quarter(int value) {
 
 }  // namespace
 
-TEST_CASE("BOTHY_TRY unwraps a value and hands an error up") {
+TEST_CASE("BOTHY_TRY unwraps a value or returns the error") {
   CHECK(quarter(12).value() == 3);
   REQUIRE(quarter(6).has_error());
   CHECK(quarter(6).error().context == "3 is odd");
   CHECK(quarter(6).error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("An errno value keeps its kind and its words") {
+TEST_CASE("An errno value gives the error's code and text") {
   const Error error = errno_error("can't open it", ENOENT);
   CHECK(error.code == ErrorCode::kNotFound);
   CHECK(error.context == "can't open it: No such file or directory");

@@ -89,7 +89,7 @@ TEST_CASE("Output that has line ends already is left as it is") {
   CHECK(WEXITSTATUS(status) == 0);
 }
 
-TEST_CASE("A terminal is given back when the process dies of a fault") {
+TEST_CASE("A terminal is restored when the process dies of a fault") {
   Pty pty;
   const int fd = pty.slave.get();
   const int status = in_session_of(fd, [fd] {
@@ -102,7 +102,7 @@ TEST_CASE("A terminal is given back when the process dies of a fault") {
   CHECK_FALSE(is_raw(fd));
 }
 
-TEST_CASE("What is no terminal, or somebody else's, is left alone") {
+TEST_CASE("Only a terminal of this foreground job is changed") {
   UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
   CHECK_FALSE(RawTerminal::enter(null.get(), RawTerminal::Output::kLines).has_value());
   Pty pty;  // not our controlling terminal

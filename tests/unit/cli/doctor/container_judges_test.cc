@@ -20,7 +20,7 @@ bool mentions(const std::string& text, std::string_view what) {
 
 }  // namespace
 
-TEST_CASE("User namespaces: where the trial stopped decides the remedy") {
+TEST_CASE("User namespaces: the failed step decides the remedy") {
   CHECK(judge_user_namespaces(NamespaceStep::kDone, 0).status == Status::kOk);
   CHECK(mentions(judge_user_namespaces(NamespaceStep::kCreate, EPERM).remedy, "userns_clone"));
   CHECK(mentions(judge_user_namespaces(NamespaceStep::kCreate, ENOSPC).remedy,
@@ -42,12 +42,12 @@ TEST_CASE("cgroup mounts are read from /proc/mounts") {
   CHECK(parse_cgroup_mounts("too short\n").v2_mount.empty());
 }
 
-TEST_CASE("Our own cgroup is the one without a number") {
+TEST_CASE("The cgroup of version 2 is the one with number 0") {
   CHECK(own_cgroup("9:name=systemd:/\n0::/user.slice/a:b\n") == "/user.slice/a:b");
   CHECK(own_cgroup("4:memory:/x\n").empty());
 }
 
-TEST_CASE("cgroups are good when version 2 hands out what containers need") {
+TEST_CASE("cgroups are ok when version 2 has the controllers that containers need") {
   CgroupFacts facts = parse_cgroup_mounts(kUnified);
   facts.v2_controllers = {"cpu", "io", "memory", "pids"};
   facts.writable = true;
@@ -69,7 +69,7 @@ TEST_CASE("cgroups are good when version 2 hands out what containers need") {
   CHECK(judge_cgroups(old).found == "version 1 only");
 }
 
-TEST_CASE("Landlock and seccomp: there, off, or absent") {
+TEST_CASE("Landlock and seccomp: enabled, disabled or missing") {
   CHECK(judge_landlock(4).status == Status::kOk);
   CHECK(judge_landlock(4).found == "version 4");
   CHECK(mentions(judge_landlock(-EOPNOTSUPP).remedy, "lsm="));
@@ -78,7 +78,7 @@ TEST_CASE("Landlock and seccomp: there, off, or absent") {
   CHECK(judge_seccomp(ENOSYS).status == Status::kFail);
 }
 
-TEST_CASE("A filesystem is in the kernel, a module, or absent") {
+TEST_CASE("A file system is built in, a module or missing") {
   constexpr std::string_view filesystems = "nodev\tsysfs\n\text4\nnodev\toverlay\n";
   constexpr std::string_view modules = "kernel/fs/erofs/erofs.ko.xz: kernel/lib/x.ko\n";
   CHECK(find_filesystem("overlay", filesystems, "") == FilesystemState::kThere);
@@ -96,7 +96,7 @@ TEST_CASE("A filesystem is in the kernel, a module, or absent") {
   CHECK(mentions(absent.remedy, "CONFIG_EROFS_FS"));
 }
 
-TEST_CASE("A helper is where it was found, or a package away") {
+TEST_CASE("A missing helper has its package as the remedy") {
   constexpr Helper helper{"mkfs.erofs", "makes disks", "erofs-utils"};
   const Finding found = judge_helper(helper, "/usr/bin/mkfs.erofs");
   CHECK(found.status == Status::kOk);

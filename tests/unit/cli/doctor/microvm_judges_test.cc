@@ -32,7 +32,7 @@ TEST_CASE("Groups are found by number") {
   CHECK(group_name("", 7) == "7");
 }
 
-TEST_CASE("/dev/kvm: each trouble has its remedy") {
+TEST_CASE("/dev/kvm: each problem has its remedy") {
   CHECK(judge_kvm_device({0, "kvm", "vmx"}).status == Status::kOk);
   CHECK(judge_kvm_device({0, "kvm", "vmx"}).remedy.empty());
 
@@ -61,12 +61,12 @@ TEST_CASE("KVM's interface must be complete") {
   CHECK(judge_kvm_interface(make_error(ErrorCode::kUnsupported, "no")).status == Status::kFail);
 }
 
-TEST_CASE("Guests that are emulated are told from guests on hardware") {
+TEST_CASE("Emulated guests are distinguished from guests on hardware") {
   using Execution = Result<GuestExecution>;
   const Finding emulated = judge_execution(Execution(GuestExecution{1'660'000, false}));
   CHECK(emulated.status == Status::kFail);
   CHECK(mentions(emulated.found, "1.7 million instructions"));
-  CHECK(mentions(emulated.meaning, "emulated"));
+  CHECK(mentions(emulated.meaning, "emulates"));
   // Fast, but a Linux guest would die of its first vector instruction; or complete, but hopeless.
   CHECK(judge_execution(Execution(GuestExecution{900'000'000, false})).status == Status::kFail);
   CHECK(judge_execution(Execution(GuestExecution{2'000'000, true})).status == Status::kFail);
@@ -81,7 +81,7 @@ TEST_CASE("Guests that are emulated are told from guests on hardware") {
   CHECK(mentions(failed.found, "no memory"));
 }
 
-TEST_CASE("A measurement survives its way between processes") {
+TEST_CASE("A measurement can be passed between processes") {
   for (const bool vectors : {false, true}) {
     const auto there = decode_execution(encode(GuestExecution{1'234'567, vectors}));
     REQUIRE(there.has_value());
@@ -110,7 +110,7 @@ TEST_CASE("Processors, nesting and memory are described") {
   CHECK(judge_memory("MemTotal: 2097152 kB\nMemAvailable: 1000 kB\n").status == Status::kWarn);
 }
 
-TEST_CASE("Huge pages: reserved ones, and the mode of transparent ones") {
+TEST_CASE("Huge pages: the number reserved, and the mode of transparent huge pages") {
   constexpr std::string_view meminfo = "HugePages_Total:      64\nHugePages_Free:       60\n";
   const Finding reserved = judge_huge_pages(meminfo, "always [madvise] never");
   CHECK(reserved.status == Status::kOk);
@@ -128,14 +128,14 @@ TEST_CASE("userfaultfd works through the call or through its device") {
   CHECK(mentions(judge_userfaultfd(ENOSYS, ENOENT).remedy, "CONFIG_USERFAULTFD"));
 }
 
-TEST_CASE("io_uring: why it is off decides the remedy") {
+TEST_CASE("io_uring: the reason of the failure decides the remedy") {
   CHECK(judge_io_uring(0, "").status == Status::kOk);
   CHECK(mentions(judge_io_uring(EPERM, "2").remedy, "io_uring_disabled=0"));
   CHECK(mentions(judge_io_uring(EPERM, "0").remedy, "seccomp"));
   CHECK(mentions(judge_io_uring(ENOSYS, "").remedy, "CONFIG_IO_URING"));
 }
 
-TEST_CASE("A feature's device is there, closed to us, or absent") {
+TEST_CASE("A feature's device is usable, not permitted or missing") {
   constexpr FeatureDevice device{"tun", "/dev/net/tun", "tun", "with", "without"};
   CHECK(judge_device(device, 0).status == Status::kOk);
   CHECK(judge_device(device, 0).meaning == "with");

@@ -58,7 +58,7 @@ TEST_CASE("Only what microVMs need decides whether they run") {
             .ends_with("microVMs can't run on this host: guest-execution.\n"));
 }
 
-TEST_CASE("JSON says the same, whatever bytes are in it") {
+TEST_CASE("The JSON report is complete and escapes any bytes") {
   Findings findings = good_host();
   findings[0].found = "a \"quoted\"\npath\\ \x01";
   const std::string text = format_json(findings);

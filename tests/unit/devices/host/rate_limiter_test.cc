@@ -27,7 +27,7 @@ int passed(RateLimiter& limiter, std::uint64_t bytes, Clock::duration time) {
 
 }  // namespace
 
-TEST_CASE("A limiter without limits lets everything pass") {
+TEST_CASE("A limiter without limits allows everything") {
   RateLimiter limiter({}, kStart);
   CHECK(limiter.unlimited());
   for (int i = 0; i < 1000; ++i) {
@@ -35,7 +35,7 @@ TEST_CASE("A limiter without limits lets everything pass") {
   }
 }
 
-TEST_CASE("Requests a second are held to the rate, after a burst of a tenth of it") {
+TEST_CASE("Requests are limited to the rate after a burst of a tenth of a second") {
   RateLimiter limiter({.operations = 100, .bytes = 0}, kStart);
   CHECK(!limiter.unlimited());
   const int count = passed(limiter, 4096, seconds(10));
@@ -43,7 +43,7 @@ TEST_CASE("Requests a second are held to the rate, after a burst of a tenth of i
   CHECK(count <= 1012);
 }
 
-TEST_CASE("Bytes a second are held to the rate, whatever a request's size") {
+TEST_CASE("Bytes are limited to the rate for requests of any size") {
   RateLimiter limiter({.operations = 0, .bytes = 1'000'000}, kStart);
   SECTION("small") {
     const int count = passed(limiter, 1000, seconds(10));
@@ -57,7 +57,7 @@ TEST_CASE("Bytes a second are held to the rate, whatever a request's size") {
   }
 }
 
-TEST_CASE("The scarcer of two limits holds, and a request that waits costs nothing") {
+TEST_CASE("The stricter of two limits applies, and a waiting request takes no tokens") {
   RateLimiter limiter({.operations = 1, .bytes = 1'000'000}, kStart);
   CHECK(!limiter.take(0, kStart));
   for (int i = 0; i < 5; ++i) {
@@ -66,7 +66,7 @@ TEST_CASE("The scarcer of two limits holds, and a request that waits costs nothi
   CHECK(!limiter.take(0, kStart + seconds(1) + milliseconds(1)));
 }
 
-TEST_CASE("Time that stands still or a long pause gives no more than one burst") {
+TEST_CASE("A long pause allows one burst, and no time none") {
   RateLimiter limiter({.operations = 10, .bytes = 0}, kStart);
   CHECK(!limiter.take(0, kStart));
   CHECK(limiter.take(0, kStart));

@@ -18,14 +18,14 @@ Filtered filter(EscapeFilter& filter, std::string_view input) {
 
 }  // namespace
 
-TEST_CASE("What is no escape passes as it is") {
+TEST_CASE("Other input passes unchanged") {
   EscapeFilter keys;
   const auto result = filter(keys, std::string_view("ls\r\0\x03\xff", 6));
   CHECK(result.out == std::string_view("ls\r\0\x03\xff", 6));
   CHECK(result.action == EscapeFilter::Action::kNone);
 }
 
-TEST_CASE("Ctrl-A x leaves, also when it comes in two reads") {
+TEST_CASE("Ctrl-A x quits, also in two reads") {
   EscapeFilter keys;
   CHECK(filter(keys, "ab\x01").out == "ab");
   const auto result = filter(keys, "xcd");
@@ -33,7 +33,7 @@ TEST_CASE("Ctrl-A x leaves, also when it comes in two reads") {
   CHECK(result.out.empty());
 }
 
-TEST_CASE("Ctrl-A twice, or with a, sends one; anything else passes with its Ctrl-A") {
+TEST_CASE("Ctrl-A Ctrl-A and Ctrl-A a send one Ctrl-A; other keys pass after their Ctrl-A") {
   EscapeFilter keys;
   CHECK(filter(keys, "\x01\x01").out == "\x01");
   CHECK(filter(keys,

@@ -104,7 +104,7 @@ TEST_CASE("The keys of an interactive console work while the guest takes nothing
   executor.stop();
 }
 
-TEST_CASE("The end of a file is the end of the input, and no more") {
+TEST_CASE("The end of a file ends the input only") {
   UniqueFd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   Fifo fifo(10);
   Executor executor("test");

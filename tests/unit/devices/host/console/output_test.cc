@@ -48,7 +48,7 @@ std::span<const std::byte> bytes(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("A file with a limit starts anew") {
+TEST_CASE("A file that reaches its limit is truncated") {
   const std::string path = "/tmp/bothy-limit-test." + std::to_string(::getpid());
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   ::unlink(path.c_str());
@@ -68,7 +68,7 @@ TEST_CASE("A file with a limit starts anew") {
   CHECK(text.ends_with("last words"));
 }
 
-TEST_CASE("The last words stay where they fill a file with a limit") {
+TEST_CASE("The last output stays in a file that it fills up to the limit") {
   const std::string path = "/tmp/bothy-limit-test." + std::to_string(::getpid());
   const UniqueFd file(::open(path.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
   ::unlink(path.c_str());
@@ -82,7 +82,7 @@ TEST_CASE("The last words stay where they fill a file with a limit") {
   CHECK(read_all(file.get()).ends_with(words));
 }
 
-TEST_CASE("What several threads print arrives whole, however slow the reader") {
+TEST_CASE("The output of several threads arrives complete with a slow reader") {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
   Executor executor("test");
@@ -114,7 +114,7 @@ TEST_CASE("What several threads print arrives whole, however slow the reader") {
   CHECK(std::count(text.begin(), text.end(), 'b') == kEach);
 }
 
-TEST_CASE("A stalled reader holds the writer until it is released") {
+TEST_CASE("A stalled reader blocks the writer until the writer is released") {
   Pipe pipe;
   Executor executor("test");
   REQUIRE(executor.start().has_value());
@@ -132,7 +132,7 @@ TEST_CASE("A stalled reader holds the writer until it is released") {
   executor.stop();
 }
 
-TEST_CASE("A reader that goes away is reported once, and writing goes on") {
+TEST_CASE("A closed reader is reported once, and writing continues") {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
   std::atomic<int> reports{0};
@@ -153,7 +153,7 @@ TEST_CASE("A reader that goes away is reported once, and writing goes on") {
   executor.stop();
 }
 
-TEST_CASE("A regular file, which can't be polled, gets everything too") {
+TEST_CASE("A regular file, which can't be polled, receives all output") {
   UniqueFd file(::open("/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
   REQUIRE(file);
   Executor executor("test");
@@ -165,7 +165,7 @@ TEST_CASE("A regular file, which can't be polled, gets everything too") {
   CHECK(::lseek(file.get(), 0, SEEK_END) == 200 * 1024);
 }
 
-TEST_CASE("A sender that doesn't wait is told when there is room again") {
+TEST_CASE("A sender that doesn't wait is notified of room") {
   Pipe pipe;
   Executor executor("test");
   REQUIRE(executor.start().has_value());

@@ -116,7 +116,7 @@ void write_all(int fd, std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("Whoever opens the terminal reads what was printed before, and is heard") {
+TEST_CASE("A program that opens the terminal reads earlier output, and its input arrives") {
   PtyRig rig;
   CHECK(rig.backend->try_write(bytes("printed before\n")) == 15);
   for (int i = 1; i <= 3; ++i) {
@@ -138,7 +138,7 @@ TEST_CASE("Whoever opens the terminal reads what was printed before, and is hear
   CHECK(rig.guest.text() == "typed\rtyped\rtyped\r");
 }
 
-TEST_CASE("What was typed by one who has left again is heard") {
+TEST_CASE("Input of a program that has closed the terminal arrives") {
   PtyRig rig;
   REQUIRE(test::eventually([&] { return rig.peers == 0; }));
   std::promise<void> goes_on;
@@ -149,7 +149,7 @@ TEST_CASE("What was typed by one who has left again is heard") {
   CHECK(test::eventually([&] { return rig.peers == 0; }));
 }
 
-TEST_CASE("The terminal is raw: what the guest prints is what is read") {
+TEST_CASE("The terminal is raw and passes output unchanged") {
   const PtyRig rig;
   const UniqueFd terminal = rig.open();
   termios modes{};
@@ -158,7 +158,7 @@ TEST_CASE("The terminal is raw: what the guest prints is what is read") {
   CHECK((modes.c_oflag & OPOST) == 0);
 }
 
-TEST_CASE("Of what nobody reads the newest is kept") {
+TEST_CASE("The newest of unread output is kept") {
   PtyRig rig;
   const std::string old(100 * 1024, 'o');
   CHECK(rig.backend->try_write(bytes(old)) == old.size());
@@ -171,7 +171,7 @@ TEST_CASE("Of what nobody reads the newest is kept") {
   CHECK(text.size() == PeerStream::kCapacity);
 }
 
-TEST_CASE("A client of the socket is heard and answered, and the next one waits for its end") {
+TEST_CASE("A client exchanges data, and the next client waits until it leaves") {
   SocketRig rig;
   UniqueFd first = rig.connect();
   CHECK(test::eventually([&] { return rig.peers == 1; }));
@@ -189,7 +189,8 @@ TEST_CASE("A client of the socket is heard and answered, and the next one waits 
   CHECK(rig.arrivals == 2);
 }
 
-TEST_CASE("A plain port's output waits for a client, and what one leaves is not the next one's") {
+TEST_CASE(
+    "A plain port's output waits for a client, and unread output is not for the next client") {
   SocketRig rig;
   std::atomic<int> rooms{0};
   rig.backend->set_room_hook([&] { ++rooms; });
@@ -212,7 +213,7 @@ TEST_CASE("A plain port's output waits for a client, and what one leaves is not 
   CHECK(read_exactly(next.get(), 3) == "new");
 }
 
-TEST_CASE("A client that says no more still hears, until it leaves") {
+TEST_CASE("A client that has closed its sending side still receives") {
   SocketRig rig;
   UniqueFd client = rig.connect();
   write_all(client.get(), "question");
@@ -225,7 +226,7 @@ TEST_CASE("A client that says no more still hears, until it leaves") {
   CHECK(test::eventually([&] { return rig.peers == 0; }));
 }
 
-TEST_CASE("What a client sent before it left arrives, however late the guest takes it") {
+TEST_CASE("Input of a client that has left arrives when the guest takes it later") {
   SocketRig rig;
   rig.guest.limit(3);
   UniqueFd client = rig.connect();
@@ -253,7 +254,7 @@ TEST_CASE("A writer that waits for a client is released") {
   CHECK(returned);
 }
 
-TEST_CASE("What is left is flushed once the executor has stopped") {
+TEST_CASE("Buffered output is flushed once the executor has stopped") {
   SocketRig rig(Unattended::kKeepNewest);
   const UniqueFd client = rig.connect();
   CHECK(test::eventually([&] { return rig.peers == 1; }));
@@ -263,7 +264,7 @@ TEST_CASE("What is left is flushed once the executor has stopped") {
   CHECK(read_exactly(client.get(), 10) == "last words");
 }
 
-TEST_CASE("A file is appended to; what can't be opened is said with the flag's name") {
+TEST_CASE("A file is appended to; a failed open is an error with the flag's name") {
   Executor executor("test");
   const std::string path = "/tmp/bothy-file-test." + std::to_string(::getpid());
   const CharacterBackendConfig config{CharacterBackendConfig::Kind::kFile, path};
@@ -280,7 +281,8 @@ TEST_CASE("A file is appended to; what can't be opened is said with the flag's n
                                    {CharacterBackendConfig::Kind::kFile, "/nothere/file"},
                                    Unattended::kKeepNewest);
   REQUIRE_FALSE(none.has_value());
-  CHECK(none.error().context == "--port: can't write to /nothere/file: No such file or directory");
+  CHECK(none.error().context ==
+        "--port: can't open '/nothere/file' for writing: No such file or directory");
 }
 
 }  // namespace bothy

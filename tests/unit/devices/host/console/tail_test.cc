@@ -12,7 +12,7 @@ std::span<const std::byte> bytes(std::string_view text) {
 
 }  // namespace
 
-TEST_CASE("What passes is remembered, as far as it was taken") {
+TEST_CASE("Output is kept as far as the sink has taken it") {
   CharacterRecorder sink;
   ConsoleTail tail(sink);
   tail.write(bytes("one\ntwo\n"));

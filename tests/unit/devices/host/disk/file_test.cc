@@ -28,7 +28,7 @@ struct Sample {
 
 }  // namespace
 
-TEST_CASE("Images that aren't raw are refused, with the line that converts them") {
+TEST_CASE("Images that aren't raw are refused with the command that converts them") {
   const auto sample = GENERATE(values<Sample>({{"QFI\xfb\0\0\0\1"s, "qcow"},
                                                {"QFI\xfb\0\0\0\2"s, "qcow2"},
                                                {"QFI\xfb\0\0\0\3"s, "qcow2"},
@@ -46,14 +46,14 @@ TEST_CASE("Images that aren't raw are refused, with the line that converts them"
   CHECK(DiskFile::open({.path = file.path(), .read_only = true, .raw = true}).has_value());
 }
 
-TEST_CASE("A VHD of fixed size is known by its end") {
+TEST_CASE("A VHD of fixed size is recognised by its footer") {
   const TemporaryFile file(65536 + 512);
   const std::string cookie = "conectix";
   file.write(65536, std::as_bytes(std::span(cookie)));
   check_refused({.path = file.path()}, ErrorCode::kBadImage, "a VHD image");
 }
 
-TEST_CASE("Raw images are taken, however short") {
+TEST_CASE("Raw images of any length are accepted") {
   for (const std::string& head : {""s, "Q"s, "QFI"s, "\xeb\x58\x90mkfs.fat"s}) {
     const TemporaryFile file(head.size(), head);
     const auto disk = DiskFile::open({.path = file.path()});
@@ -64,7 +64,7 @@ TEST_CASE("Raw images are taken, however short") {
   }
 }
 
-TEST_CASE("What can't be a disk is refused") {
+TEST_CASE("Other types of files are refused as disks") {
   check_refused({.path = "/nonexistent/disk"}, ErrorCode::kNotFound, "No such file");
   check_refused({.path = "/", .read_only = true}, ErrorCode::kInvalid,
                 "neither a file nor a block device");
@@ -75,7 +75,7 @@ TEST_CASE("What can't be a disk is refused") {
   ::unlink(fifo.c_str());
 }
 
-TEST_CASE("A writer has a disk alone, and readers share it") {
+TEST_CASE("A writer excludes others, and readers share a disk") {
   const TemporaryFile file(4096);
   const DiskConfig writes{.path = file.path()};
   const DiskConfig reads{.path = file.path(), .read_only = true};
@@ -94,7 +94,7 @@ TEST_CASE("A writer has a disk alone, and readers share it") {
   CHECK(DiskFile::open(writes).has_value());
 }
 
-TEST_CASE("A disk's id and queues have their limits") {
+TEST_CASE("A disk's id and queues are limited") {
   CHECK(validate(DiskConfig{.path = "a", .id = "twenty-characters-20"}).has_value());
   CHECK(!validate(DiskConfig{.path = "a", .id = "twenty-one-characters"}).has_value());
   CHECK(!validate(DiskConfig{.path = "a", .id = "a b"}).has_value());

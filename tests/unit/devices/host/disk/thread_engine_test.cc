@@ -10,7 +10,7 @@ namespace bothy {
 
 using namespace std::chrono_literals;
 
-TEST_CASE("One who is told to stop is told so again, but waits for what is under way") {
+TEST_CASE("A stop is reported again until the operations in flight are done") {
   const test::TemporaryFile file{4096};
   const EventFd kick = EventFd::create().value();
   const EventFd stop = EventFd::create().value();

@@ -72,7 +72,7 @@ class Rig {
 
 }  // namespace
 
-TEST_CASE("reads give what is there, alone and together, cached or not") {
+TEST_CASE("reads return the content, single or several, cached or not") {
   Rig rig(GENERATE(false, true));
   const IoOperation& lone = rig.ask(0, kBlock);
   rig.wait(1);
@@ -93,7 +93,7 @@ TEST_CASE("reads give what is there, alone and together, cached or not") {
   CHECK(rig.letter(0) == '?');
 }
 
-TEST_CASE("one read after the other leaves room to hear that it is over") {
+TEST_CASE("successive single reads don't delay the stop") {
   Rig rig(true);
   rig.stop();
   int reads = 0;
@@ -108,7 +108,7 @@ TEST_CASE("one read after the other leaves room to hear that it is over") {
   CHECK((reads > 1) == rig.can_read_at_once());
 }
 
-TEST_CASE("a read that something follows is done like it") {
+TEST_CASE("a read followed by another operation uses the ring") {
   Rig rig(true);
   const IoOperation& read = rig.ask(0, 0);
   const IoOperation& write = rig.ask(1, kBlock, IoOperation::Kind::kWrite);
@@ -123,7 +123,7 @@ TEST_CASE("a read that something follows is done like it") {
   CHECK(rig.letter(0) == '?');  // what was written
 }
 
-TEST_CASE("a read that fails says why") {
+TEST_CASE("a failed read has its errno value") {
   Rig rig(true);
   const IoOperation& operation = rig.ask(0, std::uint64_t{1} << 63U);
   rig.wait(1);

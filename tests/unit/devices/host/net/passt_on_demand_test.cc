@@ -47,7 +47,7 @@ PacketOutcome send(NetBackend& backend, std::string frame) {
 
 }  // namespace
 
-TEST_CASE("passt starts with the first packet, and has it") {
+TEST_CASE("passt starts with the first packet, and receives it") {
   // As passt does: it serves in the background, and lets go of its stderr then.
   FakePasst passt(
       "here=${0%/*}\n"
@@ -73,7 +73,7 @@ TEST_CASE("passt starts with the first packet, and has it") {
   CHECK(::read(received.get(), bytes.data(), 1) == 0);  // it has seen the end
 }
 
-TEST_CASE("A passt that fails is an end that is gone") {
+TEST_CASE("A failed passt closes the port") {
   const FakePasst passt("echo 'no network here' >&2; exit 1\n");
   const auto backend = PasstOnDemand::create({}).value();
   CHECK(send(*backend, "frame") == PacketOutcome::kDone);
@@ -84,7 +84,7 @@ TEST_CASE("A passt that fails is an end that is gone") {
   CHECK(backend->port(0).receive({&buffer, 1}).outcome == PacketOutcome::kGone);
 }
 
-TEST_CASE("A passt that still starts ends with its backend") {
+TEST_CASE("A passt that is starting ends with its backend") {
   const FakePasst passt("echo >${0%/*}/fifo; exec sleep 1000\n");
   auto backend = PasstOnDemand::create({}).value();
   CHECK(send(*backend, "frame") == PacketOutcome::kDone);

@@ -21,7 +21,7 @@ using test::unix_listen;
 
 }  // namespace
 
-TEST_CASE("A listening path is its owner's alone, and goes with the listener") {
+TEST_CASE("A listening path has mode 0600, and is removed with the listener") {
   const TemporaryDirectory directory;
   const std::string path = directory / "ports";
   {
@@ -38,7 +38,7 @@ TEST_CASE("A listening path is its owner's alone, and goes with the listener") {
   CHECK(!std::filesystem::exists(path));
 }
 
-TEST_CASE("A stale socket is replaced; one in use, or another kind of file, is not") {
+TEST_CASE("A stale socket is replaced; a socket in use or another type of file is not") {
   const TemporaryDirectory directory;
   const std::string path = directory / "ports";
   SECTION("stale") {
@@ -71,7 +71,7 @@ TEST_CASE("A stale socket is replaced; one in use, or another kind of file, is n
   }
 }
 
-TEST_CASE("A path that leaves no room for a port is refused") {
+TEST_CASE("A path that is too long for a port number is refused") {
   const TemporaryDirectory directory;
   const auto ports = UnixPorts::listen("--vsock", directory / std::string(90, 'x'));
   REQUIRE(!ports);
