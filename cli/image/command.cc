@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "cli/image/report.h"
 #include "cli/json_text.h"
 #include "cli/progress_line.h"
@@ -20,8 +21,8 @@ namespace {
 
 struct Request {
   std::string store;
-  std::string subject;                // an image, or what to import
-  std::vector<std::string> subjects;  // of rm
+  std::string subject;                // IMAGE or SOURCE
+  std::vector<std::string> subjects;  // IMAGE... of rm
   std::string name;
   std::string only;
   std::string platform;
@@ -37,7 +38,7 @@ struct Request {
 Result<std::uint64_t> parse_limit(std::string_view flag, const std::string& text) {
   const auto size = parse_size(text);
   if (!size || size.value() == 0) {
-    return make_error(ErrorCode::kInvalid, "invalid {} '{}': expected a size such as 64G", flag,
+    return make_error(ErrorCode::kInvalid, "invalid {} '{}': expected a size, such as 64G", flag,
                       text);
   }
   return size.value();
@@ -71,8 +72,8 @@ Result<ListedImage> listed(const image::Store& store, const image::Image& image)
   return each;
 }
 
-// import and pull.
-Result<void> bring(const Request& request, bool pull) {
+// The actions of import and pull.
+Result<void> import_or_pull(const Request& request, bool pull) {
   BOTHY_TRY(const image::Store store, image::Store::locate(request.store));
   image::ImportOptions options;
   options.name = request.name;
@@ -105,7 +106,7 @@ Result<void> list(const Request& request) {
   for (const image::Image& image : images) {
     auto each = listed(store, image);
     if (!each) {
-      // One that is damaged, or was removed this moment, hides no other.
+      // A damaged image, or one removed just now, must not hide the others.
       log(LogLevel::kWarning, "{}: {}", image.title(), each.error().context);
       continue;
     }
@@ -167,15 +168,79 @@ Result<void> build_disk(const Request& request) {
 class Commands {
  public:
   Commands(CLI::App& app, int& status) : status_(status) {
-    image_ = app.add_subcommand("image", "The images that there are: import, pull, list, remove");
+    image_ = app.add_subcommand("image", "Manage images: import, pull, list, inspect, remove");
     image_->require_subcommand(1);
   }
 
-  CLI::App* add(const std::string& name, const std::string& says,
+  void add_import() {
+    CLI::App* command = add("import", "Import an image from a file, a directory or stdin",
+                            [](const Request& request) { return import_or_pull(request, false); });
+    command
+        ->add_option("SOURCE", request_->subject,
+                     "OCI layout, archive of 'docker save', root file system or raw disk; '-' is "
+                     "stdin")
+        ->required();
+    add_naming(*command);
+    add_value(*command, "--only", request_->only, "NAME",
+              "Import one image by its name, when SOURCE holds several");
+    add_limits(*command);
+    set_examples(*command,
+                 {"bothy image import busybox.tar", "bothy image import rootfs/ --name mine:1",
+                  "curl -L https://example.org/rootfs.tar.xz | bothy image import - "
+                  "--name rootfs"});
+  }
+
+  void add_pull() {
+    CLI::App* command = add("pull", "Import an image from a registry",
+                            [](const Request& request) { return import_or_pull(request, true); });
+    command
+        ->add_option("IMAGE", request_->subject,
+                     "Image name, or a source with a transport of skopeo's, such as "
+                     "docker-daemon:NAME:TAG")
+        ->required();
+    add_naming(*command);
+    add_value(*command, "--timeout", request_->timeout, "DURATION",
+              "Time for the registry to send the manifest")
+        ->default_str("10s");
+    add_limits(*command);
+    set_examples(*command, {"bothy image pull debian:12",
+                            "bothy image pull ghcr.io/example/tool:1 --platform linux/arm64"});
+  }
+
+  void add_rest() {
+    CLI::App* command = add("ls", "List images", &list);
+    add_json(*command);
+    set_examples(*command, {"bothy image ls --json"});
+
+    command = add("inspect", "Show the configuration and the layers of an image", &inspect);
+    add_image(*command);
+    add_json(*command);
+    set_examples(*command, {"bothy image inspect debian:12"});
+
+    command = add("rm", "Remove images, or names of images", &remove);
+    command
+        ->add_option("IMAGE", request_->subjects,
+                     "Image name, which is removed; the last name removes the image. Or the first "
+                     "digits of the digest: removes the image with all names")
+        ->required();
+    command->add_flag("-f,--force", request_->force, "Remove images that instances use, too");
+    set_examples(*command, {"bothy image rm debian:12 busybox"});
+
+    command = add("prune", "Remove images without a name, and unused content", &prune);
+    set_examples(*command, {"bothy image prune"});
+
+    command = add("build-disk", "Build the disk of an image, and print its path", &build_disk);
+    add_image(*command);
+    add_value(*command, "-o,--out", request_->out, "FILE", "Copy the disk to FILE");
+    add_limits(*command);
+    set_examples(*command, {"bothy image build-disk debian:12 --out debian.erofs"});
+  }
+
+ private:
+  CLI::App* add(const std::string& name, const std::string& description,
                 Result<void> (*action)(const Request&)) {
-    CLI::App* command = image_->add_subcommand(name, says);
-    command->add_option("--store", request_->store,
-                        "The directory that images are in (or BOTHY_STORE)");
+    CLI::App* command = image_->add_subcommand(name, description);
+    add_value(*command, "--store", request_->store, "DIR", "Directory of images [$BOTHY_STORE]");
     command->callback([request = request_, &status = status_, action] {
       const auto done = action(*request);
       status = exit_status::kSuccess;
@@ -186,65 +251,34 @@ class Commands {
     });
     return command;
   }
-
-  void add_import() {
-    CLI::App* command = add("import", "Bring in an image from a file, a directory or stdin",
-                            [](const Request& request) { return bring(request, false); });
+  void add_image(CLI::App& command) {
     command
-        ->add_option("SOURCE", request_->subject,
-                     "An OCI layout, docker save's tar, a root file system, a raw disk; - is stdin")
-        ->required();
-    command->add_option("--only", request_->only, "Of several images in SOURCE, the one so named");
-    add_bringing(command);
-    add_limit(command);
-  }
-
-  void add_pull() {
-    CLI::App* command = add("pull", "Bring in an image from a registry, by skopeo",
-                            [](const Request& request) { return bring(request, true); });
-    command->add_option("IMAGE", request_->subject, "Its name, such as debian:12")->required();
-    add_bringing(command);
-    add_limit(command);
-    command->add_option("--timeout", request_->timeout,
-                        "How long the registry may take to answer (default: 10s)");
-  }
-
-  void add_rest() {
-    add_json(add("ls", "List the images", &list));
-    CLI::App* command = add("inspect", "Say all about one image", &inspect);
-    add_image(command);
-    add_json(command);
-    command = add("rm", "Remove images, or names of theirs", &remove);
-    command->add_option("IMAGE", request_->subjects, "Names, or starts of digests")->required();
-    command->add_flag("--force,-f", request_->force, "Even if something runs from it");
-    add("prune", "Remove images without a name, and what no image needs", &prune);
-    command = add("build-disk", "Make the disk that machines run an image from", &build_disk);
-    add_image(command);
-    command->add_option("--out,-o", request_->out, "Also copy it to this file");
-    add_limit(command);
-  }
-
- private:
-  void add_image(CLI::App* command) {
-    command->add_option("IMAGE", request_->subject, "Its name, or the start of its digest")
+        .add_option("IMAGE", request_->subject,
+                    "Image name, or four or more of the first digits of the digest")
         ->required();
   }
-  void add_json(CLI::App* command) {
-    command->add_flag("--json", request_->json, "Print JSON on stdout");
+  void add_json(CLI::App& command) { command.add_flag("--json", request_->json, "Print JSON"); }
+  void add_naming(CLI::App& command) {
+    add_value(command, "--name", request_->name, "NAME[:TAG]",
+              "Name of the image, instead of that of the source");
+    add_value(command, "--platform", request_->platform, "OS/ARCH[/VARIANT]",
+              "Platform to choose from an image for several")
+        ->default_str("this host's");
   }
-  void add_bringing(CLI::App* command) {
-    command->add_option("--name", request_->name, "What to call it, NAME[:TAG]");
-    command->add_option("--platform", request_->platform,
-                        "Of an image for several, the one for OS/ARCH[/VARIANT]");
-  }
-  void add_limit(CLI::App* command) {
-    command->add_option("--max-size", request_->max_size,
-                        "Refuse an image with more bytes to unpack or download (default: 64G)");
-    command->add_option("--max-inodes", request_->max_inodes,
-                        "Refuse an image with more files and directories (default: 1048576)");
-    command->add_option("--max-metadata", request_->max_metadata,
-                        "Refuse an image with more bytes of names, link targets and extended "
-                        "attributes (default: 128M)");
+  void add_limits(CLI::App& command) {
+    command.option_defaults()->group("Limits");
+    add_value(command, "--max-size", request_->max_size, "SIZE",
+              "Bytes of files, of unpacked archives and to download")
+        ->default_str("64G");
+    command
+        .add_option("--max-inodes", request_->max_inodes,
+                    "Files and directories, and entries of archives")
+        ->type_name("N")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 31U))
+        ->default_str("1048576");
+    add_value(command, "--max-metadata", request_->max_metadata, "SIZE",
+              "Bytes of names, link targets, extended attributes and headers")
+        ->default_str("128M");
   }
 
   CLI::App* image_ = nullptr;

@@ -1,5 +1,4 @@
-// bothy image: the images that there are, and how they come and go. docs/images.md is the user's
-// view.
+// The commands of bothy image (docs/images.md).
 #pragma once
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so

@@ -22,7 +22,7 @@ std::string shown_name(const std::string& name) {
   return reference ? reference.value().familiar() : printable(name);
 }
 
-// The date alone.
+// The date without the time.
 std::string shown_date(const std::string& created) {
   return created.empty() ? "-" : printable(created.substr(0, 10));
 }
@@ -131,7 +131,7 @@ std::string inspect_text(const ListedImage& each, const std::string& disk) {
     line(each.details.manifest.is_disk() ? "raw disk" : "layer",
          fmt::format("{} {}", layer.digest.text(), format_bytes(layer.size)));
   }
-  line("disk", each.has_disk ? disk : "not made yet");
+  line("disk", each.has_disk ? disk : "not built yet");
   return text;
 }
 
@@ -145,7 +145,7 @@ json::value inspect_json(const ListedImage& each, const std::string& disk) {
                       {"digest", each.image.manifest.digest.text()},
                       {"size", each.details.size()},
                       {"layers", std::move(layers)},
-                      // As the image has it, with what bothy doesn't know.
+                      // Unchanged, including members that bothy doesn't know.
                       {"config", json::parse(each.details.config_json)}};
   object["disk"] = each.has_disk ? json::value(disk) : json::value(nullptr);
   return object;

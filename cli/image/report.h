@@ -1,4 +1,4 @@
-// What bothy image prints.
+// The output of bothy image.
 #pragma once
 
 #include <boost/json/value.hpp>
@@ -14,13 +14,13 @@ namespace bothy {
 struct ListedImage {
   image::Image image;
   image::ImageDetails details;
-  bool has_disk = false;  // for machines, made already
+  bool has_disk = false;  // built already
 };
 
-// "734 kB", "1.2 GB": decimal units, as Docker has them.
+// "734 kB", "1.2 GB": decimal units, as in Docker.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
 
-// One line an image and name, under headings.
+// A line for each image and name, under headings.
 [[nodiscard]] std::string list_text(const std::vector<ListedImage>& images);
 [[nodiscard]] boost::json::value list_json(const std::vector<ListedImage>& images);
 

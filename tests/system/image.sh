@@ -152,6 +152,7 @@ run 125 'a qcow2 disk' --err "qemu-img convert -f qcow2 -O raw $qcow2" -- image 
 run 125 'a file that is not there' --err 'nothere' -- image import "$fs/nothere"
 run 125 'a name that is none' --err 'lower case' -- image import "$fs/rootfs.tar" --name Bad
 run 125 'too large' --err '--max-size' -- image import "$fs/rootfs.tar" --max-size 1M
+run 125 'too many files' --err "limit of 100 " --err '--max-inodes' --err "entry '" -- image import "$fs/rootfs.tar" --max-inodes 100
 run 125 'a pull of nothing' --err "can't pull" -- image pull "oci:$fs/oci:missing"
 run 125 'a pull without skopeo' --err 'install the package skopeo' -- env PATH=/nowhere "$bothy" image pull x
 
@@ -179,7 +180,8 @@ run 0 'is the same disk' -- cmp "$(image build-disk 127.0.0.1:5000/some/made:1)"
 run 0 'by its digest' --out '127.0.0.1:5000/some/made:latest' -- image pull "127.0.0.1:5000/some/made@$digest"
 run 125 'another digest' --err "can't pull" -- image pull "127.0.0.1:5000/some/made@sha256:$(printf '%064d' 0)"
 run 125 'a tag that is not there' --err 'manifest unknown' -- image pull 127.0.0.1:5000/some/made:2
-run 125 'a registry that is not there' --err 'connection refused' -- image pull 127.0.0.1:5002/some/made:1
+run 125 'a registry that is not there' --err "can't reach registry '127.0.0.1:5002': connection refused (check" -- image pull 127.0.0.1:5002/some/made:1
+run 125 'an image that is too large to download' --err 'bytes to download' -- image pull 127.0.0.1:5000/some/made:1 --max-size 10K
 run 125 'a registry that wants a password' --err 'authentication required' -- image pull 127.0.0.1:5001/some/made:1
 skopeo login -u me -p secret 127.0.0.1:5001 >/dev/null
 run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image pull 127.0.0.1:5001/some/made:1
