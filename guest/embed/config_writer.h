@@ -1,5 +1,4 @@
-// Writes the records of guest/protocol/agent.h: a guest's configuration, and what a START frame
-// has.
+// Writes records of guest/protocol/agent.h: configurations and the content of START frames.
 #pragma once
 
 #include <cstddef>
@@ -14,18 +13,18 @@
 
 namespace bothy::guest {
 
-// Appends records in the order of calls. The caller sees to it that values are what their keys
-// have: strings of kArgument and its like hold no zero byte.
+// Appends records in the order of calls. The caller ensures that values fit their keys: strings
+// such as kArgument's contain no zero byte.
 class ConfigWriter {
  public:
-  // A configuration starts with its version; a process's records don't.
+  // Starts with the version record. Records of a process have none.
   [[nodiscard]] static ConfigWriter configuration();
 
-  ConfigWriter& add(agent::Key key);  // one without a value
+  ConfigWriter& add(agent::Key key);  // without a value
   ConfigWriter& add(agent::Key key, std::string_view value);
-  // Several strings with a zero byte between them.
+  // Strings, separated by zero bytes.
   ConfigWriter& add_strings(agent::Key key, std::initializer_list<std::string_view> values);
-  // A number, or a structure of the protocol's, as it lies in memory.
+  // A number or a structure of the protocol, in its binary form.
   template <class T>
   requires(std::is_trivially_copyable_v<T> &&
            !std::is_convertible_v<T, std::string_view>) ConfigWriter& add(agent::Key key,

@@ -48,7 +48,7 @@ class Archive {
   std::uint32_t inode_ = 0;
 };
 
-// The protocol's paths are absolute; an archive's are not.
+// Paths of the protocol are absolute; those of an archive are not.
 std::string_view relative(std::string_view path) {
   return path.substr(1);
 }

@@ -1,4 +1,4 @@
-// The initial RAM disk of guests that run an image, made in memory.
+// The initial RAM disk of guests that run an image.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,15 @@
 
 namespace bothy::guest {
 
-// A kernel module, uncompressed, under the name that a kModule record has for it.
+// An uncompressed kernel module, with the name in its kModule record.
 struct Module {
   std::string name;
   std::span<const std::byte> content;
 };
 
 // An uncompressed newc archive (Linux, Documentation/driver-api/early-userspace/buffer-format.rst)
-// of the program as /init, the configuration and modules where guest/protocol/agent.h says, a node
-// for the console that the kernel opens for init, and the directories that bothy-init mounts on.
+// of the program as /init, the configuration and modules at the paths of guest/protocol/agent.h, a
+// device node for the console that the kernel opens for init, and the mount points of bothy-init.
 // The same input gives the same bytes.
 [[nodiscard]] std::vector<std::byte> make_initramfs(std::span<const std::byte> program,
                                                     std::string_view config,

@@ -1,4 +1,4 @@
-/* bothy-init itself, as the build made it. */
+/* The bothy-init program. */
   .section .rodata
   .global kBothyGuestInitBegin
   .global kBothyGuestInitEnd

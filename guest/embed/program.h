@@ -1,4 +1,4 @@
-// bothy-init, the first program of guests that run an image, as it lies in this executable.
+// The bothy-init program, embedded in this executable.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace bothy::guest {
 
-// An ELF executable of the guest's architecture. Valid as long as this program runs.
+// An ELF executable of the guest's architecture. Valid as long as this process runs.
 [[nodiscard]] std::span<const std::byte> guest_init_program();
 
 }  // namespace bothy::guest

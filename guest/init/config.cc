@@ -29,7 +29,7 @@ ProcessSpec::~ProcessSpec() {
   free(memory_);
 }
 
-// One block holds the pointers, the limits, then the strings: how much of each is counted first.
+// One block holds the pointers, the limits and the strings, counted first.
 bool ProcessSpec::parse(Text records) {
   size_t argument_slots = 1, variable_slots = 2, group_slots = 0, limit_slots = 0, characters = 0;
   Records count(records);
@@ -59,11 +59,11 @@ bool ProcessSpec::parse(Text records) {
   return true;
 }
 
-// The strings' room was counted, so this always has it.
+// parse() has counted the room for all strings.
 char* ProcessSpec::keep(Text text) {
   char* kept = strings_;
   if (text.size > 0) memcpy(kept, text.data, text.size);
-  strings_ += text.size + 1;  // the zero byte is there: calloc's
+  strings_ += text.size + 1;  // calloc() has put the zero byte there
   return kept;
 }
 
@@ -106,7 +106,7 @@ bool ProcessSpec::take(uint16_t key, Text value) {
     }
     case kToken:
       return take_value(value, token);
-    case kReap:  // PID 1 reaps whoever is left behind anyway
+    case kReap:  // PID 1 reaps orphans anyway
       return true;
     default:
       return false;
@@ -160,7 +160,7 @@ bool Config::parse(Text all) {
       case kFile:
       case kMount:
       case kSeed:
-        break;  // for_each() finds them
+        break;  // read by for_each()
       default:
         good = false;
     }

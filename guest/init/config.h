@@ -1,4 +1,4 @@
-// What the host wants of this guest and of each process: records, checked and taken apart.
+// The configuration of the guest and its processes, parsed from records.
 #pragma once
 
 #include <sys/resource.h>
@@ -8,7 +8,7 @@
 
 namespace bothy::init {
 
-// Walks over records. A length that leads past the end stops it, and sound() is false then.
+// Iterates over records. A length past the end stops it, and sound() is then false.
 class Records {
  public:
   explicit Records(Text bytes) : rest_(bytes) {}
@@ -25,10 +25,10 @@ struct Limit {
   struct rlimit value;
 };
 
-// One process. Owns the memory that everything in it points to.
+// A process to start. Owns the memory that its members point to.
 struct ProcessSpec {
-  char** arguments = nullptr;    // ends with a null pointer, and has at least one before it
-  char** environment = nullptr;  // likewise; there is room for one entry more
+  char** arguments = nullptr;    // at least one, then a null pointer
+  char** environment = nullptr;  // then a null pointer; has room for one more entry
   size_t environment_count = 0;
   char** groups = nullptr;
   size_t group_count = 0;
@@ -47,7 +47,7 @@ struct ProcessSpec {
   ProcessSpec(const ProcessSpec&) = delete;
   ProcessSpec& operator=(const ProcessSpec&) = delete;
 
-  // False when the records break the protocol, or there is no memory for them.
+  // False when the records are invalid or there is no memory.
   bool parse(Text records);
   // The value of NAME= in the environment, or null.
   [[nodiscard]] const char* variable(Text name) const;
@@ -61,7 +61,7 @@ struct ProcessSpec {
   size_t argument_count_ = 0;
 };
 
-// The guest itself. What is repeated stays in `records`, which for_each() walks.
+// The guest. Repeated records are not copied: for_each() reads them from `records`.
 struct Config {
   Text records;
   Text root_device;
@@ -84,7 +84,7 @@ struct Config {
   }
 };
 
-// A value of exactly T's size, copied out; false when it has another.
+// Copies a value out; false when it doesn't have exactly T's size.
 template <class T>
 bool take_value(Text from, T& value) {
   if (from.size != sizeof value) return false;

@@ -18,15 +18,15 @@ constexpr size_t kOutRoom = size_t{64} * 1024;
 
 Watch control;
 bool said_hello = false;
-bool answered = false;  // by what is awaited last
+bool answered = false;  // by the answer awaited at the end
 void (*frame_handler)(const Frame&, Text) = nullptr;
 void (*gone_handler)() = nullptr;
 
-// What was sent and not yet taken.
+// Bytes queued for the host.
 char out[kOutRoom];
 size_t out_used = 0;
 
-// The frame that is being received: its header, then its content in memory of its size.
+// The frame being received: the header, then the content in memory of its size.
 Frame header;
 size_t header_got = 0;
 char* content = nullptr;
@@ -55,7 +55,7 @@ void flush() {
   arm(control, out_used > 0 ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
-// Reads into a part of the frame; false when there is no more for now, or the host is gone.
+// Reads a part of the frame; false when no more is available or the host has hung up.
 bool receive(void* to, size_t size, size_t& got) {
   const ssize_t more = read(control.fd, static_cast<char*>(to) + got, size - got);
   if (more < 0 && (errno == EAGAIN || errno == EINTR)) return false;
@@ -67,12 +67,12 @@ bool receive(void* to, size_t size, size_t& got) {
   return true;
 }
 
-// True when a frame was had and there may be another.
+// True when a frame was received and there may be another.
 bool receive_frame() {
   if (header_got < sizeof header && !receive(&header, sizeof header, header_got)) return false;
   if (header_got < sizeof header) return true;
   if (header.length > kMaxFrame || header.reserved != 0) {
-    say("the host breaks the protocol");
+    say("invalid frame from the host: connection closed");
     gone();
     return false;
   }
@@ -83,7 +83,7 @@ bool receive_frame() {
   }
   if (content_got < header.length && !receive(content, header.length, content_got)) return false;
   if (content_got < header.length) return true;
-  // The handler may end all this, so the next frame starts before it.
+  // Reset before the handler runs, which may close the connection.
   char* whole = content;
   content = nullptr;
   header_got = content_got = 0;
@@ -95,7 +95,7 @@ bool receive_frame() {
 void on_ready(Watch&, uint32_t events) {
   if ((events & EPOLLOUT) != 0) flush();
   if ((events & ~static_cast<uint32_t>(EPOLLOUT)) == 0) return;
-  // A few at a time: processes' streams have their turn too.
+  // A few frames at a time, so that streams get their turn.
   for (int i = 0; i < 16 && control.fd >= 0 && receive_frame(); ++i) {
   }
 }

@@ -17,7 +17,7 @@ bool control_open(void (*on_frame)(const agent::Frame& frame, Text content), voi
 // Queues a frame and sends what the host takes now. A host that lets too much pile up is gone.
 void control_send(agent::Type type, uint32_t process, const void* content, size_t size);
 
-// A frame of a number and words: kNotStarted, kCopied.
+// A frame of a number and a message: kNotStarted, kCopied.
 void control_send_words(agent::Type type, uint32_t process, int32_t number, Text words);
 
 // kFailed, without the loop; waits a moment for the host to have it.

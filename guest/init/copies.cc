@@ -36,8 +36,7 @@ void answer(uint32_t number, int error, Text words) {
 }
 
 [[noreturn]] void run(Type type, int stream, const char* path, CopyResult& result) {
-  // What is init's is nobody's business here: held open, it would keep others from their end of
-  // file.
+  // Streams of other processes must not stay open here: their readers wait for the end of file.
   syscall(SYS_close_range, 3, stream - 1, 0);
   syscall(SYS_close_range, stream + 1, ~0U, 0);
   sigset_t none;
@@ -60,7 +59,7 @@ Copy* free_place() {
   return nullptr;
 }
 
-// The errno, 0 if it has begun.
+// Returns an errno, or 0 when the copy has started.
 int begin(Type type, Copy& copy, uint64_t token, const char* path) {
   const int stream = begin_connect();
   if (stream < 0 || !finish_stream(stream, copy.number, type == kCopyIn ? 0 : 1, token)) {
@@ -85,15 +84,16 @@ int begin(Type type, Copy& copy, uint64_t token, const char* path) {
 
 void start_copy(Type type, uint32_t number, Text content) {
   uint64_t token = 0;
-  if (content.size < sizeof token) return answer(number, EPROTO, "a copy needs a token and a path");
+  if (content.size < sizeof token)
+    return answer(number, EPROTO, "invalid copy request: expected a token and a path");
   memcpy(&token, content.data, sizeof token);
   const CString name(Text(content.data + sizeof token, content.size - sizeof token));
   Copy* copy = free_place();
-  if (copy == nullptr) return answer(number, EAGAIN, "too many copies at a time");
+  if (copy == nullptr) return answer(number, EAGAIN, "too many copies at the same time");
   if (name.get()[0] != '/') return answer(number, EINVAL, "a copy needs an absolute path");
   copy->number = number;
   const int error = begin(type, *copy, token, name.get());
-  if (error != 0) answer(number, error, "can't begin the copy");
+  if (error != 0) answer(number, error, "can't start the copy");
 }
 
 void look(uint32_t number, Text path) {
@@ -126,7 +126,7 @@ void copy_ended(pid_t pid, int status) {
     if (copy.pid != pid) continue;
     const bool whole = WIFEXITED(status);
     answer(copy.number, whole ? copy.result->error : EINTR,
-           whole ? copy.result->words.text() : "the copy was ended");
+           whole ? copy.result->message.text() : "the copy was killed");
     munmap(copy.result, sizeof(CopyResult));
     copy = Copy{};
   }

@@ -19,7 +19,7 @@ bool make_directories(Text path) {
     if (!component || path.data[i] == '/') continue;
     if (mkdir(made.string(), 0755) != 0 && errno != EEXIST && errno != EROFS) return false;
   }
-  // A file in the way, or a read-only one, shows here.
+  // Detects a file in the way, and a directory missing in a read-only file system.
   struct stat status;
   if (path.size == 0 || stat(made.string(), &status) == 0) {
     errno = ENOTDIR;

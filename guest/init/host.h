@@ -7,15 +7,15 @@
 
 namespace bothy::init {
 
-// Whether there is a host that could be connected to, as the first begin_connect() found.
+// Whether the guest has a vsock device, as found by the first begin_connect().
 enum class HostState { kUnknown, kThere, kNone };
 HostState host_state();
 
-// A descriptor, non-blocking, whose connection is under way, or -1 with errno set.
+// Starts a connection; returns a non-blocking descriptor, or -1 with errno set.
 int begin_connect();
 
-// Waits until the connection stands and sends what makes it a stream of a process's, or control.
-// False, with errno set, when it came to nothing.
+// Wait for the connection, and send the first frame of control or of a stream. False with errno set
+// on an error.
 bool finish_control(int fd);
 bool finish_stream(int fd, uint32_t process, uint32_t stream, uint64_t token);
 

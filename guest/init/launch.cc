@@ -18,8 +18,8 @@ namespace {
 constexpr size_t kMaxAccounts = 16U << 20U;  // of a passwd or group file
 constexpr char kDefaultPath[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-// Everything that the child needs, worked out before it exists: it shares this memory, and does
-// nothing but system calls.
+// Everything that the child needs, computed before vfork(): the child shares this memory and makes
+// system calls only.
 struct Plan {
   ProcessSpec* spec;
   const Standard* standard;
@@ -36,10 +36,10 @@ struct Plan {
   }
 };
 
-// A file that isn't there has nobody in it.
+// A missing file of accounts is an empty one.
 bool identify(Plan& plan, Failure& failure) {
   const ProcessSpec& spec = *plan.spec;
-  // Root by number needs no look into files, but for the home directory.
+  // For root by number, only the home directory comes from the files.
   const Text passwd = read_file("/etc/passwd", kMaxAccounts);
   const Text group = read_file("/etc/group", kMaxAccounts);
   const char* wrong = find_identity(spec.user, passwd, group, plan.identity);
@@ -79,7 +79,7 @@ bool make_directory(const ProcessSpec& spec, Failure& failure) {
   return false;
 }
 
-// Another user must be able to open its own /dev/stdout again.
+// Another user must be able to reopen /dev/stdout.
 void give_standard(const Plan& plan) {
   if (plan.identity.uid == 0) return;
   for (const int fd : plan.standard->fds) {
@@ -106,7 +106,7 @@ bool take_standard(Plan& plan) {
   return true;
 }
 
-// By system calls of its own: the library's would set the ids of threads it believes to be there.
+// Raw system calls: the library's functions would signal other threads to change their ids.
 bool become(Plan& plan) {
   const Identity& who = plan.identity;
   const ProcessSpec& spec = *plan.spec;
@@ -124,7 +124,7 @@ bool become(Plan& plan) {
   return true;
 }
 
-// As execvp() of POSIX does it, but by the PATH that the program will have. Returns on failure.
+// Like execvp(3), but with the PATH of the program. Returns on failure only.
 void execute(Plan& plan) {
   char** arguments = plan.spec->arguments;
   char** environment = plan.spec->environment;
@@ -144,7 +144,7 @@ void execute(Plan& plan) {
     if (used > 0) plan.candidate[used++] = '/';
     memcpy(plan.candidate + used, name.data, name.size + 1);
     execve(plan.candidate, arguments, environment);
-    if (errno == EACCES) error = EACCES;  // unless a later directory has one that may be run
+    if (errno == EACCES) error = EACCES;  // unless a later directory has an executable file
     if (errno == EACCES || errno == ENOENT || errno == ENOTDIR) continue;
     error = errno;
     break;
@@ -179,7 +179,7 @@ pid_t launch(ProcessSpec& spec, const Standard& standard, Failure& failure) {
   if (!identify(plan, failure) || !make_directory(spec, failure)) return -1;
   give_standard(plan);
 
-  // vfork: this memory isn't copied, and init goes on only when the program runs or has failed to.
+  // vfork: memory isn't copied, and init continues when the program runs or has failed to.
   const pid_t pid = vfork();  // NOLINT(clang-analyzer-security.insecureAPI.vfork)
   if (pid == 0) child(plan);  // NOLINT(clang-analyzer-unix.Vfork)
   if (pid > 0 && plan.error == 0) return pid;

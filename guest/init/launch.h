@@ -1,4 +1,4 @@
-// Starts a program as a specification says.
+// Starts programs.
 #pragma once
 
 #include <sys/types.h>
@@ -13,13 +13,13 @@ struct Failure {
   Line message;   // with the system's reason
 };
 
-// What is 0, 1 and 2 of a program; with a terminal all three are its one descriptor, and it becomes
-// the program's controlling terminal.
+// Descriptors that become 0, 1 and 2 of a program. With a terminal all three are the same, and it
+// becomes the controlling terminal.
 struct Standard {
   int fds[3];
 };
 
-// The pid, or -1. Returns once the program runs, or can't: nothing of init's is left in between.
+// Returns the pid, or -1 and the failure, once the program runs or has failed to.
 pid_t launch(ProcessSpec& spec, const Standard& standard, Failure& failure);
 
 }  // namespace bothy::init

@@ -14,7 +14,7 @@ int poll_fd = -1;
 
 void loop_open() {
   poll_fd = epoll_create1(EPOLL_CLOEXEC);
-  if (poll_fd < 0) fail("can't wait for events", errno);
+  if (poll_fd < 0) fail("can't create an epoll descriptor", errno);
 }
 
 void arm(Watch& watch, uint32_t events) {
@@ -23,7 +23,7 @@ void arm(Watch& watch, uint32_t events) {
   event.events = events;
   event.data.ptr = &watch;
   const int change = watch.armed == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
-  if (epoll_ctl(poll_fd, change, watch.fd, &event) != 0) fail("can't wait for a stream", errno);
+  if (epoll_ctl(poll_fd, change, watch.fd, &event) != 0) fail("can't watch a descriptor", errno);
   watch.armed = events;
 }
 
@@ -34,12 +34,12 @@ void close_watch(Watch& watch) {
   watch.fd = -1;
 }
 
-// What one handler closes may be among those found ready after it: its `armed` tells. Memory of
-// watches is given back only between rounds.
+// A handler may close a watch whose events come later in the same round: its `armed` is then 0.
+// Watches are freed between rounds only.
 void loop_round(int timeout_ms) {
-  constexpr int most = 16;
-  epoll_event events[most];
-  const int count = epoll_wait(poll_fd, events, most, timeout_ms);
+  constexpr int max_events = 16;
+  epoll_event events[max_events];
+  const int count = epoll_wait(poll_fd, events, max_events, timeout_ms);
   for (int i = 0; i < count; ++i) {
     Watch& watch = *static_cast<Watch*>(events[i].data.ptr);
     if (watch.armed != 0) watch.ready(watch, events[i].events);

@@ -1,12 +1,12 @@
-// What this program waits for: descriptors, and who takes care of them.
+// The event loop: descriptors and their handlers.
 #pragma once
 
 #include <stdint.h>
 
 namespace bothy::init {
 
-// A descriptor in the loop. It must stay where it is while it is armed; ready() may be called with
-// events that were true before the last arm().
+// A descriptor in the loop. Must not move while armed. ready() may be called with events from
+// before the last arm().
 struct Watch {
   void (*ready)(Watch& watch, uint32_t events) = nullptr;
   void* owner = nullptr;
@@ -14,20 +14,20 @@ struct Watch {
   uint32_t armed = 0;
 };
 
-// Once, before all else here.
+// To be called once, before the other functions.
 void loop_open();
 
-// Waits for `events` (EPOLLIN, EPOLLOUT) on the watch's descriptor, level-triggered. With 0 it
-// isn't looked at at all: a broken peer would be reported without end.
+// Waits for `events` (EPOLLIN, EPOLLOUT) on the watch's descriptor, level-triggered. With 0 the
+// descriptor is removed from the set: EPOLLHUP would be reported without end.
 void arm(Watch& watch, uint32_t events);
 
-// Disarms, then closes. Does nothing to a closed one.
+// Disarms and closes. Does nothing to a closed watch.
 void close_watch(Watch& watch);
 
-// One round: waits at most `timeout_ms` (-1: as long as it takes) and calls who is ready.
+// One round: waits at most `timeout_ms` (-1: no limit) and calls the handlers of ready descriptors.
 void loop_round(int timeout_ms);
 
-// Milliseconds of a clock that only goes forward.
+// Milliseconds of CLOCK_BOOTTIME.
 int64_t now_ms();
 
 }  // namespace bothy::init

@@ -1,7 +1,6 @@
-// PID 1 of a guest that runs an image: makes the image the root, starts what the host wants and
-// tells the host how it goes (guest/protocol/agent.h), and powers off when it is over. Users wait
-// for all of it, so a system call that isn't needed isn't made, and what takes the host's answer is
-// begun before what takes none.
+// PID 1 of a guest that runs an image: makes the image the root, starts and reports the processes
+// that the host asks for (guest/protocol/agent.h), and powers off at the end. Users wait for the
+// start, so no unneeded system call is made, and connections to the host are begun first.
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/random.h>
@@ -33,8 +32,8 @@ void mark_boot() {
   if (ioperm(kBootMarkerPort, 1, 1) == 0) outb(kBootMarkerInitStarted, kBootMarkerPort);
 }
 
-// A kernel without a console leaves 0, 1 and 2 free, where a stream of somebody's would end up.
-// What is said goes to its log then, which an early console may show.
+// Without a console, descriptors 0, 1 and 2 are free and would be taken by streams. Messages then
+// go to the kernel's log, which an early console may show.
 void hold_standard() {
   if (fcntl(2, F_GETFD) >= 0) return;
   int fd = 0;
@@ -46,7 +45,7 @@ void hold_standard() {
   }
 }
 
-// Random numbers are there from now on, whatever the processor has and without a device for them.
+// Initializes the random number generator, without help of the processor or a device.
 void seed(Text bytes) {
   struct {
     int bits;
@@ -58,19 +57,19 @@ void seed(Text bytes) {
   pool.size = static_cast<int>(bytes.size);
   pool.bits = 8 * pool.size;
   const int fd = openat(AT_FDCWD, "/dev/urandom", O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) != 0) say("can't seed the random numbers");
+  if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool) != 0) say("can't seed the random number generator");
   close(fd);
 }
 
-// One that is already there is as good, and one for hardware that isn't there does no harm:
-// processors have modules of their own that others are said to depend on.
+// EEXIST: loaded already. ENODEV: for hardware that is missing, such as the modules for particular
+// processors that other modules list as dependencies.
 void load_module(Text name) {
   Line path;
   path.add(kModulesPath).add("/").add(name);
   const int fd = openat(AT_FDCWD, path.string(), O_RDONLY | O_CLOEXEC);
   if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) != 0 && errno != EEXIST && errno != ENODEV)) {
     Line what;
-    fail(what.add("can't load the module ").add(name).text(), errno);
+    fail(what.add("can't load kernel module ").add(name).text(), errno);
   }
   close(fd);
 }
@@ -78,8 +77,8 @@ void load_module(Text name) {
 Config read_config() {
   Config config;
   const Text all = read_file(kConfigPath, kMaxConfig);
-  if (all.data == nullptr) fail("no configuration from the host", errno);
-  if (!config.parse(all)) fail("the host's configuration is none of this version");
+  if (all.data == nullptr) fail("can't read the host's configuration", errno);
+  if (!config.parse(all)) fail("the host's configuration is invalid or has another version");
   return config;
 }
 
@@ -102,7 +101,7 @@ void set_up_guest(const Config& config) {
   config.for_each(kSeed, seed);
   config.for_each(kModule, load_module);
   ProcessSpec spec;
-  if (!spec.parse(config.process)) fail("the host's configuration has no process to start");
+  if (!spec.parse(config.process)) fail("the host's configuration has no valid first process");
 
   control_begin();
   const bool has_host = host_state() == HostState::kThere;
@@ -125,7 +124,7 @@ void set_up_guest(const Config& config) {
 
 int main() {
   if (getpid() != 1) {
-    bothy::init::say("runs as the first process of a guest: not here");
+    bothy::init::say("bothy-init must be the first process (PID 1) of a guest");
     return 1;
   }
   bothy::init::run();

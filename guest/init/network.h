@@ -1,5 +1,4 @@
-// Network interfaces, set up as the host says: it knows the network behind them, so nothing asks
-// for a lease.
+// Network interfaces, configured by the host, without DHCP.
 #pragma once
 
 #include "guest/init/config.h"
@@ -8,7 +7,7 @@ namespace bothy::init {
 
 void raise_loopback();
 
-// The value of a kInterface. Ends the guest when it breaks the protocol or can't be done.
+// Applies the value of a kInterface record. Ends the guest on an error.
 void set_up_interface(Text value);
 
 }  // namespace bothy::init

@@ -29,8 +29,8 @@ struct Process {
   pid_t pid = -1;
   int status = 0;
   bool exited = false;
-  bool over = false;  // the host knows: to be released
-  int slave = -1;     // of the terminal: while init has it too, to close it ends nothing
+  bool over = false;  // reported to the host; to be released
+  int slave = -1;     // of the terminal; kept open so that a process can close it without hang-up
   Endpoint hosts[3];  // by stream number
   Endpoint owns[3];   // init's ends of the pipes, or the terminal's master
   Pump pumps[3];      // by stream number; a terminal's output is 1
@@ -52,7 +52,7 @@ void end(Process& process) {
   if (process.number == 0) first_over = true;
 }
 
-// Called whenever one of the conditions may have become true.
+// Called whenever the process or one of its streams has ended.
 void report_when_over(void* owner) {
   auto& process = *static_cast<Process*>(owner);
   if (!process.exited || process.over) return;
@@ -141,12 +141,12 @@ bool take_connections(Process& process, const ProcessSpec& spec, const Connectio
   return true;
 }
 
-// The process with all its streams, or null and the host was told why not.
+// Returns the process with all streams, or null after telling the host the reason.
 Process* prepare(uint32_t number, const ProcessSpec& spec, Connections connections,
                  Standard& standard) {
   auto* process = static_cast<Process*>(calloc(1, sizeof(Process)));
   if (process == nullptr) {
-    refuse(number, ENOMEM, "no memory for another process");
+    refuse(number, ENOMEM, "can't start another process: out of memory");
     return nullptr;
   }
   *process = Process{};
@@ -155,7 +155,7 @@ Process* prepare(uint32_t number, const ProcessSpec& spec, Connections connectio
   if (!take_connections(*process, spec, connections)) {
     wrong = "can't connect the process's streams";
   } else if (!open_standard(*process, spec, standard)) {
-    wrong = "can't make the process's standard input and output";
+    wrong = "can't create the process's standard streams";
   }
   if (wrong == nullptr) return process;
   refuse(number, errno, wrong);
@@ -169,7 +169,7 @@ void enlist(Process* process) {
   ++process_count;
 }
 
-// False when the host was told that it isn't.
+// False when the process didn't start; the host has been told.
 bool start(uint32_t number, ProcessSpec& spec, Connections connections) {
   Standard standard{{-1, -1, -1}};
   Failure failure;
@@ -179,7 +179,7 @@ bool start(uint32_t number, ProcessSpec& spec, Connections connections) {
     return false;
   }
   process->pid = launch(spec, standard, failure);
-  if (spec.terminal) standard = {{-1, -1, -1}};  // the slave stays with the process
+  if (spec.terminal) standard = {{-1, -1, -1}};  // `process` keeps the slave
   close_all(standard);
   if (process->pid < 0) {
     refuse(number, failure.error, failure.message.text());
@@ -208,9 +208,9 @@ Connections begin_streams(const ProcessSpec& spec) {
 
 void start_on_console(ProcessSpec& spec) {
   Failure failure;
-  spec.terminal = false;  // nobody resizes it, and the kernel's console can't control a session
+  spec.terminal = false;  // the kernel's console can't be a controlling terminal
   auto* process = static_cast<Process*>(calloc(1, sizeof(Process)));
-  if (process == nullptr) fail("no memory");
+  if (process == nullptr) fail("can't start the first process: out of memory");
   *process = Process{};
   process->pid = launch(spec, {{0, 1, 2}}, failure);
   if (process->pid < 0) fail(failure.message.text());
@@ -224,11 +224,11 @@ void start_first(ProcessSpec& spec, Connections connections) {
 void start_further(uint32_t number, Text records) {
   ProcessSpec spec;
   if (find(number) != nullptr) {
-    refuse(number, EEXIST, "there is a process of this number");
+    refuse(number, EEXIST, "the process number is in use");
   } else if (process_count >= kMaxProcesses) {
-    refuse(number, EAGAIN, "too many processes were started by the host");
+    refuse(number, EAGAIN, "too many processes");
   } else if (!spec.parse(records)) {
-    refuse(number, EPROTO, "what is to be started isn't said as the protocol has it");
+    refuse(number, EPROTO, "invalid START frame");
   } else {
     start(number, spec, begin_streams(spec));
   }

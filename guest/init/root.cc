@@ -13,7 +13,7 @@
 namespace bothy::init {
 namespace {
 
-// Directories of the initramfs: the host makes them in the archive.
+// Directories in the initramfs, made by the host.
 constexpr char kImage[] = "/bothy/image";
 constexpr char kScratch[] = "/bothy/scratch";
 constexpr char kUpper[] = "/bothy/scratch/upper";
@@ -46,8 +46,7 @@ void mount_scratch(const Config& config) {
     fail("can't make the overlay's directories", errno);
 }
 
-// An upper directory starts with the mode and owner of its own, which the image's root may not
-// have.
+// The overlay's root has the mode and owner of the upper directory: copy the image's.
 void copy_root_owner() {
   struct stat status;
   if (stat(kImage, &status) != 0) return;
@@ -65,7 +64,7 @@ void system_mount(const char* type, const char* target, unsigned long flags, con
   fail(what.add("can't mount ").add(target).text(), errno);
 }
 
-// What programs do without when the kernel has none of it.
+// For file systems that a kernel may lack.
 void optional_mount(const char* type, const char* target, const char* options) {
   if (mount(type, target, type, kNoPrograms, options) != 0 && errno != ENODEV && errno != ENOENT) {
     Line what;
@@ -86,7 +85,7 @@ void populate_devices() {
   symlink("/proc/self/fd/2", "/dev/stderr");
 }
 
-// The initramfs stays below, with nothing that leads back to it.
+// The initramfs stays mounted below; no path leads back to it.
 void switch_root() {
   mkdir("/bothy/root/dev", 0755);
   if (mount("/dev", "/bothy/root/dev", nullptr, MS_MOVE, nullptr) != 0)
@@ -123,7 +122,7 @@ void seal_root(const Config& config) {
 
 void settle_disks() {
   sync();
-  // An ext4 that is frozen is one that was unmounted: what holds it open needs no looking for.
+  // A frozen ext4 is as clean as an unmounted one, and open files don't prevent freezing.
   if (scratch_disk >= 0) ioctl(scratch_disk, FIFREEZE, 0);
 }
 

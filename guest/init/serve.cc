@@ -22,14 +22,15 @@ using namespace agent;
 
 namespace {
 
-// What the power button sends to init, as the guest kernel is built and as systemd has it.
+// The signal that the power button sends to init in kernels built for it, as for systemd.
 constexpr int kPowerButton = 38;
-constexpr int kKilledMs = 2000;  // until what was killed is gone; what hangs in the kernel never is
+constexpr int kKilledMs =
+    2000;  // for killed processes to end; those that hang in the kernel never do
 constexpr int kAnswerMs = 1000;
 
 Watch signals;
 int64_t grace_ms = 0;
-int64_t deadline = -1;  // of the shutdown's present step
+int64_t deadline = -1;  // of the current step of the shutdown
 enum { kServing, kTerminating, kKilling } stage = kServing;
 
 void terminate() {
@@ -37,12 +38,12 @@ void terminate() {
   stage = kTerminating;
   deadline = now_ms() + grace_ms;
   kill(-1, SIGTERM);
-  kill(-1, SIGCONT);  // who is stopped could not act on it
+  kill(-1, SIGCONT);  // stopped processes can't handle SIGTERM
 }
 
 void on_signal(Watch& watch, uint32_t) {
   signalfd_siginfo info;
-  // One at a time: if there are more, the loop says so.
+  // One at a time: the loop is level-triggered.
   if (read(watch.fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info) &&
       info.ssi_signo == kPowerButton)
     terminate();
@@ -82,12 +83,12 @@ void on_frame(const Frame& frame, Text content) {
       return control_send(kStatistics, 0, &now, sizeof now);
     }
     default:
-      say("the host sent a frame of an unknown type");
+      say("ignored a frame of an unknown type from the host");
   }
 }
 
 void kill_rest() {
-  // Mostly there is none, and the kernel says so.
+  // Fails when there are no other processes, the usual case.
   if (kill(-1, SIGKILL) != 0) return;
   const int64_t end = now_ms() + kKilledMs;
   for (int64_t left = kKilledMs; left > 0; left = end - now_ms()) {
@@ -104,12 +105,12 @@ void kill_rest() {
 [[noreturn]] void finish() {
   kill_rest();
   settle_disks();
-  // What is on its way to the host goes with the machine, so a host that still reads is waited for.
+  // Bytes under way are lost with the machine: wait for a host that still reads.
   control_await_answer(first_is_over() ? -1 : kAnswerMs);
   power_off();
 }
 
-// True when it is time to end all.
+// True when the guest is to power off.
 bool advance_shutdown() {
   if (first_is_over()) return true;
   if (stage == kServing || now_ms() < deadline) return false;
@@ -137,12 +138,12 @@ void serve_open(const Config& config) {
   sigaddset(&set, kPowerButton);
   sigprocmask(SIG_BLOCK, &set, nullptr);
   signals = {on_signal, nullptr, signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), 0};
-  if (signals.fd < 0) fail("can't wait for processes", errno);
+  if (signals.fd < 0) fail("can't create a signalfd", errno);
   arm(signals, EPOLLIN);
 }
 
 void serve_host() {
-  if (!control_open(on_frame, terminate)) fail("nobody listens on the host", errno);
+  if (!control_open(on_frame, terminate)) fail("can't connect to the host", errno);
 }
 
 void serve() {

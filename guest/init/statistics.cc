@@ -22,7 +22,7 @@ uint64_t next_number(Text& line) {
   return number;
 }
 
-// Whether the line begins with this word; the line is what follows then.
+// Removes `word` from the start of the line; false when the line starts with another.
 bool take_word(Text& line, Text word) {
   Text rest = line;
   if (!(next_word(rest) == word)) return false;
@@ -30,7 +30,7 @@ bool take_word(Text& line, Text word) {
   return true;
 }
 
-// Clock ticks: user and nice (each with what guests of this guest got), system, interrupts.
+// Clock ticks: user and nice (guest time included), system, interrupts.
 void add_cpu(Text line, agent::Statistics& statistics) {
   const uint64_t user = next_number(line), nice = next_number(line), system = next_number(line);
   next_number(line);  // idle
@@ -40,7 +40,7 @@ void add_cpu(Text line, agent::Statistics& statistics) {
   statistics.cpu_ns = (user + nice + system + interrupts) * (1000000000 / ticks);
 }
 
-// Disks count and not their partitions: minor numbers of virtio disks are 16 apart.
+// Whole disks only: minor numbers of virtio disks are 16 apart.
 void add_disk(Text line, agent::Statistics& statistics) {
   constexpr uint64_t sector = 512;
   next_number(line);
@@ -63,7 +63,7 @@ void for_each_line(const char* path, Use use) {
   free(const_cast<char*>(file.data));
 }
 
-// Kernel threads are nobody's processes: they have no memory, and so no size in statm.
+// Kernel threads don't count: they have no memory, so their size in statm is 0.
 uint64_t count_processes() {
   DIR* proc = opendir("/proc");
   if (proc == nullptr) return 0;

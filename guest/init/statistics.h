@@ -1,4 +1,4 @@
-// What this guest has used and has left.
+// Resource usage of the guest.
 #pragma once
 
 #include "guest/protocol/agent.h"

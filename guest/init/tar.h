@@ -9,7 +9,7 @@ namespace bothy::init {
 // Why a copy came to its end too early; error 0 says that it did not.
 struct CopyResult {
   int error = 0;
-  Line words;
+  Line message;
 };
 
 // Unpacks what comes from `from` below the directory `path`, which must be there. Names with ".."

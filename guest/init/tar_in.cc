@@ -16,9 +16,9 @@ namespace {
 constexpr uint64_t kMaxExtension = 1U << 20U;  // of a pax header or a long name
 constexpr uint64_t kMaxSize = uint64_t{1} << 62U;
 
-// What one header, and the extensions before it, say.
+// The fields of a header and of the extended headers before it.
 struct Entry {
-  char* name = nullptr;  // these two are ours
+  char* name = nullptr;  // owned, like `link`
   char* link = nullptr;
   bool has_size = false;
   bool has_uid = false;
@@ -60,10 +60,10 @@ class Unpacker {
  private:
   bool fail(Text doing, Text name, int error) {
     result_.error = error;
-    result_.words.add("can't ").add(doing).add(" ").add(name);
+    result_.message.add("can't ").add(doing).add(" ").add(name);
     return false;
   }
-  bool broken() { return fail("unpack", "what is no tar archive", EINVAL); }
+  bool broken() { return fail("unpack", "an invalid tar archive", EINVAL); }
 
   bool read_all(void* to, size_t size) {
     for (size_t got = 0; got < size;) {
@@ -81,7 +81,7 @@ class Unpacker {
   bool extract(const Entry& entry);
   bool make(const Entry& entry, const char* path);
   bool write_file(const Entry& entry, const char* path);
-  // To the archive's end, so that who sends it isn't cut off.
+  // To the end of the stream: the sender must not get an error.
   void read_rest() {
     char block[kTarBlock];
     while (read(from_, block, sizeof block) > 0) {
@@ -134,7 +134,7 @@ bool is_zero(const TarHeader& header) {
   return true;
 }
 
-// Records of pax: "LENGTH KEY=VALUE\n", LENGTH being that of all of it.
+// Records of pax: "LENGTH KEY=VALUE\n", where LENGTH is that of the whole record.
 bool apply_pax(Text records, Entry& entry) {
   while (records.size > 0) {
     Text whole = records;
@@ -160,7 +160,7 @@ bool Unpacker::extend(char type, uint64_t size, Entry& entry) {
   if (size > kMaxExtension) return broken();
   const size_t padded = (size + kTarBlock - 1) / kTarBlock * kTarBlock;
   char* bytes = static_cast<char*>(malloc(padded + 1));
-  if (bytes == nullptr) return fail("unpack", "without memory", ENOMEM);
+  if (bytes == nullptr) return fail("unpack", "an entry", ENOMEM);
   bool good = read_all(bytes, padded);
   const Text text(bytes, size);
   if (good && type == 'L') replace(entry.name, field_text(bytes, size));
@@ -192,16 +192,16 @@ bool Unpacker::fill(const TarHeader& header, Entry& entry) {
   if (entry.link == nullptr) entry.link = copy(field_text(header.link, sizeof header.link));
   if (entry.name == nullptr) {
     Line name;
-    // GNU's archives have other things where ustar has the prefix.
+    // GNU archives use the field of ustar's prefix for other things.
     if (memcmp(header.magic, "ustar\0", 6) == 0 && header.prefix[0] != '\0')
       name.add(field_text(header.prefix, sizeof header.prefix)).add("/");
     entry.name = copy(name.add(field_text(header.name, sizeof header.name)).text());
   }
   if (entry.name != nullptr && entry.link != nullptr) return true;
-  return fail("unpack", "without memory", ENOMEM);
+  return fail("unpack", "an entry", ENOMEM);
 }
 
-// The next file's entry; false at the end, or when something is wrong.
+// Reads the next entry; false at the end and on an error.
 bool Unpacker::next(Entry& entry) {
   for (;;) {
     TarHeader header;
@@ -244,7 +244,7 @@ bool Unpacker::make(const Entry& entry, const char* path) {
   } else {
     if (lstat(path, &status) == 0 && unlink(path) != 0) return false;
     if (has_content) return write_file(entry, path);
-    Line target;  // a hard link's is a name of the archive
+    Line target;  // of a hard link: a name in the archive
     target.add(root_).add("/").add(entry.link);
     const mode_t kind = entry.type == '3' ? S_IFCHR : entry.type == '4' ? S_IFBLK : S_IFIFO;
     switch (entry.type) {
@@ -274,7 +274,7 @@ bool Unpacker::write_file(const Entry& entry, const char* path) {
   bool good = true;
   for (uint64_t left = entry.size; good && left > 0;) {
     const size_t piece = left < sizeof buffer ? static_cast<size_t>(left) : sizeof buffer;
-    // The last block is filled up.
+    // The last block is padded.
     good = read_all(buffer, (piece + kTarBlock - 1) / kTarBlock * kTarBlock) &&
            write_all(fd, buffer, piece);
     left -= piece;
@@ -295,7 +295,7 @@ void unpack_tar(int from, const char* path, CopyResult& result) {
   const bool there = stat(path, &status) == 0;
   if (!there || !S_ISDIR(status.st_mode)) {
     result.error = there ? ENOTDIR : errno;
-    result.words.add("can't copy into ").add(path);
+    result.message.add("can't copy into ").add(path);
     return;
   }
   Unpacker(from, path, result).run();

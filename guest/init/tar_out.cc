@@ -40,7 +40,7 @@ class Packer {
  private:
   bool fail(int error) {
     result_.error = error;
-    result_.words.add("can't copy ").add(name_.text());
+    result_.message.add("can't copy ").add(name_.text());
     return false;
   }
   bool send(const void* data, size_t size) { return write_all(to_, data, size) || fail(errno); }

@@ -78,7 +78,7 @@ const char* error_text(int error) {
 
 void say(Text text) {
   Line line;
-  // As critical, which a kernel shows that is quiet about all else.
+  // At the level "critical", which quiet kernels print too.
   line.add(to_kernel_log ? "<2>" : "").add("bothy-init: ").add(text);
   line.add(to_kernel_log ? "\n" : "\r\n");
   write_all(2, line.text().data, line.text().size);
@@ -88,13 +88,13 @@ void say_to_kernel_log() {
   to_kernel_log = true;
 }
 
-// By openat(), here and everywhere: for a descriptor that programs don't inherit, musl's open()
-// makes a second system call, for kernels of long ago.
+// openat() is used everywhere: musl's open() makes a second system call for O_CLOEXEC, for kernels
+// before 2.6.23.
 Text read_file(const char* path, size_t limit) {
-  // O_NONBLOCK: nobody waits for whoever would write to an image's FIFO.
+  // O_NONBLOCK: a FIFO in the image must not block init.
   const int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
   if (fd < 0) return {};
-  // Files of /proc have no size to ask for, so room is made as it is filled.
+  // Files of /proc have no size: the buffer grows as it fills.
   size_t room = 0;
   size_t used = 0;
   char* buffer = nullptr;

@@ -1,4 +1,4 @@
-// Text and memory without a library: views of bytes, one message built at a time, small files.
+// Text without a library: views of bytes, messages, small files.
 #pragma once
 
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 namespace bothy::init {
 
-// A piece of somebody else's bytes.
+// A view of bytes, not owned.
 struct Text {
   const char* data = nullptr;
   size_t size = 0;
@@ -24,14 +24,14 @@ struct Text {
     return size >= prefix.size && Text(data, prefix.size) == prefix;
   }
   [[nodiscard]] bool has(char c) const { return size > 0 && memchr(data, c, size) != nullptr; }
-  // What comes before the next `separator`, which is taken off the front together with it.
+  // Removes and returns the part before the next `separator`; removes the separator too.
   Text cut(char separator);
-  // All of it as a decimal number of at most `limit`; false when it isn't one.
+  // Parses all of it as a decimal number of at most `limit`.
   bool number(uint64_t& value, uint64_t limit) const;
 };
 
-// A string of our own that ends with a zero byte, for the kernel; empty when there was no room.
-// Text with a zero byte in it has no meaning as a path or a name, and becomes empty as well.
+// A copy that ends with a zero byte, for system calls; empty when there is no memory, and for text
+// that contains a zero byte, which is no valid path or name.
 class CString {
  public:
   explicit CString(Text text);
@@ -44,34 +44,34 @@ class CString {
   char* copy_;
 };
 
-// A message of limited length, cut off where it is too long.
+// A message, truncated at a maximum length.
 class Line {
  public:
   Line& add(Text text);
   Line& add_number(uint64_t number);
   [[nodiscard]] Text text() const { return {buffer_, used_}; }
-  // Takes back what was added beyond this size.
+  // Truncates the message to `size`.
   void cut_to(size_t size) { used_ = size < used_ ? size : used_; }
-  const char* string();  // the same with a zero byte at its end
+  const char* string();  // the text with a final zero byte
 
  private:
-  char buffer_[8704];  // two paths of the largest size and what is said about them
+  char buffer_[8704];  // room for two paths of maximum length and a message
   size_t used_ = 0;
 };
 
-// The system's text for an errno, as glibc has it: what users know from other programs.
+// The text for an errno, in glibc's words, which users know from other programs.
 const char* error_text(int error);
 
-// A line on the guest's console, which is where fd 2 is.
+// Prints a line on the guest's console (fd 2).
 void say(Text text);
-// From now on fd 2 is /dev/kmsg.
+// Lines get the format of /dev/kmsg, which fd 2 now is.
 void say_to_kernel_log();
 
-// The whole of a file, of at most `limit` bytes, in memory that the caller frees; data is null and
-// errno set when it can't be read.
+// Reads a file of at most `limit` bytes into memory that the caller frees. On an error, data is
+// null and errno is set.
 Text read_file(const char* path, size_t limit);
 
-// Writes all, however often it takes; false with errno set.
+// Writes all bytes, blocking; false with errno set.
 bool write_all(int fd, const void* data, size_t size);
 
 }  // namespace bothy::init

@@ -1,4 +1,4 @@
-// Who a process runs as: the image's own users and groups, read from its files. No name service.
+// Users and groups of processes, from the passwd and group files of the image, without NSS.
 #pragma once
 
 #include <sys/types.h>
@@ -14,16 +14,16 @@ struct Identity {
   gid_t gid = 0;
   gid_t groups[kMaxGroups] = {};
   size_t group_count = 0;
-  Text home = "/";  // in the passwd that it was found in
+  Text home = "/";  // a view of passwd
 };
 
-// `user` is NAME, UID, NAME:GROUP or any mix; empty is root. A name must be in the files; a number
-// need not. As with Docker, a group that is named replaces the user's additional ones, the
-// first of which is its own one, and numbers are numbers even where a name looks like one. Null
-// when found, else what is wrong, in words; passwd and group are the contents of the image's files.
+// Finds the ids of `user`: NAME or UID, with or without :GROUP or :GID; empty is root. Names must
+// be in the files, numbers need not. As in Docker, a given group replaces the user's additional
+// groups, and a numeric name is a number. Returns null, or a message. `passwd` and `group` are the
+// contents of the image's files.
 const char* find_identity(Text user, Text passwd, Text group, Identity& identity);
 
-// One more additional group, a name or a number.
+// Adds an additional group, a name or a number. Returns null, or a message.
 const char* add_group(Text name, Text group, Identity& identity);
 
 }  // namespace bothy::init

@@ -13,7 +13,7 @@
 namespace bothy::init {
 namespace {
 
-// On devtmpfs, which is there and writable whatever the root is.
+// On devtmpfs, which is writable even when the root is not.
 constexpr char kStage[] = "/dev/.volume";
 
 [[noreturn]] void fail_volume(Text doing, Text target) {
@@ -46,7 +46,7 @@ constexpr OptionFlag kFlags[] = {
     {"rbind", MS_REC, 0},
 };
 
-// Splits options into flags and what is the file system's own; the latter comes back.
+// Sets the flags of options, and returns the options of the file system.
 Line split_options(Text options, unsigned long& flags) {
   Line own;
   while (options.size > 0) {
@@ -64,7 +64,7 @@ Line split_options(Text options, unsigned long& flags) {
   return own;
 }
 
-// What is mounted needs something of its own kind below it.
+// A mount point must be of the same kind as the mounted file or directory.
 bool make_target(const char* target, bool directory) {
   struct stat status;
   if (stat(target, &status) == 0) return true;
@@ -85,7 +85,7 @@ bool bind(const char* source, const char* target, unsigned long flags) {
   return rest == 0 || mount(nullptr, target, nullptr, MS_REMOUNT | MS_BIND | rest, nullptr) == 0;
 }
 
-// A part of a shared directory: the whole is mounted aside, and goes when the part is in place.
+// Binds a part of a shared directory, which is mounted at kStage meanwhile.
 bool mount_part(Text tag, Text path, const char* target, unsigned long flags, const char* options) {
   if (mkdir(kStage, 0700) != 0 && errno != EEXIST) return false;
   if (mount(CString(tag).get(), kStage, "virtiofs", flags, options) != 0) return false;
@@ -118,7 +118,7 @@ void write_root_file(Text value) {
   constexpr int create = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
   const Text path = value.cut('\0');
   const CString name(path);
-  // A link of the image's at this place (resolv.conf is often one) leads nowhere that matters here.
+  // The image may have a link here, as resolv.conf often is: replace it.
   unlink(name.get());
   int fd = openat(AT_FDCWD, name.get(), create, 0644);
   if (fd < 0 && errno == ENOENT && make_directories(parent_of(path)))

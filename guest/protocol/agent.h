@@ -1,18 +1,18 @@
-// The protocol between bothy on the host and bothy-init, PID 1 of a guest that runs an image. The
-// one place that says how they speak; both sides compile it. Plain C types, little endian, no
-// library: the guest's side has none.
+// The protocol between bothy on the host and bothy-init, PID 1 of a guest that runs an image. Both
+// sides compile this header. Plain C types, little endian, no library: the guest's side has none.
 //
-//   configuration   a file of the guest's initramfs (kConfigPath): Records. The guest needs no
-//                   answer from anybody to start its first process.
-//   control         a vsock stream that the guest opens to kPort of the host: Frames both ways, the
-//                   first a HELLO of the guest's with its version.
-//   stdio           a vsock stream for each of a process's streams, to the same port: the first
-//                   frame is a STREAM that says which, raw bytes follow. Shutdown is end of file.
-//                   It carries the token that the process was started with: any process of the
-//                   guest's can connect.
+//   configuration   a file in the guest's initramfs (kConfigPath): Records. The guest starts its
+//                   first process without waiting for the host.
+//   control         a vsock stream that the guest opens to kPort of the host: Frames both ways. The
+//                   first frame is the guest's HELLO with its version.
+//   stdio           a vsock stream for each stream of a process, to the same port: the first frame
+//   is
+//                   a STREAM with the stream's number, raw bytes follow. Shutdown is end of file.
+//                   STREAM carries the token that the process was started with, since any process
+//                   of the guest can connect.
 //
-// A process has a number of the host's choice; the first one's is 0. Both sides are hostile to each
-// other: whatever is longer or larger than said here ends the connection.
+// The host chooses the numbers of processes; the first process has 0. Neither side trusts the
+// other: anything that exceeds a limit given here ends the connection.
 #pragma once
 
 #include <stdint.h>
@@ -24,8 +24,8 @@ constexpr uint32_t kPort = 1024;  // of the host (CID 2)
 constexpr char kConfigPath[] = "/bothy/config";
 constexpr char kModulesPath[] = "/bothy/modules";  // KMODULE records name files in it
 
-// A configuration is a sequence of records: a header, `length` bytes of value, no padding.
-// Strings have no terminating zero; where a value has several, a zero byte stands between them.
+// A configuration is a sequence of records: a header and `length` bytes of value, without padding.
+// Strings have no terminating zero; several strings in a value are separated by zero bytes.
 struct Record {
   uint16_t key;
   uint16_t reserved;  // 0
@@ -42,35 +42,34 @@ struct RlimitValue {
 };
 
 enum Key : uint16_t {
-  kVersionKey = 1,  // uint32_t, the first record
-  kModule = 2,      // a file name: loaded in this order, before all else
-  kRootDevice = 3,  // "/dev/vda", an erofs: the image
-  kScratchDevice =
-      4,             // an empty disk, made an ext4 by the host, for what is written; without: tmpfs
-  kScratchSize = 5,  // uint64_t: bytes that the tmpfs may take; 0: half of memory
-  kReadOnly = 6,  // no value: the root is read-only for processes; files and mount points are made
+  kVersionKey = 1,     // uint32_t; the first record
+  kModule = 2,         // file name of a kernel module; loaded in this order, before anything else
+  kRootDevice = 3,     // "/dev/vda": the image, an erofs
+  kScratchDevice = 4,  // an ext4 made by the host, for changes; default: a tmpfs
+  kScratchSize = 5,    // uint64_t: maximum bytes of the tmpfs; 0: half of memory
+  kReadOnly =
+      6,  // no value: the root is read-only for processes, after files and mount points are made
   kHostname = 7,
-  kInterface = 8,  // name, address, prefix length, gateway, all text
+  kInterface = 8,  // name, address, prefix length, gateway, as text
   kFile = 9,       // path, then content: written into the root (/etc/hosts, resolv.conf, ...)
   kMount =
       10,  // type, source, target, options (as mount(8) has them): in this order, after
            // the files. bind: source is a path in the root. virtiofs: source is TAG, or TAG/PATH
            // of one file or directory of it. The target is made as what the source is.
-  kProcess = 11,  // records of kArgument and below: the first process
-  kShutdownGrace =
-      12,      // uint32_t: milliseconds from SIGTERM to SIGKILL for what is left at the end
-  kSeed = 13,  // at most 256 random bytes, for the kernel's generator: it waits for no others then
+  kProcess = 11,        // the first process: records of kArgument and the keys after it
+  kShutdownGrace = 12,  // uint32_t: milliseconds from SIGTERM to SIGKILL for the last processes
+  kSeed = 13,           // at most 256 random bytes that initialize the kernel's generator
 
   kArgument = 32,     // repeated: argv
   kEnvironment = 33,  // repeated: NAME=VALUE
-  kDirectory = 34,    // working directory; made if it isn't there
-  kUser = 35,         // as the OCI config says: user[:group], names or numbers
+  kDirectory = 34,    // working directory; made when missing
+  kUser = 35,         // user[:group], names or numbers, as in the OCI config
   kGroup = 36,        // repeated: an additional group, a name or a number
-  kTerminal = 37,  // uint16_t columns, uint16_t rows: stdio is a terminal, one stream (0) for all
-  kInput = 38,     // no value: there is a stdin stream; without it stdin is /dev/null
-  kRlimit = 39,    // repeated: RlimitValue
-  kReap = 40,      // no value: run under a small init of its own (Docker's --init)
-  kToken = 41,     // uint64_t: what its streams carry; 0 without
+  kTerminal = 37,     // uint16_t columns, uint16_t rows: stdio is a terminal, with stream 0 only
+  kInput = 38,        // no value: there is a stdin stream; without it stdin is /dev/null
+  kRlimit = 39,       // repeated: RlimitValue
+  kReap = 40,         // no value: reap orphans (Docker's --init)
+  kToken = 41,        // uint64_t: carried by the streams; default 0
 };
 
 // A frame: a header and `length` bytes.
@@ -90,23 +89,23 @@ struct Opening {
 };
 
 enum Type : uint16_t {
-  // The guest's.
-  kHello = 1,       // Opening, with the version: the first frame of control
-  kStream = 2,      // Opening, with 0 stdin or terminal, 1 stdout, 2 stderr: the first of stdio
-  kStarted = 3,     // uint32_t pid in the guest
+  // From the guest.
+  kHello = 1,    // Opening with the version: the first frame of control
+  kStream = 2,   // Opening with 0 stdin or terminal, 1 stdout, 2 stderr: the first frame of stdio
+  kStarted = 3,  // uint32_t pid in the guest
   kNotStarted = 4,  // int32_t errno, then a message with the errno's text
-  kExited = 5,  // int32_t, as waitpid() has it. Its output streams have ended before. After this or
+  kExited = 5,  // int32_t, wait(2)'s status. The output streams have ended before. After this or
                 // NOT_STARTED of process 0 the guest ends the rest, then waits for the host, which
                 // reads the streams to their end and answers by SHUTDOWN or by closing control:
                 // bytes under way would be lost with the machine. Then it powers off.
   kStatistics = 6,  // Statistics
-  kCopied = 7,      // int32_t errno, 0 when a copy went well, then words
-  kFailed = 8,      // the guest can't go on: words; it powers off
-  kSeen = 9,        // int32_t errno, uint32_t mode as stat() has it, then the path without links
+  kCopied = 7,      // int32_t errno, 0 for success, then a message without the errno's text
+  kFailed = 8,      // message: the guest can't continue, and powers off
+  kSeen = 9,        // int32_t errno, uint32_t st_mode, then the path with links resolved
 
-  // The host's.
-  kStart = 32,     // records, as of kProcess; answered by STARTED or NOT_STARTED
-  kSignal = 33,    // int32_t: to the process (Ctrl-C at a terminal is a byte of its stream)
+  // From the host.
+  kStart = 32,     // records as in kProcess; answered by STARTED or NOT_STARTED
+  kSignal = 33,    // int32_t: signal for the process (Ctrl-C at a terminal is a byte of the stream)
   kResize = 34,    // uint16_t columns, uint16_t rows
   kShutdown = 35,  // ends all processes and powers off
   kSetClock = 36,  // int64_t seconds, int64_t nanoseconds since 1970, after a pause
@@ -114,7 +113,7 @@ enum Type : uint16_t {
   kCopyIn = 38,   // uint64_t token, then a path in the root: the guest opens stream 0 of `process`,
                   // which carries a tar that is unpacked there
   kCopyOut = 39,  // likewise; stream 1 carries a tar of it from the guest
-  kLook = 40,     // a path in the root, links followed: answered by SEEN of `process`
+  kLook = 40,     // a path in the root, links followed; answered by SEEN
 };
 
 struct Statistics {

@@ -81,7 +81,7 @@ run 1 'no such directory on the host' --err "no directory 'nothere/'" -- copy bo
 run 1 'a directory onto a file' --err 'no directory' -- copy tree box:/srv/file
 run 1 'a directory onto a file here' --err 'no directory' -- copy box:/put big
 run 1 'an archive into a file' --err 'no directory' -- sh -c '"$1" cp - box:/srv/file <packed.tgz' sh "$bothy"
-run 1 'what is no archive' --err 'no tar archive' -- sh -c '"$1" cp - box:/tmp <big' sh "$bothy"
+run 1 'what is no archive' --err 'invalid tar archive' -- sh -c '"$1" cp - box:/tmp <big' sh "$bothy"
 run 1 'a device out' --err 'device' -- copy box:/dev/null .
 run 1 'where nobody may write' --err "can't make x" -- copy box:/srv/file /proc/x
 run 1 'no such instance' --err nothere -- copy nothere:/x .
