@@ -121,7 +121,7 @@ Result<void> Fs::hand_over(std::uint64_t features) {
     const QueueConfig& config = served.active.config;
     static_cast<void>(calls_[i].drain());
     served.call.emplace(executor_, calls_[i],
-                      [this, index = served.active.index] { link_->signal_queue(index); });
+                        [this, index = served.active.index] { link_->signal_queue(index); });
     served.handed_over = true;
     rings.push_back({static_cast<std::uint8_t>(i), config.size, config.descriptors,
                      config.driver_area, config.device_area,
