@@ -1,5 +1,5 @@
-// The protocol between the rig's machine and its supervisor on the host: frames over one virtio-serial
-// port. One stream keeps the order: all output precedes the status.
+// The protocol between the rig's machine and its supervisor on the host: frames over one
+// virtio-serial port. One stream keeps the order: all output precedes the status.
 #ifndef FRAME_H
 #define FRAME_H
 
