@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What bad input gets: one clear line, a distinct status, nothing left over. Needs a /dev/kvm of any kind.
+# Bad input: one clear error line, a distinct exit status, no remaining files. Requires a /dev/kvm of any kind.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The balloon with a Linux guest: the guest's memory shrinks and grows, and the host gets it back. Needs what boot.sh needs.
+# The balloon with a Linux guest: the guest's memory shrinks and grows, and the host gets it back. Requires what boot.sh requires.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -26,7 +26,7 @@ rss() { awk '/^Rss:/ { print int($2 / 1024) }' "/proc/$pid/smaps_rollup"; }
 said() { tr -d '\r' <"$work/console" | grep -qx "$1"; }
 last() { tr -d '\r' <"$work/console" | sed -n "s/^$1 \([0-9]*\)$/\1/p" | tail -n 1; } # KiB, or nothing
 status_of() { "$bothy" control "$work/ctl" balloon | tr -d ' ,' | sed -n "s/^\"$1\"://p"; }
-# Whether it becomes true in a minute.
+# Waits until a condition is true.
 soon() {
   local i
   for ((i = 0; i < 120; i++)); do
@@ -77,7 +77,7 @@ for backing in anonymous shared; do
   stop
 done
 
-# A guest that wants more than the balloon has left it.
+# A guest that allocates more memory than the balloon has left.
 memory=256M step=short
 start size=160M,deflate-on-oom
 check 'a guest with little memory beside its balloon' said short

@@ -1,6 +1,6 @@
 #!/bin/busybox sh
-# The guest of tests/system/balloon.sh: takes 100 MiB, frees them, then tells how much memory it has. With `short`: waits until
-# the balloon has left it less than that, and takes them then.
+# The guest of tests/system/balloon.sh: allocates 100 MiB, frees them, then prints its amount of memory. With `short`: allocates
+# them when the balloon has left less.
 if [ "${1:-}" = short ]; then
   free() { sed -n 's/^MemFree: *\([0-9]*\).*/\1/p' /proc/meminfo; }
   while [ "$(free)" -gt 80000 ]; do sleep 0.2; done

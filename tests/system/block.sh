@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Disks: what a guest's file system goes through on virtio-block. Needs what boot.sh needs.
+# Disks: file systems of guests on virtio-block. Requires what boot.sh requires.
 #
-#   block.sh --prepare    makes the guests' files, where there is a network and time
+#   block.sh --prepare    makes the guests' files; needs a network
 #   block.sh              with the project's kernel, and one step with Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ guest() {
   "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --timeout 1000s \
     --cmdline "quiet bothy.exec=\"/tests/system/block/guest.sh $step\"" "$@"
 }
-# waits NAME WORDS FILE: until they are in it.
+# waits NAME TEXT FILE: waits until FILE contains TEXT.
 waits() {
   for _ in $(seq 9000); do
     if grep -q "$2" "$3"; then pass "$1" && return; fi
@@ -55,7 +55,7 @@ if [ $((before - after)) -ge 16000 ]; then pass 'the host has the blocks back'; 
   fail 'the host has the blocks back' "$before before, $after after"
 fi
 
-# A monitor that is killed in the midst of writing, when its guest has been told that some of it is safe.
+# A monitor that is killed while it writes, after it has completed a flush of some of the data.
 guest vmlinux block.cpio killed --disk "$root,id=r" --control "$work/control" >"$work/killed" 2>&1 &
 waits 'a guest flushes' 'guest: flushed' "$work/killed"
 run 125 'a second writer is kept off' --err 'in use by another program' -- guest vmlinux block.cpio '' --disk "$root"
@@ -91,7 +91,7 @@ run 0 'a disk is a root file system, and written to' --out 'guest: root is /dev/
 run 0 'what was written survives power-off' --out 'guest: ok found' -- boot_root
 run 0 'and it is clean' -- e2fsck -fn "$rootfs"
 
-# A block device of the host: its discards reach what is below it.
+# A block device of the host: discards reach the file below it.
 loop=$(losetup --find --show "$work/plain.img")
 trap 'umount "$work/small"; losetup -d "$loop"; rm -rf "$work"' EXIT
 mke2fs -q -t ext4 "$loop"

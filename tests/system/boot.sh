@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Real Linux guests through the command line: what holds whatever the kernel, with the project's. Needs a /dev/kvm that runs
-# Linux and 4 GiB: the rig has them.
+# Linux guests through the command line, with the project's kernel. Requires a /dev/kvm that runs Linux and 4 GiB, as in the rig.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -47,12 +46,12 @@ else
   fail 'input from a pipe' "status $status"
 fi
 
-# signalled SIGNAL STATUS: the signal ends bothy and leaves nothing.
+# signalled SIGNAL STATUS: SIGNAL ends bothy with STATUS, and no process remains.
 signalled() {
   local status=0
   guest vmlinux 'testinit.action=hang' >"$work/out" 2>"$work/err" &
   local pid=$!
-  # guest() runs in a subshell of ours: the monitor is its child.
+  # guest() runs in a subshell: the monitor is a child of that.
   sleep 3
   pkill "-$1" -x bothy || true
   wait $pid || status=$?

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Consoles and ports of real guests: which one a kernel gets, what it shows and when, who it can be talked to by. Needs what
-# boot.sh needs.
+# Consoles and ports of guests: the choice by kernel, output and its time, input. Requires what boot.sh requires.
 #
-#   console.sh --prepare    makes the guests' files, where there is a network and time
+#   console.sh --prepare    makes the guests' files; needs a network
 #   console.sh              tests
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `bothy cp`: both ways, by Docker's rules. Needs what run.sh needs.
+# `bothy cp` in both directions, by Docker's rules. Requires what run.sh requires.
 # Usage: cp.sh [ISOLATION]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -90,7 +90,7 @@ run 1 'between none' --err 'INSTANCE:PATH' -- copy big other
 run 125 'no such flag' -- copy --bogus big box:/
 run 125 'too few words' -- copy big
 
-# Whoever goes away in the middle leaves nothing: there is room for sixteen copies at a time.
+# An interrupted copy leaves nothing behind. Sixteen copies can run at a time.
 for ((i = 0; i < 20; i++)); do
   "$bothy" cp box:/tmp/big - 2>/dev/null | head -c 1000 >/dev/null || true
   timeout 0.6 "$bothy" cp - box:/tmp 2>/dev/null < <(cat packed.tar big && sleep 3) || true

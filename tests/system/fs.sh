@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Directories of the host in a guest, by virtiofsd: both ways, read-only, as root and as an ordinary user, and what a guest
-# gets when virtiofsd is killed. Needs root and KVM: run it in the rig.
+# Directories of the host in a guest, by virtiofsd: both directions, read-only, as root and as an ordinary user, and the
+# guest's errors after virtiofsd is killed. Requires root and KVM, as in the rig.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -11,7 +11,7 @@ scripts/guest-initrd --busybox --with tests/system/fs/guest.sh --out "$work/gues
 head -c 4M /dev/urandom >"$work/file"
 sum=$(sha256sum <"$work/file" | cut -d' ' -f1)
 chmod 755 "$work"
-# A directory with another mount in it, and a way out that must not work.
+# A directory with another mount in it, and a symbolic link out of it, which must not work.
 share=$work/'a share, with=all'
 mkdir -p "$share/below"
 mount -t tmpfs tmpfs "$share/below"
@@ -24,7 +24,7 @@ fresh() { # OWNER
   ln -s "$work/file" "$share/escape"
   chown -h -R "$1:$1" "$share"
 }
-# As an ordinary user who has /dev/kvm by a group, as distributions have it.
+# An ordinary user with access to /dev/kvm by a group, as in distributions.
 user=()
 as_user=(setpriv --reuid 1234 --regid 1234 --groups 4321 env HOME=/nowhere)
 chgrp 4321 /dev/kvm

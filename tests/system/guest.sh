@@ -1,4 +1,4 @@
-# How the system tests run a Linux guest. Sourced after lib.sh, never run.
+# Functions that run a Linux guest. To be sourced after lib.sh.
 # shellcheck shell=bash disable=SC2154 # lib.sh sets work, bothy and kernels
 
 # guest_files NAME FILE...: the monitor, the initrd and kernels, each under a NAME. The file tree may be remote: what is

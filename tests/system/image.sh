@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Images from other programs, through the command line: what a disk holds is what umoci and tar unpack, as a Linux kernel
-# that mounts it sees it. As root on a kernel with erofs and loop devices, which the rig is.
+# Images of other programs, through the command line: a disk, mounted by Linux, has the same content as umoci and tar unpack.
+# Requires root and a kernel with erofs and loop devices, as in the rig.
 #
-#   image.sh --prepare    fetches Debian's registry, where there is a network
+#   image.sh --prepare    fetches Debian's registry; needs a network
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/lib.sh
@@ -13,7 +13,7 @@ registry=$(debian_package docker-registry)/usr/bin/docker-registry
 for module in loop erofs; do modprobe "$module" 2>/dev/null || true; done
 grep -qw erofs /proc/filesystems || { echo "this kernel has no erofs: scripts/rig has one" >&2 && exit 1; }
 
-# A file system with attributes of every kind, which tmpfs isn't.
+# A file system with attributes of every kind, unlike tmpfs.
 truncate -s 512M "$work/ext4"
 mkfs.ext4 -q "$work/ext4"
 mkdir "$work/fs" "$work/mnt"
@@ -24,7 +24,7 @@ export BOTHY_STORE=$fs/store XDG_RUNTIME_DIR=$work
 
 image() { "$bothy" image "$@"; }
 
-# same NAME TREE IMAGE: a disk of IMAGE, mounted, is TREE in everything that a file system can tell.
+# same NAME TREE IMAGE: a disk of IMAGE, mounted, has the same content and metadata as TREE.
 same() {
   local disk
   if ! disk=$(image build-disk "$3" 2>"$work/err") || ! mount -t erofs -o loop,ro "$disk" "$work/mnt" 2>>"$work/err"; then
@@ -41,7 +41,7 @@ same() {
   pass "$1"
 }
 
-# A root file system with something of everything.
+# A root file system with files of every kind.
 make_tree() {
   mkdir -p "$1"/{bin,dev,etc,tmp,many,deep/er/still,"odd names"}
   cp /bin/busybox "$1/bin/busybox"
@@ -90,12 +90,12 @@ mkdir "$fs/gnu"
 tar -C "$fs/gnu" -xpf "$fs/gnu.tar.gz"
 run 0 'a root file system: packed, from a pipe' --out 'gnu:1' -- \
   sh -c '"$0" image import - --name gnu:1 <"$1"' "$bothy" "$fs/gnu.tar.gz"
-# What tar doesn't say, the unpacked tree shouldn't be asked for: owners of directories that no entry names.
+# tar has no owners of directories without an entry: they are not compared.
 touch -d @0 "$fs/gnu" "$fs/gnu/etc"
 touch -d @0 "$fs/gnu"
 same 'a root file system: packed, from a pipe, as a disk' "$fs/gnu" gnu:1
 
-# zstd's frames; one of its formats before 0.8, which isn't read.
+# zstd's frames, and a frame of a format before 0.8, which is refused.
 zstd -q "$fs/rootfs.tar" -o "$fs/rootfs.tar.zst"
 run 0 'a root file system: packed by zstd' --out 'zstd:1' -- image import "$fs/rootfs.tar.zst" --name zstd:1
 run 0 'a root file system: packed by zstd, the same as unpacked' -- cmp \
@@ -119,13 +119,13 @@ ln "$fs/bundle/rootfs/etc/passwd" "$fs/bundle/rootfs/etc/passwd-"
 umoci repack --image "$fs/oci:made" "$fs/bundle" >/dev/null 2>&1
 umoci config --image "$fs/oci:made" --config.cmd /bin/busybox --config.env KEY=value --config.workingdir /tmp
 umoci unpack --image "$fs/oci:made" "$fs/again" >/dev/null 2>&1
-# umoci unpacks as root what another overlay would hide.
+# umoci, as root, unpacks files that another overlay would hide.
 run 0 'an OCI layout by umoci' --out 'oci:made' -- image import "$fs/oci"
 same 'an OCI layout by umoci, as a disk' "$fs/again/rootfs" oci:made
 run 0 'what it is to run' --out '/bin/busybox' --out 'KEY=value' --out '/tmp' -- image inspect oci:made
 run 0 'the same in JSON' --out '"Cmd": [' -- image inspect oci:made --json
 
-# The same by other ways: the disk must be the same to the byte where the image is.
+# The same image by other ways: the same image must give the same bytes of a disk.
 skopeo copy -q "oci:$fs/oci:made" "oci-archive:$fs/archive.tar:made"
 skopeo copy -q "oci:$fs/oci:made" "docker-archive:$fs/docker.tar:example.org/saved:2"
 run 0 'an OCI tar by skopeo' --out 'archive:made' -- image import "$fs/archive.tar"
@@ -156,7 +156,7 @@ run 125 'too many files' --err "limit of 100 " --err '--max-inodes' --err "entry
 run 125 'a pull of nothing' --err "can't pull" -- image pull "oci:$fs/oci:missing"
 run 125 'a pull without skopeo' --err 'install the package skopeo' -- env PATH=/nowhere "$bothy" image pull x
 
-# A registry, and one that wants to know who asks. Registries, and who we are there, are skopeo's to know.
+# A registry without and with authentication, which skopeo's configuration names.
 serve() { # PORT MORE
   printf 'version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: 127.0.0.1:%s}\n%s\n' \
     "$fs/registry" "$1" "$2" >"$work/registry-$1.yml"
@@ -189,7 +189,7 @@ run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image
 kill $(jobs -p)
 wait 2>/dev/null || true
 
-# A process that is killed leaves what the next one removes.
+# The next process removes the files of a killed one.
 mkfifo "$fs/fifo"
 "$bothy" image import "$fs/fifo" --name never &
 child=$!

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# bothy-init in guests of a busybox image, seen from a host that speaks its protocol. As root, which makes the image's tree;
-# needs what boot.sh needs.
+# bothy-init in guests of a busybox image, tested over its protocol. Requires root, for the image's tree, and what boot.sh
+# requires.
 #
-#   init.sh --prepare    takes the modules that Debian's kernel for virtual machines needs, where there is a network and time
+#   init.sh --prepare    collects the required modules of Debian's kernel for virtual machines; needs a network
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -26,7 +26,7 @@ if [ "${1:-}" = --prepare ]; then
 fi
 . tests/system/lib.sh
 
-# 9p is slow for what is read again and again.
+# 9p is slow: files that are read repeatedly are copied.
 cp "$bothy" "$(dirname "$bothy")/guest/bothy-init" "$kernels/vmlinux" "$kernels/cloud" "$work"
 cp -r "$kernels/init-modules" "$work/modules"
 

@@ -1,12 +1,12 @@
-# How the system tests run images. Sourced after lib.sh, never run.
+# Functions that run images. To be sourced after lib.sh.
 # shellcheck shell=bash disable=SC2154 # lib.sh sets work, bothy and kernels
 
 export BOTHY_ISOLATION=vm BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
-# The file tree may be remote: what is run many times is read once.
+# The file tree may be remote: files that are used many times are copied.
 cp "$bothy" "$kernels/vmlinux" "$work"
 bothy=$work/bothy
 
-# An image such as people make, bb: busybox, two users, a program that isn't one; and the programs that are named.
+# Imports the image bb: busybox, two users, a text file as a program, and each FILE as a program.
 import_image() { # [FILE]...
   local root=$work/root name
   mkdir -p "$root"/{bin,etc,tmp,home/alice}
@@ -23,10 +23,10 @@ import_image() { # [FILE]...
   run 0 'an image' -- "$bothy" image import "$root" --name bb
 }
 
-# One that ends.
+# A run without a network, removed at its end.
 once() { "$bothy" run --rm --network none "$@"; }
 
-# Its output exactly.
+# COMMAND must succeed with exactly the output WANTED.
 says() { # NAME WANTED COMMAND...
   local name=$1 wanted=$2 status=0
   shift 2

@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 debian_kernel() { # SUITE FLAVOUR
-  # Bookworm is the suite that the tests' machine runs: its kernel is the one that stock.sh and the rig use.
+  # The package of bookworm's kernel is the one that stock.sh and the rig use.
   if [ "$1" = bookworm ]; then scripts/debian-kernel "$2"; else scripts/debian-kernel --suite "$1" "$2"; fi
 }
 

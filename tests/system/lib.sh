@@ -1,4 +1,4 @@
-# What the system tests share: how a check is made, counted and shown. Sourced, never run.
+# Functions of all system tests: make, count and show a check. To be sourced.
 # shellcheck shell=bash disable=SC2034 # its variables are for the scripts that source it
 
 passed=0
@@ -14,7 +14,7 @@ pass() {
   printf 'ok      %s\n' "$1"
 }
 
-# fail NAME WHY: also shows what the last run printed.
+# fail NAME REASON: also prints the output of the last run.
 fail() {
   failed=$((failed + 1))
   printf 'FAILED  %s: %s\n' "$1" "$2"
@@ -22,8 +22,8 @@ fail() {
   sed 's/^/    stderr: /' "$work/err" | tail -n 15
 }
 
-# run STATUS NAME [--out WORDS]... [--err WORDS]... -- COMMAND...
-# COMMAND must exit with STATUS, and its output hold each of the WORDS.
+# run STATUS NAME [--out TEXT]... [--err TEXT]... -- COMMAND...
+# COMMAND must exit with STATUS, and its stdout and stderr contain each TEXT.
 run() {
   local wanted=$1 name=$2 out=() err=() status=0 words
   shift 2
@@ -38,7 +38,7 @@ run() {
   shift
   "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
   if [ "$status" -ne "$wanted" ]; then
-    fail "$name" "status $status, not $wanted"
+    fail "$name" "status $status, expected $wanted"
     return
   fi
   for words in "${out[@]}"; do

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Guests on a tap, on passt, and on a descriptor: ping, checksummed transfers both ways, and links that are lost. Needs root
-# and KVM: run it in the rig.
+# Guests on a tap, on passt, and on a descriptor: ping, checksummed transfers both ways, and lost links. Requires root and
+# KVM, as in the rig.
 #
-#   net.sh --prepare            makes the guests' files, where there is a network and time
+#   net.sh --prepare            makes the guests' files; needs a network
 #   net.sh vmlinux|cloud        the project's kernel, or Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -35,19 +35,19 @@ guest() {
   shift 3
   "$bothy" boot --kernel "$work/$kernel" --initrd "$work/$initrd" --memory 256M --timeout 1000s --cmdline "$words" "$@"
 }
-# Gives an interface an address as soon as it is there.
+# Gives an interface an address as soon as the interface exists.
 address_when_up() { # INTERFACE ADDRESS
   until ip link show "$1" >/dev/null 2>&1; do sleep 0.1; done
   ip addr add "$2/24" dev "$1"
 }
-# said NAME WORDS: the last guest did.
+# said NAME TEXT: the last guest has printed TEXT.
 said() {
   if tr -d '\r' <"$work/out" | grep -qx "guest: $2"; then pass "$kernel: $1"; else fail "$kernel: $1" "not said: $2"; fi
 }
 gone() { # NAME INTERFACE
   if ip link show "$2" >/dev/null 2>&1; then fail "$kernel: $1" "$2 is still there"; else pass "$kernel: $1"; fi
 }
-# Runs a guest's case `lost`, and takes its link away by COMMAND once it is ready.
+# Runs a guest's case `lost`, and removes its link by COMMAND once the guest is ready.
 lose() { # NAME FLAG COMMAND...
   local name=$1 flag=$2 status=0
   shift 2

@@ -1,4 +1,4 @@
-# Makes what the guests of a system test boot, where there is a network and time. Sourced, never run.
+# Makes the files that guests of a system test boot. Needs a network. To be sourced.
 # shellcheck shell=bash
 
 # prepare_guests NAME MODULES [FLAG OF guest-initrd]...: build/guest/ARCH/NAME.cpio for the project's kernel, NAME-cloud.cpio

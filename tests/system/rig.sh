@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What scripts/rig promises: output, status, time limit, files. Runs on the host; each machine takes a second or two.
+# scripts/rig: output, exit status, timeout, files. Runs on the host; each machine takes a second or two.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -27,7 +27,7 @@ run 0 'the caller'"'"'s directory' --out "$PWD/docs" -- sh -c 'cd docs && exec .
 run 124 'a command that hangs' --err 'stuck here' -- \
   rig --timeout 8 -- sh -c "echo '<2>stuck here' >/dev/kmsg; sleep 100"
 
-# Whatever bytes: both streams at once, larger than any buffer on the way.
+# Arbitrary bytes: both streams at once, larger than any buffer between.
 head -c 3000000 /dev/urandom >"$work/bytes"
 if rig -- sh -c 'cat "$1" & cat "$1" >&2; wait' sh "$work/bytes" >"$work/out" 2>"$work/err" &&
   cmp "$work/bytes" "$work/out" && cmp "$work/bytes" "$work/err"; then
@@ -45,7 +45,7 @@ else
   rm -f rig-was-here && fail 'writes stay inside, but for $RIG_OUT' "$(ls "$work/back")"
 fi
 
-# A signal ends the machine, too. The time limit is a mark to find its QEMU by.
+# A signal ends the machine, too. The timeout identifies its QEMU.
 scripts/rig --timeout 3333 -- sleep 1000 >"$work/out" 2>"$work/err" &
 rig_pid=$!
 sleep 4

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Images, run: what `bothy run` and its verbs do, whatever the isolation. Needs what boot.sh needs, and the rig's passt.
+# `bothy run` and the commands for instances, independent of the isolation. Requires what boot.sh requires, and passt.
 # Usage: run.sh [ISOLATION]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -41,7 +41,7 @@ says 'a volume' 'from the host' once -v "$work/volume:/mnt" bb sh -c 'cat /mnt/f
 says 'and back' 'from the guest' cat "$work/volume/back"
 run 1 'a read-only volume' -- once -v "$work/volume:/mnt:ro" bb touch /mnt/x
 
-# One that stays.
+# A long-running instance.
 run 0 'a detached web server' -- "$bothy" run -d --name web -p 8088:80 bb \
   sh -c 'mkdir /www; echo served >/www/index.html; echo started; exec httpd -f -p 80 -h /www'
 sleep 1
@@ -79,7 +79,7 @@ run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web
 run 125 'it is gone' --err web -- "$bothy" inspect web
 
-# Neither what isn't read keeps one from being ended, nor that nobody reads.
+# Unread output and absent readers don't keep an instance from ending.
 run 141 'output that nobody reads any more' -- \
   bash -c '"$1" run --rm --network none bb yes | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' bash "$bothy"
 run 143 'a signal, behind input that is not read' -- \
@@ -92,7 +92,7 @@ run 143 'three, behind output that is not read' -- sh -c '
   wait $!' sh "$bothy" "$work/full"
 exec 7>&-
 
-# Whoever started it, and whoever owns it, may die.
+# The client that started an instance, and its owner, may be killed.
 run 0 'another' -- "$bothy" run -d --name lost --network none bb sleep 1000
 pkill -9 -f 'run -d --name lost' || true
 sleep 0.5

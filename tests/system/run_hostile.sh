@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Instances and their clients when somebody misbehaves: guests that flood or fall silent, clients that leave, insist or don't
-# read, callers with odd arguments. Needs what boot.sh needs.
+# Misbehaviour: guests that flood or stop answering, clients that disconnect, repeat or don't read, callers with unusual
+# arguments. Requires what boot.sh requires.
 #
 #   run_hostile.sh --prepare    builds a guest's program
 set -euo pipefail
@@ -18,10 +18,10 @@ rm "$work/root/etc/passwd"
 mkfifo "$work/root/etc/passwd"
 run 0 'another' -- "$bothy" image import "$work/root" --name fifo
 
-# In the background a function would have a process of its own, and its signals.
+# A function in the background would be a subshell between this one and bothy, which signals reach first.
 vm() { "$bothy" run --network none "$@"; }
 
-# until_has FILE WORDS: waits for a line, a minute at most.
+# until_has FILE TEXT: waits until FILE contains TEXT.
 until_has() {
   for _ in $(seq 3000); do
     grep -qF -- "$2" "$1" && return
@@ -96,7 +96,7 @@ waiter=$!
 run 0 'stop and rm at once' -- sh -c "'$bothy' stop web && '$bothy' rm web"
 ends 0 'wait for it' 20 $waiter
 
-# Signals; not SIGINT, which a shell has what it starts in the background ignore.
+# Signals, except SIGINT, which background processes of a shell ignore.
 "$bothy" run --network none --rm bb sh -c 'sleep 1000' >"$work/out" 2>"$work/err" </dev/null &
 client=$!
 sleep 0.7

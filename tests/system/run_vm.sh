@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Images, run as microVMs: what only these have, a kernel, a console, a network that starts late, a disk that they share.
-# Needs what run.sh needs.
+# Images run as microVMs: kernel, console, network on demand, shared disk. Requires what run.sh requires.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -21,15 +20,15 @@ run 0 'the first packet starts it' --out passt -- sh -c '
   "$1" exec quiet ping -c 1 -W 1 10.0.2.2; for n in $(seq 50); do pgrep -l passt && exit 0; sleep 0.2; done; exit 1' sh "$bothy"
 "$bothy" rm -f quiet
 
-# passt that is there and can't start: it is said, if late.
+# A passt that can't start is reported, if late.
 mkdir "$work/programs"
 printf '#!/bin/sh\necho no sockets today >&2\nexit 1\n' >"$work/programs/passt"
 chmod +x "$work/programs/passt"
 run 1 'a network that fails' --err 'passt failed to start: no sockets today' -- env PATH="$work/programs:$PATH" "$bothy" run --rm bb \
   sh -c 'ping -c 1 -W 2 10.0.2.2; status=$?; sleep 1; exit $status'
 
-# Guests of one image read one file, by the host's page cache: what the first brings there the others find. On a file system
-# whose reads of its disk can be counted, and with nothing of it cached.
+# Guests of one image share the host's page cache of one file: the first guest's reads serve the others. Tested on a file system
+# whose disk reads are counted, with an empty cache.
 shared=$work/shared
 modprobe -q loop || true
 truncate -s 64M "$work/ext4"
@@ -50,7 +49,7 @@ for guest in one two three; do
   says 'reads of it' "$sum" "$bothy" exec $guest sh -c 'sha256sum </bin/busybox'
   read_by+=($(($(sectors_read) - before)))
 done
-# But for what the file system itself reads now and then.
+# The file system's own reads are allowed.
 if [ "${read_by[0]}" -gt 1000 ] && [ "${read_by[1]}" -lt 100 ] && [ "${read_by[2]}" -lt 100 ]; then
   pass 'what the first has read is read for all'
 else

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Images with one of Debian's unmodified kernels and its modules. Needs what run.sh needs.
+# Images with one of Debian's unmodified kernels and its modules. Requires what run.sh requires.
 #
 #   stock.sh cloud|generic
-#   stock.sh --prepare    fetches the kernels, and indexes their modules, which the packages leave to their installation
+#   stock.sh --prepare    fetches the kernels, and indexes their modules, as an installation does
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -30,7 +30,7 @@ cp "$original"/modules.{dep,builtin,softdep,alias} "$modules"
 mkdir "$work/volume"
 echo 'from the host' >"$work/volume/file"
 echo 'alone' >"$work/file"
-# Memory would have more room than this scratch disk.
+# The guest's memory has more room than this scratch disk.
 run 7 "Debian's kernel: its release, an exit status, stderr, volumes, a scratch disk" --out "$version" --err err \
   --out 'from the host' --out alone --out fits -- vm -v "$work/volume:/mnt" -v "$work/file:/file" --storage 100M bb sh -c \
   'uname -r; echo err >&2; cat /mnt/file /file
@@ -40,7 +40,7 @@ run 0 'a web server' -- "$bothy" run -d --rm --name web -p 8088:80 --kernel "$wo
 sleep 1
 says 'its network' served wget -qO- --timeout 60 --tries 10 --retry-connrefused http://127.0.0.1:8088/
 run 0 'its end' -- "$bothy" stop -t 1 web
-# Distributions differ in how they pack them.
+# Distributions compress modules in different formats.
 mkdir "$modules/packed"
 xz -dcf "$modules"/kernel/fs/erofs/erofs.ko* | xz -0 >"$modules/packed/erofs.ko.xz"
 sed -i 's,^kernel/fs/erofs/erofs.ko[^:]*:,packed/erofs.ko.xz:,' "$modules/modules.dep"

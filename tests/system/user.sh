@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# What an ordinary user does who has /dev/kvm and nothing else: images that buildah, umoci, docker save and mmdebstrap make,
-# run with all that they are used for. Needs what boot.sh needs, and passt.
+# An ordinary user with access to /dev/kvm: images made by buildah, umoci, docker save and mmdebstrap, in common uses. Requires
+# what boot.sh requires, and passt.
 #
 #   user.sh [ISOLATION]
-#   user.sh --prepare    makes the images, where there is a network and time
+#   user.sh --prepare    makes the images; needs a network
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . scripts/lib.sh
 made=build/guest/x86_64/made
 debian=$BOTHY_CACHE/images/debian-bookworm.tar
 
-# The same files by each, a server among them.
+# The files of all images, a web server among them.
 make_files() {
   mkdir -p "$1"/{bin,etc,tmp,srv,home/alice}
   cp /bin/busybox "$1/bin/"
@@ -29,7 +29,7 @@ prepare() {
   rm -rf "$made"
   mkdir -p "$made"
   make_files "$made/files"
-  # Without its own store nor user namespaces: what it makes is all that is wanted of it.
+  # With a temporary store: only the images are kept.
   local buildah=(buildah --root "$made/root" --runroot "$made/runroot" --storage-driver vfs) container
   container=$("${buildah[@]}" from scratch)
   "${buildah[@]}" copy -q "$container" "$made/files" / >/dev/null
@@ -47,13 +47,13 @@ prepare() {
     say "fetching a Debian"
     mkdir -p "${debian%/*}"
     local mirror documents=()
-    # The one that this machine's own packages come from.
+    # The mirror of this machine's own packages.
     mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Codename: bookworm' | head -n 1)
     for directory in doc locale man; do documents+=("--dpkgopt=path-exclude=/usr/share/$directory/*"); done
     mmdebstrap --quiet --variant=essential --aptopt='Acquire::Retries "3"' "${documents[@]}" bookworm "${debian%.tar}.part.tar" ${mirror:+"$mirror"}
     mv "${debian%.tar}.part.tar" "$debian"
   fi
-  # The cache is its owner's alone.
+  # Only its owner may read the cache.
   ln "$debian" "$made/debian.tar" 2>/dev/null || cp "$debian" "$made/debian.tar"
   chmod -R a+rX "$made"
 }
@@ -104,7 +104,7 @@ says 'Debian: its package manager' installed offline debian dpkg-query -W -f '${
 says 'Debian: a user of it' 'www-data 33 /' offline -u www-data debian sh -c 'echo $(id -un) $(id -u) $(pwd)'
 says 'a user of the image' 1000 offline -u alice buildah id -u
 
-# A server of this machine's, by its name.
+# A server of this machine, by a name.
 ip addr add 10.255.255.53/32 dev lo 2>/dev/null || true
 python3 "$work/names.py" served.example 192.0.2.2 &
 names=$!
@@ -122,7 +122,7 @@ for image in buildah debian; do
   says "$image: a name, and HTTP" served once $image sh -c "$fetch"
 done
 
-# One that stays.
+# A long-running instance.
 "${user[@]}" mkdir "$work/home/shared"
 "${user[@]}" sh -c "echo 'from here' >'$work/home/shared/file'"
 run 0 'a web server' -- bothy run -d --name web -p 8080:80 -v "$work/home/shared:/mnt" buildah \

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Single files of the host in what runs: as root and as an ordinary user. Needs what run.sh needs, and root.
+# Single files of the host as volumes, as root and as an ordinary user. Requires what run.sh requires, and root.
 # Usage: volumes.sh [ISOLATION]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -43,7 +43,7 @@ from the guest' once --mount "type=bind,source=$at/a file,target=/x,readonly" -v
   says "$who: nothing beside it" "a file
 a file" once -v "$at/a file:/x" bb sh -c \
     'mkdir /m; mount -t virtiofs volume0 /m; ls -A /m; mount -o remount,rw /m; echo x 2>/dev/null >/m/new; rm -rf /m/* 2>/dev/null; ls -A /m'
-  # Replaced on the host, it is still the one that was mounted, as everywhere.
+  # After its replacement on the host, the mounted file is still the old one, as with other bind mounts.
   run 0 "$who: one that stays" -- "${user[@]}" "$bothy" run -d --rm --name stays --network none -v "$at/a file:/x" bb sleep 1000
   echo other >"$at/new"
   mv "$at/new" "$at/a file"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A guest's vsock ports as unix sockets: streams both ways, checksums, half-close, a thousand at once. Needs what boot.sh needs.
+# A guest's vsock ports as unix sockets: streams in both directions, checksums, half-close, a thousand
+# connections at once. Requires what boot.sh requires.
 #
-#   vsock.sh --prepare            makes the guests' files, where there is a network and time
+#   vsock.sh --prepare            makes the guests' files; needs a network
 #   vsock.sh vmlinux|cloud        the project's kernel, or Debian's for virtual machines
 set -euo pipefail
 cd "$(dirname "$0")/../.."
