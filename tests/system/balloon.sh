@@ -29,7 +29,7 @@ status_of() { "$bothy" control "$work/ctl" balloon | tr -d ' ,' | sed -n "s/^\"$
 # Waits until a condition is true.
 soon() {
   local i
-  for ((i = 0; i < 120; i++)); do
+  for ((i = 0; i < 1200; i++)); do
     if "$@"; then return 0; fi
     sleep 0.5
   done
