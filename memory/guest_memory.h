@@ -18,11 +18,11 @@ namespace bothy {
 // A guest-physical address, in bytes.
 using GuestAddress = std::uint64_t;
 
-// What guest memory is made of on the host.
+// The kind of host memory behind guest memory.
 enum class MemoryBacking {
   kAnonymous,   // private anonymous pages: the cheapest
   kShared,      // a memfd, so that another process (vhost-user, virtiofsd) can map it
-  kSharedHuge,  // a memfd of 2 MiB huge pages: wants a reserved hugetlb pool
+  kSharedHuge,  // a memfd of 2 MiB huge pages: needs a reserved hugetlb pool
 };
 
 // A contiguous range of guest-physical memory.
@@ -78,16 +78,17 @@ class GuestMemory {
                                 static_cast<std::size_t>(length));
   }
 
-  // The address of bytes that slice() gave; nothing for any others.
+  // The address of bytes returned by slice(); nothing for any others.
   [[nodiscard]] std::optional<GuestAddress> address_of(
       std::span<const std::byte> bytes) const noexcept;
 
-  // Gives the pages that lie wholly in [address, address + length) back to the host: they read as
-  // zeros and come back as the guest touches them. False, and nothing happens, when the range isn't
-  // RAM of one region, or the host won't: memory in huge pages can't be returned page by page.
+  // Returns the pages that lie wholly in [address, address + length) to the host: they read as
+  // zeros and are allocated again as the guest touches them. False, without effect, when the range
+  // is not RAM of one region, or the host refuses: memory in huge pages can't be returned page by
+  // page.
   [[nodiscard]] bool discard(GuestAddress address, std::uint64_t length) const noexcept;
 
-  // A copy of the object at `address`, little-endian as it lies there.
+  // A copy of the little-endian object at `address`.
   template <class T>
   [[nodiscard]] std::optional<T> read(GuestAddress address) const noexcept {
     static_assert(std::is_trivially_copyable_v<T>);
@@ -123,7 +124,7 @@ class GuestMemory {
               MemoryBacking backing) noexcept
       : regions_(std::move(regions)), fd_(std::move(fd)), size_(size), backing_(backing) {}
 
-  // A machine has two or three regions: a linear search is the fastest there is.
+  // A machine has two or three regions: a linear search is the fastest.
   [[nodiscard]] const Region* find(GuestAddress address, std::uint64_t length) const noexcept {
     for (const Region& region : regions_) {
       const std::uint64_t offset = address - region.range.start;  // huge when below
