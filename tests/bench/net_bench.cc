@@ -96,7 +96,7 @@ void transmit(benchmark::State& state, bool packed) {
 // Packets of `size` bytes into merged buffers of 1536.
 void receive(benchmark::State& state, bool packed, std::size_t size, int packets) {
   Rig rig(packed);
-  NetReceiver receiver(rig.driver.queue(), true, PacketPort::kMostBytes, rig.limit, rig.counters);
+  NetReceiver receiver(rig.driver.queue(), true, PacketPort::kMaxBytes, rig.limit, rig.counters);
   rig.port.size = size;
   const auto refill = [&](std::size_t buffers) {
     for (std::size_t i = 0; i < buffers; ++i) {

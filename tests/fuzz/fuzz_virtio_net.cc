@@ -57,7 +57,7 @@ class Machine {
                 .packed = (mode_ & 1U) != 0},
         limit_({.operations = (mode_ & 8U) != 0 ? 1000U : 0U, .bytes = 0}),
         receiver_(receive_.queue(), (mode_ & 16U) != 0,
-                  (mode_ & 32U) != 0 ? PacketPort::kMostBytes : 1530, limit_, received_),
+                  (mode_ & 32U) != 0 ? PacketPort::kMaxBytes : 1530, limit_, received_),
         transmitter_(transmit_.queue(), limit_, sent_),
         control_queue_(control_.queue()) {}
 
@@ -144,7 +144,7 @@ class Machine {
     static_cast<void>(transmitter_.run(&port_, now_));
     static_cast<void>(transmitter_.needs_signal());
     for (const FakePort::Packet& packet : port_.sent) {
-      check(packet.size() >= PacketPort::kHeader && packet.size() <= PacketPort::kMostBytes);
+      check(packet.size() >= PacketPort::kHeader && packet.size() <= PacketPort::kMaxBytes);
     }
     port_.sent.clear();
   }

@@ -12,7 +12,7 @@ namespace bothy {
 namespace {
 
 constexpr std::size_t kLength = sizeof(std::uint32_t);
-constexpr std::size_t kMaxFrame = PacketPort::kMostBytes - PacketPort::kHeader;
+constexpr std::size_t kMaxFrame = PacketPort::kMaxBytes - PacketPort::kHeader;
 constexpr std::size_t kInbox = 2 * (kLength + kMaxFrame);
 
 PacketOutcome outcome_of(int error_number) noexcept {

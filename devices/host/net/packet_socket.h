@@ -21,7 +21,9 @@ class PacketSocket final : public NetBackend, private PacketPort {
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
   [[nodiscard]] std::size_t queues() const noexcept override { return 1; }
   [[nodiscard]] PacketPort& port(std::size_t) noexcept override { return *this; }
-  [[nodiscard]] Result<void> leave_to_us(const NetOffloads&, bool) override { return success(); }
+  [[nodiscard]] Result<void> set_receive_offloads(const NetOffloads&, bool) override {
+    return success();
+  }
   [[nodiscard]] Result<void> use_queues(std::size_t) override { return success(); }
 
  private:

@@ -42,7 +42,7 @@ class PacketPort {
  public:
   static constexpr std::size_t kHeader = 12;
   // The largest packet, header included (virtio 1.2, 5.1.6.3.1).
-  static constexpr std::size_t kMostBytes = 65562;
+  static constexpr std::size_t kMaxBytes = 65562;
 
   PacketPort() = default;
   PacketPort(const PacketPort&) = delete;
@@ -52,9 +52,9 @@ class PacketPort {
   // Readable when there may be a packet; writable when there is room after send() has returned
   // kAgain. Owned by the port.
   [[nodiscard]] virtual int fd() const noexcept = 0;
-  // Stores the next packet in `buffers`, at most 1024 of them with more than kMostBytes in all.
+  // Stores the next packet in `buffers`, at most 1024 of them with more than kMaxBytes in all.
   [[nodiscard]] virtual ReceivedPacket receive(std::span<const iovec> buffers) noexcept = 0;
-  // At most 1024 buffers, from kHeader to kMostBytes in all.
+  // At most 1024 buffers, from kHeader to kMaxBytes in all.
   [[nodiscard]] virtual PacketOutcome send(std::span<const iovec> packet) noexcept = 0;
   // Sends what the port has buffered of earlier packets: kAgain while there is no room.
   [[nodiscard]] virtual PacketOutcome flush() noexcept { return PacketOutcome::kDone; }
@@ -70,8 +70,8 @@ class NetBackend {
 
   // For people: "tap bothy0".
   [[nodiscard]] virtual std::string describe() const = 0;
-  // The offloads that packets sent to the backend may use, and those that leave_to_us() may
-  // request.
+  // The offloads that packets sent to the backend may use, and those that set_receive_offloads()
+  // may request.
   [[nodiscard]] virtual NetOffloads offloads() const noexcept = 0;
   // The largest packet of the link, without the Ethernet header, where the backend knows it.
   [[nodiscard]] virtual std::optional<std::uint16_t> mtu() const noexcept = 0;
@@ -82,7 +82,8 @@ class NetBackend {
 
   // Packets received from now on use `offloads`, a part of offloads(). Packets that wait already
   // are dropped when `afresh`: no port may be in use then.
-  [[nodiscard]] virtual Result<void> leave_to_us(const NetOffloads& offloads, bool afresh) = 0;
+  [[nodiscard]] virtual Result<void> set_receive_offloads(const NetOffloads& offloads,
+                                                          bool afresh) = 0;
   // Spreads packets over the first `count` queues only. The others may not be in use.
   [[nodiscard]] virtual Result<void> use_queues(std::size_t count) = 0;
 };

@@ -29,8 +29,9 @@ class PasstOnDemand final : public NetBackend, private PacketPort {
   }
   [[nodiscard]] std::size_t queues() const noexcept override { return 1; }
   [[nodiscard]] PacketPort& port(std::size_t) noexcept override { return *this; }
-  [[nodiscard]] Result<void> leave_to_us(const NetOffloads& offloads, bool afresh) override {
-    return socket_->leave_to_us(offloads, afresh);
+  [[nodiscard]] Result<void> set_receive_offloads(const NetOffloads& offloads,
+                                                  bool afresh) override {
+    return socket_->set_receive_offloads(offloads, afresh);
   }
   [[nodiscard]] Result<void> use_queues(std::size_t count) override {
     return socket_->use_queues(count);

@@ -185,7 +185,7 @@ class TapPort final : public PacketPort {
     }
     // A longer packet has been truncated.
     const auto size = static_cast<std::size_t>(got);
-    return {size >= kHeader && size <= kMostBytes ? PacketOutcome::kDone : PacketOutcome::kDropped,
+    return {size >= kHeader && size <= kMaxBytes ? PacketOutcome::kDone : PacketOutcome::kDropped,
             size};
   }
 
@@ -292,10 +292,10 @@ Result<void> Tap::prepare() {
       offloads_ = {};
     }
   }
-  return leave_to_us({}, false);
+  return set_receive_offloads({}, false);
 }
 
-Result<void> Tap::leave_to_us(const NetOffloads& offloads, bool afresh) {
+Result<void> Tap::set_receive_offloads(const NetOffloads& offloads, bool afresh) {
   if (::ioctl(ports_.front()->fd(), TUNSETOFFLOAD, tun_flags(offloads)) != 0) {
     return errno_error("can't set the offloads of tap " + name_);
   }

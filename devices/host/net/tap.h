@@ -34,7 +34,8 @@ class Tap final : public NetBackend {
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return mtu_; }
   [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }
   [[nodiscard]] PacketPort& port(std::size_t index) noexcept override { return *ports_[index]; }
-  [[nodiscard]] Result<void> leave_to_us(const NetOffloads& offloads, bool afresh) override;
+  [[nodiscard]] Result<void> set_receive_offloads(const NetOffloads& offloads,
+                                                  bool afresh) override;
   [[nodiscard]] Result<void> use_queues(std::size_t count) override;
 
  private:

@@ -103,7 +103,7 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
   active_pairs_ = 1;
   auto ready = backend_->use_queues(active_pairs_);
   if (ready) {
-    ready = backend_->leave_to_us(guest_offloads(features), true);
+    ready = backend_->set_receive_offloads(guest_offloads(features), true);
   }
   if (!ready && link_up_) {
     log_guest(limiter_, "network device: can't use offloads: {}", ready.error().context);
@@ -138,7 +138,7 @@ std::size_t Net::expected_packet_size() const noexcept {
   constexpr auto kLarge = feature(kNetGuestTso4) | feature(kNetGuestTso6) | feature(kNetGuestUso4) |
                           feature(kNetGuestUso6);
   if ((negotiated_ & kLarge) != 0) {
-    return PacketPort::kMostBytes;
+    return PacketPort::kMaxBytes;
   }
   return PacketPort::kHeader + kEthernetHeader + std::max(mtu_.value_or(kDefaultMtu), kDefaultMtu);
 }
@@ -201,7 +201,7 @@ bool Net::set_guest_offloads(std::uint64_t features) {
                                     ? negotiated_ & guest_features(backend_->offloads())
                                     : 0;
   return (features & ~allowed) == 0 &&
-         backend_->leave_to_us(guest_offloads(features), false).has_value();
+         backend_->set_receive_offloads(guest_offloads(features), false).has_value();
 }
 
 void Net::set_link_down() noexcept {

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxBuffers = Queue::kMaxBuffers - 1;
 constexpr std::size_t kMaxStaleBuffers = 4096;
 constexpr std::size_t kInitialChains = 32;
 // One byte more than any packet, so that a larger one is noticed.
-constexpr std::size_t kOverflowSize = PacketPort::kMostBytes + 1;
+constexpr std::size_t kOverflowSize = PacketPort::kMaxBytes + 1;
 
 }  // namespace
 

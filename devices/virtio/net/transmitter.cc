@@ -45,7 +45,7 @@ NetProgress NetTransmitter::send_one(PacketPort* port, Clock::time_point now) no
   const std::uint64_t size = waiting_->reader().remaining();
   PacketOutcome outcome = PacketOutcome::kDropped;
   // A chain of an impossible size is dropped, as a bad packet on a wire is.
-  if (port != nullptr && size >= PacketPort::kHeader && size <= PacketPort::kMostBytes) {
+  if (port != nullptr && size >= PacketPort::kHeader && size <= PacketPort::kMaxBytes) {
     if (!charged_) {
       if (const auto until = limit_.take(size - PacketPort::kHeader, now)) {
         return {NetProgress::State::kLimited, until};

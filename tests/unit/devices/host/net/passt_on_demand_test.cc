@@ -79,7 +79,7 @@ TEST_CASE("A failed passt closes the port") {
   CHECK(send(*backend, "frame") == PacketOutcome::kDone);
   pollfd wait{backend->port(0).fd(), POLLIN, 0};
   REQUIRE(::poll(&wait, 1, -1) == 1);
-  std::array<std::byte, 2 * PacketPort::kMostBytes> room;
+  std::array<std::byte, 2 * PacketPort::kMaxBytes> room;
   const iovec buffer{room.data(), room.size()};
   CHECK(backend->port(0).receive({&buffer, 1}).outcome == PacketOutcome::kGone);
 }

@@ -43,7 +43,7 @@ class StepBackend final : public NetBackend {
   [[nodiscard]] std::optional<std::uint16_t> mtu() const noexcept override { return std::nullopt; }
   [[nodiscard]] std::size_t queues() const noexcept override { return ports_.size(); }
   [[nodiscard]] PacketPort& port(std::size_t index) noexcept override { return ports_[index]; }
-  [[nodiscard]] Result<void> leave_to_us(const NetOffloads&, bool) override {
+  [[nodiscard]] Result<void> set_receive_offloads(const NetOffloads&, bool) override {
     if (refuse_offloads) {
       return make_error(ErrorCode::kSystem, "refused");
     }

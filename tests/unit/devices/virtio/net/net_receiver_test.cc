@@ -84,7 +84,7 @@ TEST_CASE("A packet that fits takes one buffer") {
 }
 
 TEST_CASE("A large packet takes several mergeable buffers") {
-  Rig rig(true, PacketPort::kMostBytes);
+  Rig rig(true, PacketPort::kMaxBytes);
   const auto buffers = rig.offer(4, 1000);
   rig.port.to_receive = {make_packet(2500)};
   CHECK(rig.run() == State::kIdle);
@@ -138,7 +138,7 @@ TEST_CASE("Without buffers the port is not read") {
 }
 
 TEST_CASE("A packet that is larger than the available buffers waits for more") {
-  Rig rig(true, PacketPort::kMostBytes);
+  Rig rig(true, PacketPort::kMaxBytes);
   const auto first = rig.offer(2, 1000);
   rig.port.to_receive = {make_packet(4500), make_packet(100)};
   const auto progress = rig.receiver.run(rig.port, kNow);
@@ -188,7 +188,7 @@ TEST_CASE("A receive buffer that is too small for a header is a fault") {
 }
 
 TEST_CASE("A broken ring is a fault") {
-  Rig rig(true, PacketPort::kMostBytes);
+  Rig rig(true, PacketPort::kMaxBytes);
   rig.offer(2, 2048);
   rig.driver.break_ring();
   CHECK(rig.run() == State::kFault);
@@ -202,7 +202,7 @@ TEST_CASE("A chain may have more descriptors than a system call takes") {
   FakePort port;
   NetCounters counters;
   NetRateLimit limit({});
-  NetReceiver receiver(driver.queue(), true, PacketPort::kMostBytes, limit, counters);
+  NetReceiver receiver(driver.queue(), true, PacketPort::kMaxBytes, limit, counters);
   driver.add_indirect(std::vector<Buffer>(Queue::kMaxBuffers, Buffer{16, true}));
   const auto at = driver.addresses();
   const std::size_t size = Queue::kMaxBuffers * 16;
@@ -216,7 +216,7 @@ TEST_CASE("A chain may have more descriptors than a system call takes") {
 }
 
 TEST_CASE("stop() returns unused buffers to the queue") {
-  Rig rig(true, PacketPort::kMostBytes);
+  Rig rig(true, PacketPort::kMaxBytes);
   rig.offer(5, 2048);
   rig.port.to_receive = {make_packet(3000)};
   CHECK(rig.run() == State::kIdle);

@@ -77,7 +77,7 @@ TEST_CASE("Chains of an impossible size are dropped and completed") {
   Rig rig;
   rig.driver.add({{11}});
   rig.driver.add({{100, true}});
-  rig.driver.add({{static_cast<std::uint32_t>(PacketPort::kMostBytes) + 1}});
+  rig.driver.add({{static_cast<std::uint32_t>(PacketPort::kMaxBytes) + 1}});
   CHECK(rig.run() == State::kIdle);
   CHECK(rig.port.sent.empty());
   CHECK(rig.transmitter.needs_signal());
