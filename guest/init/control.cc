@@ -128,18 +128,18 @@ void control_send(Type type, uint32_t process, const void* bytes, size_t size) {
   flush();
 }
 
-void control_send_words(Type type, uint32_t process, int32_t number, Text words) {
+void control_send_message(Type type, uint32_t process, int32_t number, Text message) {
   char bytes[sizeof number + 1024];
-  const size_t size = words.size < 1024 ? words.size : 1024;
+  const size_t size = message.size < 1024 ? message.size : 1024;
   memcpy(bytes, &number, sizeof number);
-  if (size > 0) memcpy(bytes + sizeof number, words.data, size);
+  if (size > 0) memcpy(bytes + sizeof number, message.data, size);
   control_send(type, process, bytes, sizeof number + size);
 }
 
-void control_fail(Text words) {
+void control_fail(Text message) {
   // It may be early for that, but not too early for the host to know why.
   if (!said_hello && (control.fd < 0 || !finish_control(control.fd))) return;
-  control_send(kFailed, 0, words.data, words.size);
+  control_send(kFailed, 0, message.data, message.size);
   control_await_answer(1000);
 }
 

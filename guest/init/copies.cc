@@ -31,8 +31,8 @@ struct Copy {
 };
 Copy copies[kMaxCopies];
 
-void answer(uint32_t number, int error, Text words) {
-  control_send_words(kCopied, number, error, words);
+void answer(uint32_t number, int error, Text message) {
+  control_send_message(kCopied, number, error, message);
 }
 
 [[noreturn]] void run(Type type, int stream, const char* path, CopyResult& result) {

@@ -1,4 +1,5 @@
-// Copies of files between host and root, each by a process of its own: the loop goes on meanwhile.
+// Copies of files between the host and the root, each by a forked process, so that the loop goes
+// on.
 #pragma once
 
 #include <sys/types.h>
@@ -8,14 +9,14 @@
 
 namespace bothy::init {
 
-// For a COPY_IN or COPY_OUT frame: connects the stream and begins. COPIED answers the host, at once
-// or when the copy is over.
+// Handles a COPY_IN or COPY_OUT frame: connects the stream and starts the copy. Sends COPIED, at
+// once on an error, or at the end of the copy.
 void start_copy(agent::Type type, uint32_t number, Text content);
 
-// For a LOOK frame: SEEN answers the host.
+// Handles a LOOK frame: sends SEEN.
 void look(uint32_t number, Text path);
 
-// Tells the host if `pid` was a copy's process.
+// Sends COPIED when `pid` was the process of a copy.
 void copy_ended(pid_t pid, int status);
 
 }  // namespace bothy::init

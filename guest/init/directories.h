@@ -1,14 +1,14 @@
-// Directories that lead to something.
+// Parent directories.
 #pragma once
 
 #include "guest/init/text.h"
 
 namespace bothy::init {
 
-// Makes a directory and those that lead to it, mode 0755; false with errno set.
+// Makes a directory and its missing parents, with mode 0755; false with errno set.
 bool make_directories(Text path);
 
-// Up to the last '/' before the last component, that included; empty where there is none.
+// The path up to and including the last '/' before the last component; empty without one.
 Text parent_of(Text path);
 
 }  // namespace bothy::init

@@ -23,11 +23,11 @@ struct __attribute__((packed)) FirstFrame {
 };
 
 bool send(int fd, const FirstFrame& opening) {
-  // The first bytes of a stream always find room.
+  // The socket buffer of a new stream always has room.
   return write(fd, &opening, sizeof opening) == static_cast<ssize_t>(sizeof opening);
 }
 
-// Mostly the connection stands by now, so it is asked only when it doesn't.
+// The connection is usually complete by now: poll only if it isn't.
 bool finish(int fd, const FirstFrame& opening) {
   if (send(fd, opening)) return true;
   if (errno != ENOTCONN && errno != EAGAIN) return false;

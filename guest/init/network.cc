@@ -23,7 +23,8 @@ struct Interface {
 };
 
 void set_name(ifreq& request, Text name) {
-  if (name.size >= sizeof request.ifr_name) fail("an interface's name is too long");
+  if (name.size >= sizeof request.ifr_name)
+    fail("invalid network interface in the configuration: the name is too long");
   memcpy(request.ifr_name, name.data, name.size);
 }
 
@@ -45,7 +46,7 @@ bool set_up_v4(int fd, const Interface& interface) {
   in_addr address{};
   in_addr gateway{};
   if (inet_pton(AF_INET, interface.address.get(), &address) != 1 || interface.prefix > 32)
-    fail("an interface's address is none");
+    fail("invalid network interface in the configuration: bad address");
   ifreq request{};
   set_name(request, interface.name);
   set_address(request.ifr_addr, address);
@@ -57,7 +58,7 @@ bool set_up_v4(int fd, const Interface& interface) {
 
   if (interface.gateway.get()[0] == '\0') return true;
   if (inet_pton(AF_INET, interface.gateway.get(), &gateway) != 1)
-    fail("an interface's gateway is no address");
+    fail("invalid network interface in the configuration: bad gateway");
   rtentry route{};
   set_address(route.rt_dst, in_addr{});
   set_address(route.rt_genmask, in_addr{});
@@ -74,7 +75,7 @@ bool set_up_v6(int fd, const Interface& interface) {
   in6_ifreq address{};
   if (inet_pton(AF_INET6, interface.address.get(), &address.ifr6_addr) != 1 ||
       interface.prefix > 128)
-    fail("an interface's address is none");
+    fail("invalid network interface in the configuration: bad address");
   address.ifr6_prefixlen = static_cast<uint32_t>(interface.prefix);
   address.ifr6_ifindex = request.ifr_ifindex;
   if (ioctl(fd, SIOCSIFADDR, &address) != 0) return false;
@@ -82,7 +83,7 @@ bool set_up_v6(int fd, const Interface& interface) {
   if (interface.gateway.get()[0] == '\0') return true;
   in6_rtmsg route{};
   if (inet_pton(AF_INET6, interface.gateway.get(), &route.rtmsg_gateway) != 1)
-    fail("an interface's gateway is no address");
+    fail("invalid network interface in the configuration: bad gateway");
   route.rtmsg_metric = 1;
   route.rtmsg_flags = RTF_UP | RTF_GATEWAY;
   route.rtmsg_ifindex = request.ifr_ifindex;
@@ -104,7 +105,8 @@ void set_up_interface(Text value) {
   const Text prefix = value.cut('\0');
   const Text gateway = value.cut('\0');
   Interface interface { name, CString(address), 0, CString(gateway) };
-  if (!prefix.number(interface.prefix, 128)) fail("an interface's prefix is no number");
+  if (!prefix.number(interface.prefix, 128))
+    fail("invalid network interface in the configuration: bad prefix length");
   const bool v6 = address.has(':');
   const int fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || !(v6 ? set_up_v6(fd, interface) : set_up_v4(fd, interface))) {

@@ -1,14 +1,14 @@
-// How this guest ends.
+// The end of the guest.
 #pragma once
 
 #include "guest/init/text.h"
 
 namespace bothy::init {
 
-// Nothing is left to be done: off at once.
+// Powers off at once.
 [[noreturn]] void power_off();
 
-// The guest can't go on: says so on the console and to the host, if there is one, and powers off.
+// Prints a fatal error on the console, sends it to the host, if there is one, and powers off.
 [[noreturn]] void fail(Text what, int error);
 [[noreturn]] void fail(Text what);
 

@@ -64,8 +64,8 @@ void report_when_over(void* owner) {
   control_send(kExited, process.number, &status, sizeof status);
 }
 
-void refuse(uint32_t number, int error, Text words) {
-  control_send_words(kNotStarted, number, error, words);
+void refuse(uint32_t number, int error, Text message) {
+  control_send_message(kNotStarted, number, error, message);
 }
 
 void close_all(const Standard& standard) {

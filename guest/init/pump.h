@@ -1,4 +1,4 @@
-// Bytes from one descriptor to another, with as much held between as a buffer takes.
+// Pumps: bytes from one descriptor to another, through a buffer of fixed size.
 #pragma once
 
 #include <stddef.h>
@@ -9,7 +9,7 @@ namespace bothy::init {
 
 struct Pump;
 
-// A descriptor with bytes to take, to give, or both.
+// A descriptor that pumps read, write, or both.
 struct Endpoint {
   enum Kind { kSocket, kPipe, kTerminal };
   Watch watch;
@@ -18,7 +18,7 @@ struct Endpoint {
   Pump* into = nullptr;    // the pump that writes here
 };
 
-// While nothing can be written nothing is read: who sends to `from` is held up, not stored.
+// Nothing is read while the buffer is full, so that writers to `from` block.
 struct Pump {
   static constexpr size_t kBuffer = size_t{64} * 1024;
 
@@ -27,28 +27,28 @@ struct Pump {
   char* buffer = nullptr;
   size_t start = 0;
   size_t end = 0;
-  bool draining = false;  // whom `from` is of is gone: to find it empty is its end
-  size_t drain_left = 0;  // bytes until that is its end anyway
-  bool ended = false;     // `from` gives no more
-  bool done = false;      // and all of it was passed on, or nobody takes it
+  bool draining = false;  // the process at `from` has ended: an empty `from` is its end
+  size_t drain_left = 0;  // maximum bytes to read while draining
+  bool ended = false;     // `from` is at its end
+  bool done = false;      // ended and all written, or `to` is closed
   void (*on_done)(void* owner) = nullptr;
   void* owner = nullptr;
 };
 
-// Makes the endpoint one of `fd`, which it owns from now on.
+// Initializes the endpoint with `fd`, and takes ownership.
 void endpoint_open(Endpoint& endpoint, int fd, Endpoint::Kind kind);
 
-// Joins two endpoints; false when there is no memory. The first turn is the loop's.
+// Joins two endpoints; false when there is no memory. The loop starts the first transfer.
 bool pump_open(Pump& pump, Endpoint& from, Endpoint& to);
 
-// Moves what can be moved now, and waits for the rest.
+// Transfers what is possible now, and arms the watches for the rest.
 void pump_turn(Pump& pump);
 
-// What `from` holds is the last of it: somebody else may keep it open, and even go on writing.
-// on_done comes at once, or when `to` has taken the rest.
+// Ends the pump with the bytes that `from` holds now, even if another process keeps it open and
+// goes on writing. on_done is called at once, or when `to` has taken the rest.
 void pump_drain(Pump& pump);
 
-// Closes both sides' descriptors, gives the buffer back; nothing is called any more.
+// Closes both descriptors and frees the buffer; nothing is called any more.
 void pump_close(Pump& pump);
 void endpoint_close(Endpoint& endpoint);
 

@@ -1,23 +1,21 @@
-// The image as this guest's root, and what every Linux program expects around it.
+// Makes the image the guest's root, with the file systems that Linux programs expect.
 #pragma once
 
 #include "guest/init/config.h"
 
 namespace bothy::init {
 
-// devtmpfs at /dev of the initramfs: disks are found there. It moves along into the root.
+// Mounts devtmpfs at /dev of the initramfs, for the disks. enter_root() moves it into the root.
 void mount_devices();
 
-// Makes the image the root, of all paths used from here on: its disk read-only under an overlay of
-// a scratch disk or of memory; then /proc, /sys, /dev and what belongs in them. Ends the guest when
-// it can't.
+// Makes the image the root of all paths: its disk read-only under an overlay of a scratch disk or
+// of memory; then mounts /proc, /sys and the file systems in /dev. Ends the guest on an error.
 void enter_root(const Config& config);
 
-// The last step: from here on the root is read-only if the configuration says so.
+// The last step: makes the root read-only if the configuration says so.
 void seal_root(const Config& config);
 
-// Everything written is on its disk and the scratch disk's journal is empty. No process may be
-// left.
+// Writes everything to disk and freezes the scratch disk. No other process may be left.
 void settle_disks();
 
 }  // namespace bothy::init

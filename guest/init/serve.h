@@ -1,16 +1,16 @@
-// The time from the first process's start to power-off.
+// Serves the guest from the first process's start to power-off.
 #pragma once
 
 #include "guest/init/config.h"
 
 namespace bothy::init {
 
-// Makes the loop, which is deaf until serve(). Once.
+// Creates the loop, which handles events in serve() only. To be called once.
 void serve_open(const Config& config);
-// The host's frames are taken from control. Ends the guest when nobody listens there.
+// Handles the host's frames from now on. Ends the guest when the host can't be reached.
 void serve_host();
 
-// Until process 0 is over, or the host wants it, or the host is gone; ends in power-off.
+// Runs until process 0 is over, or the host sends SHUTDOWN or hangs up; then powers off.
 [[noreturn]] void serve();
 
 }  // namespace bothy::init

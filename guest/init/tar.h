@@ -1,24 +1,24 @@
-// Files as tar archives, between a stream and the file system: ustar with pax's long names and
-// numbers, and GNU's when reading. Blocking; for a process of its own.
+// Tar archives between a stream and the file system: ustar with pax's long names and numbers, and
+// GNU's when reading. Blocking: to be called in a separate process.
 #pragma once
 
 #include "guest/init/text.h"
 
 namespace bothy::init {
 
-// Why a copy came to its end too early; error 0 says that it did not.
+// The result of a copy; error 0 is success.
 struct CopyResult {
   int error = 0;
   Line message;
 };
 
-// Unpacks what comes from `from` below the directory `path`, which must be there. Names with ".."
-// are refused, an existing file is replaced, an existing directory stays. Owners, modes and times
-// of files are the archive's.
+// Unpacks an archive from `from` into the existing directory `path`. Names with ".." are refused,
+// existing files are replaced, existing directories kept. Files get the archive's owners, modes and
+// times.
 void unpack_tar(int from, const char* path, CopyResult& result);
 
-// Sends `path` and all below it, by names that begin with its last component. Links are sent as
-// links; sockets aren't sent.
+// Writes `path` and everything below it, with names that start with its last component. Links are
+// sent as links; sockets are left out.
 void pack_tar(int to, const char* path, CopyResult& result);
 
 }  // namespace bothy::init

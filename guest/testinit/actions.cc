@@ -28,13 +28,13 @@ void write_file(const char* path, Text text) {
   close(fd);
 }
 
-// Through SysRq where the kernel has it; the end of PID 1 is a panic everywhere.
+// Through SysRq, or by the end of PID 1, which panics every kernel.
 [[noreturn]] void panic() {
   write_file("/proc/sysrq-trigger", "c");
   exit(1);
 }
 
-// The kernel restarts by an interrupt without an interrupt table, if it lets us choose.
+// Makes the kernel reset by a triple fault, where reboot= can be set at run time.
 [[noreturn]] void triple_fault() {
   write_file("/sys/kernel/reboot/type", "triple");
   restart();

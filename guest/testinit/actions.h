@@ -1,5 +1,4 @@
-// How the guest ends, or what it does to its monitor first: chosen by testinit.action= on the
-// kernel command line.
+// The actions of testinit.action= on the kernel command line.
 #pragma once
 
 #include "text.h"
@@ -8,12 +7,11 @@ namespace testinit {
 
 [[noreturn]] void act(Text action, Text command_line);
 
-// Writes and reads all I/O ports but those that end the machine, then physical addresses where
-// nothing is.
+// Writes and reads all I/O ports except those that end the machine, then unused physical addresses.
 void abuse_machine(Text command_line);
 
-// Asks for as many MiB of memory, writes every page, reads them all back, and says whether they
-// held.
+// Allocates so many MiB of memory, writes every page, reads all of them back, and prints whether
+// they kept their content.
 void touch_memory(unsigned long mib);
 
 }  // namespace testinit

@@ -5,7 +5,7 @@
 namespace testinit {
 namespace {
 
-// Counts what a list such as "0-3,5" names; 1 when the kernel has no such list.
+// Counts the members of a list such as "0-3,5"; 1 when the file is missing.
 unsigned long online_cpus() {
   char buffer[512];
   Text list = read_file("/sys/devices/system/cpu/online", buffer).trimmed();

@@ -1,14 +1,14 @@
-// What the guest sees of its machine, one stable line each: tests parse them.
+// Facts about the machine, one line each, in a stable format that tests parse.
 #pragma once
 
 #include "text.h"
 
 namespace testinit {
 
-// The friendly line, for people.
+// A line for people.
 void print_hello();
-// cpus, memory_kib, clocksource, wallclock, uptime_ms, topology and cmdline. The time is when init
-// started.
+// cpus, memory_kib, clocksource, wallclock, uptime_ms, topology and cmdline. uptime_ms is the time
+// when init started.
 void print_facts(Text command_line, __kernel_timespec started);
 
 }  // namespace testinit

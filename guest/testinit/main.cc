@@ -1,6 +1,6 @@
-// A guest's first and only program, for tests, demonstrations and benchmarks: it marks the moment
-// it started, says what it sees of its machine, and does what the kernel command line tells it
-// (docs/guest-kernel.md lists the words).
+// The only program of guests for tests, demonstrations and benchmarks: signals its start to the
+// monitor, prints what the guest sees of its machine, and runs the action given on the kernel
+// command line (docs/guest-kernel.md lists the parameters).
 #include "actions.h"
 #include "facts.h"
 #include "marker.h"

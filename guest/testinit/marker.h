@@ -1,12 +1,11 @@
-// Tells the monitor that init runs: see guest/protocol/boot_marker.h.
+// Signals the start of init to the monitor (guest/protocol/boot_marker.h).
 #pragma once
 
 namespace testinit {
 
-// Writes the marker if the kernel lets us, and says nothing if it doesn't.
+// Writes the marker by ioperm(2); ignores errors.
 void mark_boot();
-// The same through /dev/port, for kernels built without ioperm(2); does nothing if mark_boot() did
-// it.
+// Writes the marker through /dev/port, for kernels without ioperm(2), unless mark_boot() succeeded.
 void mark_boot_by_device();
 
 }  // namespace testinit

@@ -5,7 +5,7 @@
 
 namespace testinit {
 
-// A piece of somebody else's characters.
+// A view of characters, not owned.
 struct Text {
   const char* data = nullptr;
   Size size = 0;
@@ -18,11 +18,10 @@ struct Text {
   bool starts_with(Text prefix) const;
   bool contains(Text piece) const;
   Text without_prefix(Size count) const { return {data + count, size - count}; }
-  // Cuts up to the first separator off the front and returns it; what is left starts after the
-  // separator.
+  // Removes and returns the part before the first separator; removes the separator too.
   Text cut(char separator);
   Text trimmed() const;
-  // Reads digits off the front; gives 0 where there are none.
+  // Removes a decimal number from the front and returns it; 0 when there is none.
   unsigned long number(unsigned base = 10) const;
 };
 
@@ -42,7 +41,7 @@ class Line {
 // Prints "testinit: " and the text.
 void say(Text text);
 
-// Reads what a file holds into the buffer; empty when it can't be read.
+// Reads a file into the buffer; empty when it can't be read.
 Text read_file(const char* path, char* buffer, Size size);
 template <Size N>
 Text read_file(const char* path, char (&buffer)[N]) {

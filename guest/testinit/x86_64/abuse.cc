@@ -1,6 +1,6 @@
-// A hostile guest: every port and many physical addresses, with all widths and odd values. What
-// would end the machine by its own rules (power, reset, panic notification) is left out, so that an
-// end is the monitor's fault.
+// A hostile guest: every port and many physical addresses, with all widths and odd values. Ports
+// and addresses that end the machine by design (power, reset, panic notification) are left out, so
+// that any end is a fault of the monitor.
 #include "../actions.h"
 #include "ports.h"
 
@@ -10,7 +10,7 @@ namespace {
 constexpr unsigned kPorts = 65536;
 constexpr Size kPage = 4096;
 
-// Ports that stay untouched, a bit each; MMIO pages that stay untouched, a short list.
+// Excluded ports, one bit each, and excluded MMIO pages.
 unsigned char spared[kPorts / 8];
 unsigned long spared_pages[16];
 unsigned spared_page_count = 0;
@@ -53,8 +53,8 @@ void spare_register(Text table, Size offset) {
 }
 
 void spare_what_ends_the_machine(Text command_line) {
-  // Where PCs and other monitors have them: i8042 and port A reset, PCI reset, QEMU's debug exits
-  // and ACPI registers.
+  // The ports of PCs and other monitors: resets by i8042, port A and PCI, QEMU's debug exits and
+  // ACPI registers.
   spare(0x64, 0x64);
   spare(0x92, 0x92);
   spare(0xf4, 0xf4);
@@ -63,7 +63,7 @@ void spare_what_ends_the_machine(Text command_line) {
   spare(0x600, 0x60f);
   spare(0xcf9, 0xcf9);
 
-  // Where this machine's ACPI tables say: reset, PM1 control, sleep control and status
+  // The registers in this machine's ACPI tables: reset, PM1 control, sleep control and status
   // (ACPI 6.4, 5.2.9).
   static char table[4096];
   const Text fadt = read_file("/sys/firmware/acpi/tables/FACP", table);
@@ -73,7 +73,7 @@ void spare_what_ends_the_machine(Text command_line) {
   spare_register(fadt, 244);
   spare_register(fadt, 256);
 
-  // The panic device by the name that it has in the kernel's list.
+  // The panic device, by its name in /proc/ioports.
   for (Text ports = read_file("/proc/ioports", table); ports.size > 0;) {
     Text line = ports.cut('\n');
     if (!line.contains("QEMU0001") && !line.contains("pvpanic")) continue;
@@ -87,7 +87,7 @@ void spare_what_ends_the_machine(Text command_line) {
       spare_page(line.trimmed().number(16));
   }
 
-  // What the test itself knows better: testinit.spare_ports=FIRST-LAST,FIRST-LAST in hexadecimal.
+  // Ports that the test excludes: testinit.spare_ports=FIRST-LAST,FIRST-LAST in hexadecimal.
   Text list = word(command_line, "testinit.spare_ports=", "");
   while (list.size > 0) {
     Text range = list.cut(',');
@@ -112,7 +112,7 @@ void abuse_port(Port port, unsigned round) {
   if (is_spared(port, 4)) return;
   out32(port, value);
   in32(port);
-  // The string forms cost the most, so one port in 64 gets them, another one each round.
+  // String instructions cost the most: one port in 64 gets them, a different one each round.
   if (port % 64 != round % 64) return;
   out_string8(port, scratch, sizeof scratch);
   in_string8(port, scratch, sizeof scratch);
@@ -120,8 +120,8 @@ void abuse_port(Port port, unsigned round) {
   in_string32(port, scratch, sizeof scratch / 4);
 }
 
-// The console must still carry the verdict, and the interrupt controllers and clock must still
-// serve the kernel.
+// The console is needed for the result, and the kernel needs the interrupt controllers and the
+// clock.
 constexpr unsigned kSerial = 0x3f8;
 struct Serial {
   unsigned char interrupts, line, modem, divisor_low, divisor_high;
@@ -149,7 +149,7 @@ void restore_serial(const Serial& saved) {
   out8(kSerial + 1, saved.interrupts);
 }
 
-// The interrupt controllers' masks, after whatever else was written to them.
+// Restores the interrupt controllers' masks.
 struct Masks {
   unsigned char first, second;
 };
@@ -169,7 +169,8 @@ void restore_masks(Masks saved) {
   out8(0xa1, saved.second);
 }
 
-// Where a virtio-mmio window has its doorbell, status and configuration, and a page's edges.
+// Offsets of the doorbell, status and configuration of a virtio-mmio window, and the edges of a
+// page.
 constexpr Size kOffsets[] = {0, 0x50, 0x70, 0x100, 0xff8};
 constexpr unsigned kMemoryValues[] = {0xffffffff, 0x55aa55aa, 0};
 
@@ -201,7 +202,7 @@ bool abuse_page(int memory, unsigned long address) {
 unsigned long abuse_memory() {
   const int memory = open("/dev/mem", kReadWrite | kSync);
   if (memory < 0) return 0;
-  // The kernel's own interrupt hardware is no hole: IOAPIC, HPET, local APIC.
+  // Exclude the kernel's interrupt hardware: IOAPIC, HPET, local APIC.
   spare_page(0xfec00000);
   spare_page(0xfed00000);
   spare_page(0xfee00000);

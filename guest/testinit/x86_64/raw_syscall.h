@@ -1,4 +1,4 @@
-// Linux system calls as the processor makes them: nothing is between this program and the kernel.
+// Linux system calls, by the instruction.
 #pragma once
 
 namespace testinit {

@@ -1,4 +1,4 @@
-// Where the kernel enters: the stack holds argc, argv and the environment, and nothing may return.
+// The entry point: the stack holds argc, argv and the environment, and nothing may return.
   .section .text.start, "ax", @progbits
   .globl _start
   .type _start, @function
