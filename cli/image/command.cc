@@ -274,7 +274,7 @@ class Commands {
         .add_option("--max-inodes", request_->max_inodes,
                     "Files and directories, and entries of archives")
         ->type_name("N")
-        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 31U))
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 31U).description(""))
         ->default_str("1048576");
     add_value(command, "--max-metadata", request_->max_metadata, "SIZE",
               "Bytes of names, link targets, extended attributes and headers")
