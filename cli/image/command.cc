@@ -220,8 +220,7 @@ class Commands {
     command = add("rm", "Remove images, or names of images", &remove);
     command
         ->add_option("IMAGE", request_->subjects,
-                     "Image name, which is removed; the last name removes the image. Or the first "
-                     "digits of the digest: removes the image with all names")
+                     "Image name, or the first digits of the digest for the image with all names"
         ->required();
     command->add_flag("-f,--force", request_->force, "Remove images that instances use, too");
     set_examples(*command, {"bothy image rm debian:12 busybox"});
