@@ -37,11 +37,11 @@ BalloonStatisticsQueue::BalloonStatisticsQueue(boost::asio::io_context& executor
       timer_(executor) {
   doorbell_.emplace(executor, *active.kick, [this] { take_buffer(); });
   take_buffer();
-  start_timer();
+  timer_.start(interval_, [this] { request_update(); });
 }
 
 void BalloonStatisticsQueue::take_buffer() {
-  if (held_ || !*alive_) {
+  if (held_ || broken_) {
     return;  // one buffer at a time
   }
   do {
@@ -50,30 +50,25 @@ void BalloonStatisticsQueue::take_buffer() {
   if (held_) {
     on_statistics_(read_balloon_statistics(held_->reader()));
   } else if (queue_->broken()) {
-    *alive_ = false;
+    broken_ = true;
+    timer_.cancel();
     link_.park(queue_->why_broken());
   }
 }
 
-void BalloonStatisticsQueue::start_timer() {
-  timer_.expires_after(interval_);
-  timer_.async_wait([this, alive = alive_](const boost::system::error_code& error) {
-    if (!*alive || error) {
-      return;
+void BalloonStatisticsQueue::request_update() {
+  timer_.start(interval_, [this] { request_update(); });
+  if (held_) {
+    std::exchange(held_, std::nullopt)->complete(0);
+    if (queue_->needs_signal()) {
+      link_.signal_queue(index_);
     }
-    if (held_) {
-      std::exchange(held_, std::nullopt)->complete(0);
-      if (queue_->needs_signal()) {
-        link_.signal_queue(index_);
-      }
-      take_buffer();
-    }
-    start_timer();
-  });
+    take_buffer();
+  }
 }
 
 QueueState BalloonStatisticsQueue::stop() noexcept {
-  *alive_ = false;
+  timer_.cancel();
   doorbell_.reset();
   if (held_) {
     queue_->unpop(*std::exchange(held_, std::nullopt));

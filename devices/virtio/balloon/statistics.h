@@ -4,7 +4,6 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/timer.h"
 #include "devices/virtio/device.h"
 #include "devices/virtio/queue/buffers.h"
 #include "devices/virtio/transport/doorbell.h"
@@ -46,7 +46,6 @@ class BalloonStatisticsQueue {
   BalloonStatisticsQueue(boost::asio::io_context& executor, ActiveQueue active, DriverLink& link,
                          std::chrono::milliseconds interval, OnStatistics on_statistics);
 
-  ~BalloonStatisticsQueue() { *alive_ = false; }
   BalloonStatisticsQueue(const BalloonStatisticsQueue&) = delete;
   BalloonStatisticsQueue& operator=(const BalloonStatisticsQueue&) = delete;
 
@@ -55,7 +54,7 @@ class BalloonStatisticsQueue {
 
  private:
   void take_buffer();
-  void start_timer();
+  void request_update();
 
   std::unique_ptr<Queue> queue_;
   const std::uint16_t index_;
@@ -63,10 +62,9 @@ class BalloonStatisticsQueue {
   const std::chrono::milliseconds interval_;
   const OnStatistics on_statistics_;
   std::optional<Chain> held_;  // the driver's buffer, until new statistics are due
-  boost::asio::steady_timer timer_;
+  bool broken_ = false;
+  Timer timer_;
   std::optional<Doorbell> doorbell_;
-  // Handlers that are already posted find out by this that the object is destroyed.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace bothy::virtio

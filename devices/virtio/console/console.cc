@@ -141,12 +141,7 @@ void Console::notify_of_input() {
     return;
   }
   link_->signal_config();
-  timer_.expires_after(early_input_timeout_);
-  timer_.async_wait([this](const boost::system::error_code& error) {
-    if (!error) {
-      deliver_input();
-    }
-  });
+  timer_.start(early_input_timeout_, [this] { deliver_input(); });
 }
 
 void Console::deliver_input() {

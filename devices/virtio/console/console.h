@@ -3,13 +3,13 @@
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/timer.h"
 #include "devices/virtio/console/control.h"
 #include "devices/virtio/console/port.h"
 #include "devices/virtio/device.h"
@@ -76,7 +76,7 @@ class Console final : public Device {
   const std::chrono::milliseconds early_input_timeout_;
 
   // Used on the executor only.
-  boost::asio::steady_timer timer_;
+  Timer timer_;
   bool holding_input_ = false;
   DriverLink* link_ = nullptr;  // null: idle
   bool multiport_ = false;      // negotiated
