@@ -1,4 +1,4 @@
-// Bus: address range -> handler, for port I/O and for MMIO.
+// Bus: maps address ranges to handlers, for port I/O and for MMIO.
 #pragma once
 
 #include <cstddef>
@@ -10,9 +10,8 @@
 
 namespace bothy {
 
-// What answers accesses to a range of a bus. Called on vCPU threads, several at once: a handler
-// locks what it must. Any offset, any length from 1 to 8 and any bytes may come: the guest is
-// hostile.
+// Handles accesses to ranges of a bus. Called on several vCPU threads at once. The guest is
+// hostile: handlers must cope with any offset, any length from 1 to 8, and any data.
 class BusHandler {
  public:
   BusHandler() = default;
@@ -20,23 +19,23 @@ class BusHandler {
   BusHandler& operator=(const BusHandler&) = delete;
   virtual ~BusHandler() = default;
 
-  // `offset` is that of Bus::add() plus how far into the range the access begins. `data` comes
-  // filled with 0xff, which is what an absent register reads as; fill in what is there.
+  // `offset` is the one given to Bus::add() plus the position within the range. `data` is
+  // initialized to 0xff, the value of absent registers.
   virtual void read(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
   virtual void write(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
 };
 
-// Ranges are added while the machine is built and never change after that, so look-ups take no
+// Ranges are added while the machine is built and don't change after that, so look-ups take no
 // lock. Handlers are not owned and outlive the bus.
 class Bus {
  public:
-  // Fails with kInvalid when [base, base + size) is empty, wraps, or overlaps another range. `base`
-  // is the handler's `offset`: one whose registers lie apart has several ranges.
+  // kInvalid if [base, base + size) is empty, wraps, or overlaps another range. `base` is the
+  // handler's `offset`; a handler may have several ranges.
   [[nodiscard]] Result<void> add(std::uint64_t base, std::uint64_t size, BusHandler& handler,
                                  std::uint64_t offset = 0);
 
-  // Reads as all ones where nothing answers, or where the access crosses the end of a range.
-  // The return value says whether a handler answered.
+  // Reads all ones where there is no handler, and where the access crosses the end of a range.
+  // Returns whether a handler was called.
   [[nodiscard]] bool read(std::uint64_t address, std::span<std::byte> data) const noexcept;
   [[nodiscard]] bool write(std::uint64_t address, std::span<const std::byte> data) const noexcept;
 

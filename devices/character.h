@@ -1,4 +1,4 @@
-// Where a console device's bytes go to and come from: a serial port and a virtio console alike.
+// The byte streams between a console device (a serial port or a virtio console) and its back end.
 #pragma once
 
 #include <cstddef>
@@ -12,7 +12,7 @@ namespace bothy {
 
 using ConsoleSize = TerminalSize;
 
-// Takes what the guest sends. Any thread, several at once.
+// Takes the guest's output. May be called by several threads at once.
 class CharacterSink {
  public:
   CharacterSink() = default;
@@ -20,22 +20,23 @@ class CharacterSink {
   CharacterSink& operator=(const CharacterSink&) = delete;
   virtual ~CharacterSink() = default;
 
-  // Takes all of `bytes`, waiting where it must: so a stalled host slows the guest down. For vCPU
-  // threads, never for an executor. A device holds no lock around it that receive() wants too.
+  // Takes all of `bytes`. Blocks while the sink is full, so that a stalled host slows the guest
+  // down: for vCPU threads, never on an executor. The caller must not hold a lock that receive()
+  // takes.
   virtual void write(std::span<const std::byte> bytes) noexcept = 0;
 
-  // Takes from the front of `bytes` what there is room for, without waiting, and returns how much
-  // that was. Who sends keeps the rest and offers it again when the room hook is called.
+  // Takes the first bytes that there is room for, without blocking, and returns their number. The
+  // caller keeps the others and tries again when the room hook is called.
   [[nodiscard]] virtual std::size_t try_write(std::span<const std::byte> bytes) noexcept = 0;
 
-  // `hook` is called, on any thread and under the sink's lock, once after try_write() has left
-  // bytes over, when it is worth another try: it may post a task and nothing more. There is one
-  // hook, so one sender that doesn't wait. An empty one removes it; then no call of the former is
-  // under way any longer.
+  // After a try_write() that left bytes over, `hook` is called once when there is room: on any
+  // thread and under the sink's lock, so it may only post a task. There is one hook, so one
+  // non-blocking sender. An empty hook removes the former one, which is not being called any more
+  // on return.
   virtual void set_room_hook(std::function<void()> hook) noexcept = 0;
 };
 
-// A device that hands bytes to the guest.
+// A device that takes input for the guest.
 class CharacterReceiver {
  public:
   CharacterReceiver() = default;
@@ -43,14 +44,13 @@ class CharacterReceiver {
   CharacterReceiver& operator=(const CharacterReceiver&) = delete;
   virtual ~CharacterReceiver() = default;
 
-  // Takes from the front of `bytes` what there is room for and returns how much that was. The
-  // caller keeps the rest and offers it again when the room hook is called. Any thread; never waits
-  // for the guest.
+  // Takes the first bytes that there is room for, and returns their number. The caller keeps the
+  // others and tries again when the room hook is called. Any thread; never waits for the guest.
   [[nodiscard]] virtual std::size_t receive(std::span<const std::byte> bytes) noexcept = 0;
 
-  // `hook` is called, on any thread and under the device's lock, once for each receive() that left
-  // bytes over, when it is worth another try: it may post a task and nothing more. An empty one
-  // removes it; then no call of the former is under way any longer.
+  // After a receive() that left bytes over, `hook` is called once when there is room: on any thread
+  // and under the device's lock, so it may only post a task. An empty hook removes the former one,
+  // which is not being called any more on return.
   virtual void set_room_hook(std::function<void()> hook) noexcept = 0;
 };
 

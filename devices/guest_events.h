@@ -1,5 +1,4 @@
-// GuestEvents: how a device tells the machine that the guest asked for something that ends or marks
-// its run.
+// GuestEvents: the machine's callback for events by which the guest ends or marks its run.
 #pragma once
 
 namespace bothy {
@@ -8,11 +7,11 @@ enum class GuestEvent {
   kPowerOff,     // ACPI S5
   kReset,        // a reset register, or the i8042's pulse
   kPanicked,     // pvpanic: the guest's kernel has panicked
-  kCrashLoaded,  // pvpanic: it has panicked, and a crash kernel of its own takes over
+  kCrashLoaded,  // pvpanic: the kernel has panicked, and its crash kernel takes over
   kBootMarker,   // the guest's init wrote to the boot-marker port
 };
 
-// Called on a vCPU thread, from inside a port access: must return at once and may not wait for any
+// Called on a vCPU thread within a port access: must return at once and not wait for another
 // thread.
 class GuestEvents {
  public:

@@ -1,4 +1,4 @@
-// Interrupt: one interrupt line as a device sees it.
+// Interrupt: an interrupt line of a device.
 #pragma once
 
 #include <utility>
@@ -7,8 +7,8 @@
 
 namespace bothy {
 
-// An edge-triggered line. The machine binds fd() to a GSI with irqfd; a test drains it.
-// trigger() may be called from any thread.
+// An edge-triggered line. The machine binds event() to a GSI by irqfd; tests drain it. trigger():
+// any thread.
 class Interrupt {
  public:
   explicit Interrupt(EventFd event) noexcept : event_(std::move(event)) {}
