@@ -1,6 +1,6 @@
-// A driver that does anything to a balloon with every feature: requests of any shape and content in
-// rings of either layout, words written over the rings and the configuration, resets and sizes
-// amidst it. Each step of the input is an operation and its operands.
+// A hostile driver of a balloon with all features: requests of any shape and content in split or
+// packed rings, writes to the rings and the config space, resets, and changes of the size. The
+// input is a sequence of operations and their operands.
 #include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -25,7 +25,7 @@ using virtio::Balloon;
 constexpr std::size_t kQueues = 5;
 constexpr std::uint64_t kMemory = (kQueues + 1) * DriverQueue::kSpan;
 constexpr std::uint16_t kQueueSize = 16;
-// Statistics and reporting, and what doesn't change the queues.
+// Statistics, reporting, and features that don't change the queues.
 constexpr std::uint64_t kFeatures = 1 | 2 | 4 | 32;
 constexpr std::array kAreas{DriverQueue::kDescriptors, DriverQueue::kAvailable, DriverQueue::kUsed};
 
@@ -102,7 +102,7 @@ class Machine {
     for (std::size_t i = 0; i < count; ++i) {
       DriverQueue::Buffer buffer;
       buffer.writable = input.flag();
-      // Its own contents, the rings' among them, are the page numbers.
+      // Any memory, including the rings, has the page numbers.
       buffer.length = input.take<std::uint16_t>();
       buffer.address = std::uint64_t{input.take<std::uint16_t>()} << 7U;
       if (input.below(4) == 0) {

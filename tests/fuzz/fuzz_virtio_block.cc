@@ -1,6 +1,6 @@
-// A driver that asks a small disk for anything, with headers, segments and layouts that lie, over a
-// host that fails now and then. The first byte chooses ring and disk; each step of the rest is a
-// request, or a turn of the device.
+// A hostile driver of a small disk: invalid headers, segments and descriptor layouts, with a host
+// whose operations sometimes fail. The first byte selects the ring layout and the disk; the rest is
+// a sequence of requests and steps of the device.
 #include <linux/virtio_blk.h>
 #include <sys/mman.h>
 
@@ -48,7 +48,7 @@ DiskConfig make_config(std::uint8_t choice) {
   DiskConfig config;
   config.path = fmt::format("/proc/self/fd/{}", disk_memory().get());
   config.id = "fuzzed";
-  config.raw = true;  // whatever an earlier input has written there
+  config.raw = true;  // an earlier input may have written another format's header
   config.read_only = (choice & 1U) != 0;
   config.cache = (choice & 2U) != 0 ? DiskCache::kUnsafe : DiskCache::kWriteback;
   return config;
@@ -94,8 +94,8 @@ class Machine {
     }
   }
 
-  // Whatever happened: what was taken is finished, in bounded time, and the disk is as large as
-  // before.
+  // In any case: all requests taken are completed, in bounded time, and the size of the disk is
+  // unchanged.
   void end() {
     engine_.stop = true;
     fails_ = false;
@@ -135,7 +135,7 @@ class Machine {
     return perform_io({disk_.file.fd(), false}, operation);
   }
 
-  // Well laid out, but for what it says.
+  // A valid layout with any content.
   void add_request(std::uint8_t how) {
     const std::uint32_t type = kTypes.at(how % kTypes.size());
     const bool far = (how & 8U) != 0;
@@ -158,7 +158,7 @@ class Machine {
     }
   }
 
-  // Any buffers, the first of which begins with a header.
+  // Any buffers, of which the first starts with a header.
   void add_anything(std::uint8_t how) {
     std::vector<DriverQueue::Buffer> buffers;
     const GuestAddress header =
@@ -196,7 +196,7 @@ class Machine {
     static_cast<void>(memory_.write(at, input_.byte()));
   }
 
-  // What a ring holds at most, and the memory for it.
+  // The capacity of a ring, and of the memory for its buffers.
   [[nodiscard]] bool full(std::size_t slots) {
     slots_ += slots;
     return slots_ > kQueueSize || ++requests_ > 24;

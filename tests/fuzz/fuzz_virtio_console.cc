@@ -1,7 +1,6 @@
-// A driver that does anything to a console device with three ports: requests and control messages
-// of any shape in rings of either layout, and words written over the rings, while the host types,
-// comes, goes, resizes, and has no room; and resets amidst it all. Each step of the input is an
-// operation and its operands.
+// A hostile driver of a console device with three ports: requests and control messages of any shape
+// in split or packed rings, writes to the rings, and resets, while clients on the host send input,
+// connect, disconnect, resize, and stall. The input is a sequence of operations and their operands.
 #include <linux/virtio_console.h>
 
 #include <algorithm>
@@ -26,18 +25,18 @@ using virtio::Console;
 constexpr std::size_t kPorts = 3;
 constexpr std::size_t kQueues = 2 * kPorts + 2;
 constexpr std::uint16_t kQueueSize = 16;
-// The parts of a queue's rings, each of which fits into so many bytes.
+// The areas of a queue, each at most this large.
 constexpr std::array kAreas{DriverQueue::kDescriptors, DriverQueue::kAvailable, DriverQueue::kUsed};
 constexpr std::size_t kAreaSize = 512;
 
-// Takes what there is room for.
+// A sink with limited room.
 class BoundedSink final : public CharacterSink {
  public:
   void write(std::span<const std::byte>) noexcept override { fuzz::check(false); }
   std::size_t try_write(std::span<const std::byte> bytes) noexcept override {
     const std::size_t taken = std::min(bytes.size(), room_);
     room_ -= taken;
-    // Every byte that is named must be readable.
+    // Read every byte: it must be accessible.
     for (const std::byte byte : bytes.first(taken)) {
       sum_ += std::to_integer<unsigned>(byte);
     }
@@ -59,7 +58,7 @@ class BoundedSink final : public CharacterSink {
   std::function<void()> hook_;
 };
 
-// Takes the input apart; reads as zero once it has ended.
+// Parses the input; reads as zero behind its end.
 class Input {
  public:
   explicit Input(std::span<const std::uint8_t> data) : data_(data) {}
@@ -148,7 +147,7 @@ class Rig {
     std::vector<virtio::ActiveQueue> active;
     for (std::size_t i = 0; i < kQueues; ++i) {
       drivers_.emplace_back(memory_, i * DriverQueue::kSpan, kQueueSize, rings_);
-      // What the last run left in the rings is no part of this one.
+      // Clear the rings of the last run.
       for (const GuestAddress area : kAreas) {
         const auto bytes = memory_.slice(i * DriverQueue::kSpan + area, kAreaSize);
         std::ranges::fill(*bytes, std::byte{});
@@ -158,11 +157,11 @@ class Rig {
     console_.start(features, std::move(active), link_);
   }
 
-  // Tasks make tasks, but a guest that does no more keeps no executor busy for ever.
+  // Tasks may post tasks, but not without end while the guest is idle.
   void run() {
-    constexpr int kPatience = 100000;
+    constexpr int kMaxTasks = 100000;
     executor_.restart();
-    int left = kPatience;
+    int left = kMaxTasks;
     while (left > 0 && executor_.poll_one() > 0) {
       --left;
     }

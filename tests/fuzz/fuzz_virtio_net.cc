@@ -1,5 +1,5 @@
-// A network device's queues and control commands under a driver that lies. The first byte chooses
-// ring layout, features and packet sizes; what follows are steps of a few bytes each.
+// A hostile driver of a network device's queues and control commands. The first byte selects the
+// ring layout, features and packet sizes; the rest is a sequence of steps of a few bytes.
 #include <chrono>
 #include <span>
 #include <vector>
@@ -45,8 +45,8 @@ struct Target final : virtio::NetControlTarget {
   bool set_guest_offloads(std::uint64_t features) override { return features == 0; }
 };
 
-// Everything that a driver may have sent or be sent; nothing of it may leave guest memory, which
-// ASan sees to, or go on for ever.
+// Sends and receives with a hostile driver: no access outside guest memory (found by ASan), and no
+// endless loop.
 class Machine {
  public:
   explicit Machine(Input& input)
@@ -112,7 +112,8 @@ class Machine {
       const std::uint8_t kind = input_.byte();
       buffer.writable = (kind & 1U) != 0;
       buffer.length = (kind & 2U) != 0 ? input_.word() * 2 : input_.byte();
-      // Mostly in one place: the bump allocator would run out. Sometimes at the end of RAM, or out.
+      // Usually the same address, since the bump allocator would run out; sometimes at or beyond
+      // the end of RAM.
       buffer.address = DriverQueue::kHeap + input_.byte();
       if ((kind & 0x70U) == 0x70U) {
         buffer.address = memory_.size() - input_.byte();

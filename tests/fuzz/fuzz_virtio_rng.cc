@@ -1,5 +1,5 @@
-// A driver that does anything to an entropy device: requests of any shape in a ring of either
-// layout, words written over the ring, and resets amidst it.
+// A hostile driver of an entropy device: requests of any shape in a split or packed ring, writes to
+// the ring, and resets.
 #include <algorithm>
 #include <array>
 #include <boost/asio/io_context.hpp>
@@ -68,7 +68,7 @@ class Machine {
     for (DriverQueue::Buffer& buffer : buffers) {
       buffer.writable = input.flag();
       buffer.length = input.take<std::uint32_t>();
-      // Some lie beyond memory's end, some over the ring.
+      // Some are beyond the end of RAM, some in the ring.
       buffer.address = std::uint64_t{input.take<std::uint16_t>()} << 5U;
     }
     queue_->rewind_heap();

@@ -1,6 +1,6 @@
-// A guest that sends any packets at all through a socket device's muxer, gives it buffers of any
-// size, or none, while programs of the host come, talk, listen and go. Each step of the input is an
-// operation and its operands.
+// A hostile guest of a socket device's muxer: any packets, and receive buffers of any size or none,
+// while clients on the host connect, send, listen and disconnect. The input is a sequence of
+// operations and their operands.
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -62,7 +62,7 @@ class Machine {
   }
 
  private:
-  // Ports that are likely to be somebody's.
+  // Ports that are probably in use.
   std::uint32_t guest_port(Input& input) { return input.byte() % 4; }
   std::uint32_t host_port(Input& input) {
     const std::uint8_t choice = input.byte();
@@ -88,7 +88,7 @@ class Machine {
         header.op == VsockOp::kData ? std::size_t{input.byte()} << (input.byte() % 11) : 0;
     header.length = oddity == 6 ? input.take<std::uint32_t>() : static_cast<std::uint32_t>(length);
     const std::size_t whole = oddity == 7 ? input.byte() % kVsockHeaderSize : kVsockHeaderSize;
-    // Split anywhere.
+    // Split at any position.
     const std::size_t split = std::min<std::size_t>(input.byte(), whole + length);
     std::vector<std::byte> bytes(kVsockHeaderSize + length);
     std::memcpy(bytes.data(), &header, kVsockHeaderSize);

@@ -1,4 +1,4 @@
-// VhostBackEnd: the other end of vhost-user, well-behaved or not, on a thread of its own.
+// VhostBackEnd: a vhost-user back end, valid or faulty, on a thread of its own.
 #pragma once
 
 #include <sys/socket.h>
@@ -25,7 +25,7 @@ struct VhostMessage {
   std::vector<std::byte> payload;
   std::vector<UniqueFd> fds;
 
-  // The word at an offset of the payload, in bytes.
+  // The value at a byte offset of the payload.
   template <class T>
   [[nodiscard]] T at(std::size_t offset) const {
     must(offset + sizeof(T) <= payload.size());
@@ -35,7 +35,7 @@ struct VhostMessage {
   }
 };
 
-// The header and the payload of an answer, true or false.
+// The header and the payload of an answer, valid or not.
 template <class... Words>
 std::vector<std::byte> vhost_answer(std::uint32_t request, std::uint32_t flags, std::uint32_t size,
                                     Words... words) {
@@ -59,10 +59,10 @@ class VhostBackEnd {
     std::uint64_t features = 1ULL << 32U | 1ULL << 30U | 1ULL << 29U | 1ULL << 28U;
     std::uint64_t protocol_features = 1U | 1U << 3U;
     std::uint64_t queues = 2;
-    std::uint32_t position = 0;                        // where rings stand when they are taken back
-    std::optional<std::size_t> die_at = std::nullopt;  // the message, by its number
+    std::uint32_t position = 0;  // the ring position that GET_VRING_BASE returns
+    std::optional<std::size_t> die_at = std::nullopt;  // the number of a message
     bool silent = false;
-    std::map<std::uint32_t, std::vector<std::byte>> answers = {};  // by request, whole
+    std::map<std::uint32_t, std::vector<std::byte>> answers = {};  // complete answers, by request
     std::function<void()> before_answer = {};
   };
 
@@ -84,7 +84,7 @@ class VhostBackEnd {
   void hang_up() { ::shutdown(ours_.get(), SHUT_RDWR); }
   void say_unasked() { must(::send(ours_.get(), "x", 1, MSG_NOSIGNAL) == 1); }
 
-  // All messages so far; the back end stays.
+  // The messages since the last call.
   [[nodiscard]] std::vector<VhostMessage> take_messages() {
     const std::lock_guard lock(mutex_);
     return std::exchange(messages_, {});
