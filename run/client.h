@@ -1,56 +1,37 @@
-// The client's end of an owner's `api` socket (client_protocol.h), for the command line.
+// What a client asks an instance's owner for: one function for each request (requests.h). Each
+// waits for the answer. Errors: kNotFound with the instance's status when it has no owner, the
+// owner's own message when it refuses.
 #pragma once
 
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
-#include <span>
+#include <optional>
 #include <string>
 
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "run/instance.h"
-#include "run/run_options.h"
+#include "run/requests.h"
 
 namespace bothy::run {
 
-// Connects to an instance's owner. kNotFound, with its state, when nothing runs.
-[[nodiscard]] Result<UniqueFd> connect(const Instance& instance);
+// Ends the instance: its stop signal, then SIGKILL after `timeout` seconds. Gives its exit code.
+[[nodiscard]] Result<int> ask_stop(const Instance& instance, std::uint32_t timeout);
+// The exit code of the instance, once it has ended.
+[[nodiscard]] Result<int> ask_wait(const Instance& instance);
+[[nodiscard]] Result<void> ask_kill(const Instance& instance, int signal);
+[[nodiscard]] Result<void> ask_pause(const Instance& instance);
+[[nodiscard]] Result<void> ask_resume(const Instance& instance);
+[[nodiscard]] Result<Statistics> ask_statistics(const Instance& instance);
+[[nodiscard]] Result<PathInfo> ask_path_info(const Instance& instance, const std::string& path);
 
-// Waits for an answer.
-[[nodiscard]] Result<boost::json::value> hear(int socket);
+// Connections that go on as converse() (conversation.h) or a copy (copy.h).
+[[nodiscard]] Result<UniqueFd> open_attach(const Instance& instance);
+[[nodiscard]] Result<UniqueFd> open_exec(const Instance& instance, ExecRequest request);
+[[nodiscard]] Result<UniqueFd> open_copy_in(const Instance& instance, const std::string& path);
+[[nodiscard]] Result<UniqueFd> open_copy_out(const Instance& instance, const std::string& path);
 
-// Sends a request and gives the answer; waits for it.
-[[nodiscard]] Result<boost::json::value> ask(int socket, const boost::json::object& request);
-
-struct Conversation {
-  bool input = false;     // stdin goes to the process
-  bool terminal = false;  // the process has a terminal, and so may we
-  bool signals = true;    // those that would end us go to the process
-  bool visits = false;    // it runs on when nobody reads our output: we leave then
-  // What the third SIGINT or SIGTERM in a row is for: the api socket where its owner is asked to
-  // kill it. Without, and at the fourth, we leave it alone and end as of that signal.
-  std::string api;
-};
-
-// Writes all, waiting for room where the descriptor itself doesn't; false when nobody reads it any
-// more, or it can't be written to.
-[[nodiscard]] bool write_out(int fd, std::span<const std::byte> bytes) noexcept;
-
-// The size of the terminal that we have, if any, into a process's options.
-void take_terminal_size(ProcessOptions& options);
-
-// Talks with the process on the other side until it ends, and gives its exit code; kDetached when
-// the user has left it with Ctrl-P Ctrl-Q. Words of a failure are the error, with its code beside.
-inline constexpr int kDetached = -1;
-struct Outcome {
-  int code = 0;
-  std::string words;     // what bothy itself failed at
-  std::string timeline;  // the owner's, as text
-};
-// What an owner says of a detached start: no words when there was one.
-[[nodiscard]] Result<Outcome> start_outcome(const boost::json::value& answer);
-
-// The calling thread's; stdin, stdout and stderr are the process's meanwhile.
-[[nodiscard]] Result<Outcome> converse(const UniqueFd& socket, const Conversation& conversation);
+// Starts a process that no client waits for.
+[[nodiscard]] Result<StartOutcome> ask_exec_detached(const Instance& instance, ExecRequest request);
+// Of the connection that start() gives for a detached instance.
+[[nodiscard]] Result<StartOutcome> receive_start_outcome(const UniqueFd& socket);
 
 }  // namespace bothy::run

@@ -12,10 +12,10 @@
 
 namespace bothy::run {
 
-// At most agent::kMaxFrame bytes.
+// `bytes` are at most kMaxFrame.
 [[nodiscard]] std::vector<std::byte> frame_of(std::uint16_t type, std::span<const std::byte> bytes);
 
-// Sends it all, and waits for that.
+// Sends the whole frame and waits until that is done.
 [[nodiscard]] Result<void> send_frame(int socket, std::uint16_t type,
                                       std::span<const std::byte> bytes);
 
@@ -23,7 +23,7 @@ struct ReceivedFrame {
   std::uint16_t type = 0;
   std::string bytes;
 };
-// Waits for a whole one. kSystem when the owner hangs up, or sends a longer one than it may.
+// Waits for a whole frame. kSystem when the owner disconnects or sends more than kMaxFrame bytes.
 [[nodiscard]] Result<ReceivedFrame> receive_frame(int socket);
 
 }  // namespace bothy::run

@@ -13,8 +13,8 @@ namespace {
 
 namespace json = boost::json;
 
-// More waits for a client than this, and the process that makes it waits too.
-constexpr std::size_t kMostQueued = 1U << 20U;
+// A client with more output queued than this stops the output of its process.
+constexpr std::size_t kMaxQueued = 1U << 20U;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ ClientSession::~ClientSession() {
 
 void ClientSession::start() {
   FrameChannel::Hooks hooks;
-  // The owner keeps sessions: none of these keeps one alive.
+  // The owner keeps sessions alive: the hooks do not.
   hooks.frame = [weak = weak_from_this()](const FrameView& frame) {
     if (const auto self = weak.lock()) {
       self->on_frame(frame);
@@ -37,12 +37,12 @@ void ClientSession::start() {
   };
   hooks.closed = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) {
-      // The first process can be attached to again, and any other has nobody else to hear.
+      // The first process can be attached to again; no other process can.
       if (self->workload_ && self->process_ != 0) {
         self->workload_->end_input();
       }
       self->detach();
-      self->requests_.on_gone(self);
+      self->requests_.on_client_disconnected(self);
     }
   };
   hooks.drained = [weak = weak_from_this()] {
@@ -54,10 +54,12 @@ void ClientSession::start() {
 }
 
 void ClientSession::on_frame(const FrameView& frame) {
-  if (!asked_) {
-    auto request = frame.type == kRequest ? parse_own_object(frame.text(), "the request")
-                                          : make_error(ErrorCode::kInvalid, "no request");
-    asked_ = true;
+  if (!requested_) {
+    auto request =
+        frame.type == kRequest
+            ? parse_own_object(frame.text(), "the request")
+            : make_error(ErrorCode::kInvalid, "expected a request, got frame {}", frame.type);
+    requested_ = true;
     if (!request) {
       return refuse(request.error().context);
     }
@@ -84,7 +86,7 @@ void ClientSession::on_frame(const FrameView& frame) {
 void ClientSession::on_input(std::span<const std::byte> bytes) {
   untaken_ += static_cast<std::uint32_t>(bytes.size());
   if (untaken_ > kInputWindow) {
-    return finish();  // no client of ours
+    return finish();  // against the protocol
   }
   if (workload_->input(bytes)) {
     on_input_room();
@@ -96,7 +98,7 @@ void ClientSession::answer(json::value result) {
                       json::serialize(json::object{{"ok", true}, {"result", std::move(result)}}));
 }
 
-void ClientSession::tell_timeline(const std::string& text) {
+void ClientSession::send_timeline(const std::string& text) {
   channel_->send_text(kTimeline, 0, text);
 }
 
@@ -126,7 +128,7 @@ void ClientSession::on_output(Stream stream, std::span<const std::byte> bytes) {
 }
 
 bool ClientSession::is_full() const {
-  return channel_->queued() > kMostQueued;
+  return channel_->queued() > kMaxQueued;
 }
 
 void ClientSession::on_input_room() {
@@ -135,13 +137,13 @@ void ClientSession::on_input_room() {
   }
 }
 
-void ClientSession::on_end(int code, const std::string& words) {
-  std::vector<std::byte> bytes(sizeof(std::int32_t) + words.size());
+void ClientSession::on_end(int code, const std::string& error) {
+  std::vector<std::byte> bytes(sizeof(std::int32_t) + error.size());
   const std::int32_t value = code;
   std::memcpy(bytes.data(), &value, sizeof(value));
-  std::memcpy(bytes.data() + sizeof(value), words.data(), words.size());
+  std::memcpy(bytes.data() + sizeof(value), error.data(), error.size());
   channel_->send(kEnded, 0, bytes);
-  // The first process's clients stay until the instance is no more.
+  // Clients of the first process stay until the instance has ended.
   if (process_ != 0) {
     finish();
   }

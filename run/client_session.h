@@ -16,7 +16,7 @@ namespace bothy::run {
 
 class ClientSession;
 
-// What a client can ask for. An answer may come later: the session is kept until then.
+// What serves the requests of clients. An answer may come later: the session is kept until then.
 class ClientRequests {
  public:
   ClientRequests() = default;
@@ -28,33 +28,33 @@ class ClientRequests {
                           const boost::json::object& request) = 0;
   virtual void on_resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows) = 0;
   virtual void on_signal(std::uint32_t process, int signal) = 0;
-  virtual void on_gone(const std::shared_ptr<ClientSession>& session) = 0;
+  virtual void on_client_disconnected(const std::shared_ptr<ClientSession>& session) = 0;
 };
 
-// The executor's alone. Lives as long as its client, or until finish().
+// For the executor's thread. Lives as long as the client's connection, or until finish().
 class ClientSession final : public Listener, public std::enable_shared_from_this<ClientSession> {
  public:
-  // The requests outlive it.
+  // `requests` outlives the session.
   ClientSession(boost::asio::io_context& executor, UniqueFd socket, ClientRequests& requests);
   ~ClientSession() override;
 
   void start();
-  // Of one who needn't ask: what it is to be told is known.
-  void expect_no_request() noexcept { asked_ = true; }
+  // The client is the starter, which sends no request.
+  void expect_no_request() noexcept { requested_ = true; }
   void answer(boost::json::value result);
-  void tell_timeline(const std::string& text);
+  void send_timeline(const std::string& text);
   void refuse(const std::string& error);
-  // Its output is the client's from now on, and the client's input goes to it.
+  // The workload's output goes to the client from now on, and the client's input to the workload.
   void attach(std::uint32_t process, std::shared_ptr<Workload> workload);
   [[nodiscard]] const std::shared_ptr<Workload>& workload() const noexcept { return workload_; }
-  // Closes once all is sent.
+  // Closes once everything queued is sent.
   void finish();
   [[nodiscard]] bool is_sending() const noexcept { return channel_->queued() > 0; }
 
   void on_output(Stream stream, std::span<const std::byte> bytes) override;
   [[nodiscard]] bool is_full() const override;
   void on_input_room() override;
-  void on_end(int code, const std::string& words) override;
+  void on_end(int code, const std::string& error) override;
 
  private:
   void on_frame(const FrameView& frame);
@@ -65,8 +65,8 @@ class ClientSession final : public Listener, public std::enable_shared_from_this
   std::shared_ptr<FrameChannel> channel_;
   std::shared_ptr<Workload> workload_;
   std::uint32_t process_ = 0;
-  std::uint32_t untaken_ = 0;  // bytes of input, of kInputWindow
-  bool asked_ = false;
+  std::uint32_t untaken_ = 0;  // bytes of input that the process has yet to take
+  bool requested_ = false;
 };
 
 }  // namespace bothy::run

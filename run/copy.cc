@@ -4,12 +4,11 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <boost/json/object.hpp>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "base/json_fields.h"
+#include "base/files.h"
 #include "run/client.h"
 #include "run/client_frames.h"
 #include "run/client_protocol.h"
@@ -17,21 +16,22 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
-constexpr std::uint64_t kMostAfterArchive = 1U << 20U;
+constexpr std::size_t kBufferSize = 64 * 1024;
+constexpr std::uint64_t kMaxAfterArchive = 1U << 20U;
 
-// A copy's end, as the owner tells it.
+// The owner's report of a copy's end.
 Result<void> end_of_copy(const ReceivedFrame& frame) {
   std::int32_t code = 0;
   std::memcpy(&code, frame.bytes.data(), std::min(sizeof(code), frame.bytes.size()));
   if (frame.bytes.size() < sizeof(code)) {
-    return make_error(ErrorCode::kSystem, "its owner speaks another protocol");
+    return make_error(ErrorCode::kSystem, "the instance's owner sent no exit code");
   }
   if (code == 0) {
     return success();
   }
-  const std::string words = frame.bytes.substr(sizeof(code));
-  return make_error(ErrorCode::kSystem, "{}", words.empty() ? "the guest ended meanwhile" : words);
+  const std::string message = frame.bytes.substr(sizeof(code));
+  return make_error(ErrorCode::kSystem, "{}",
+                    message.empty() ? "the instance ended during the copy" : message);
 }
 
 Result<void> wait_for_end(int socket) {
@@ -50,13 +50,13 @@ class Input {
 
   Result<void> send(image::Bytes bytes) {
     while (!bytes.empty()) {
-      while (room_ == 0 || owner_speaks()) {
-        BOTHY_TRY(hear());
+      while (room_ == 0 || has_frame()) {
+        BOTHY_TRY(take_frame());
       }
-      const image::Bytes piece = bytes.first(std::min({bytes.size(), kPiece, room_}));
+      const image::Bytes piece = bytes.first(std::min({bytes.size(), kBufferSize, room_}));
       if (!send_frame(socket_, kInput, piece)) {
         BOTHY_TRY(wait_for_end(socket_));
-        return too_early();
+        return ended_early();
       }
       room_ -= piece.size();
       bytes = bytes.subspan(piece.size());
@@ -65,12 +65,12 @@ class Input {
   }
 
  private:
-  [[nodiscard]] bool owner_speaks() const noexcept {
+  [[nodiscard]] bool has_frame() const noexcept {
     pollfd wait{socket_, POLLIN, 0};
     return ::poll(&wait, 1, 0) > 0;
   }
 
-  Result<void> hear() {
+  Result<void> take_frame() {
     BOTHY_TRY(const ReceivedFrame frame, receive_frame(socket_));
     std::uint32_t taken = 0;
     if (frame.type == kInputRoom && frame.bytes.size() == sizeof(taken)) {
@@ -78,62 +78,50 @@ class Input {
       room_ += taken;
     } else if (frame.type == kEnded) {
       BOTHY_TRY(end_of_copy(frame));
-      return too_early();
+      return ended_early();
     }
     return success();
   }
 
-  static Error too_early() {
-    return make_error(ErrorCode::kSystem, "the guest ended the copy too early");
+  static Error ended_early() {
+    return make_error(ErrorCode::kSystem, "the instance ended the copy too early");
   }
 
   const int socket_;
   std::size_t room_ = kInputWindow;
 };
 
-Result<UniqueFd> begin(const Instance& instance, const char* verb, const std::string& path) {
-  BOTHY_TRY(UniqueFd socket, connect(instance));
-  BOTHY_TRY(ask(socket.get(), {{"verb", verb}, {"path", path}}));
-  return socket;
-}
-
 }  // namespace
 
-Result<std::optional<GuestFile>> look_at_guest(const Instance& instance, const std::string& path) {
-  BOTHY_TRY(const UniqueFd socket, connect(instance));
-  BOTHY_TRY(const boost::json::value answer, ask(socket.get(), {{"verb", "look"}, {"path", path}}));
-  BOTHY_TRY(const JsonFields fields, JsonFields::of(answer, "the answer"));
-  BOTHY_TRY(const std::uint64_t error, fields.number("errno"));
-  if (error == ENOENT) {
-    return std::optional<GuestFile>();
+Result<std::optional<InstanceFile>> look_at_instance(const Instance& instance,
+                                                     const std::string& path) {
+  BOTHY_TRY(PathInfo info, ask_path_info(instance, path));
+  if (info.error_number == ENOENT) {
+    return std::optional<InstanceFile>();
   }
-  if (error != 0) {
-    return errno_error("can't look at " + path, static_cast<int>(error));
+  if (info.error_number != 0) {
+    return errno_error(fmt::format("can't look up '{}'", printable(path)), info.error_number);
   }
-  BOTHY_TRY(const std::uint64_t mode, fields.number("mode"));
-  GuestFile file;
-  file.directory = S_ISDIR(mode);
-  BOTHY_TRY(file.path, fields.text("path"));
-  return std::optional<GuestFile>(std::move(file));
+  return std::optional(InstanceFile{S_ISDIR(info.mode), std::move(info.path)});
 }
 
-Result<void> copy_into_guest(const Instance& instance, const std::string& directory,
-                             const std::function<Result<void>(const ArchiveSink&)>& produce) {
-  BOTHY_TRY(const UniqueFd socket, begin(instance, "copy-in", directory));
+Result<void> copy_into_instance(const Instance& instance, const std::string& directory,
+                                const std::function<Result<void>(const ArchiveSink&)>& produce) {
+  BOTHY_TRY(const UniqueFd socket, open_copy_in(instance, directory));
   Input input(socket.get());
   BOTHY_TRY(produce([&](image::Bytes bytes) { return input.send(bytes); }));
-  // One who has hung up has said why.
+  // Where this fails, the owner has reported the end already.
   static_cast<void>(send_frame(socket.get(), kInputEnd, {}));
   return wait_for_end(socket.get());
 }
 
-Result<std::unique_ptr<GuestArchive>> GuestArchive::open(const Instance& instance,
-                                                         const std::string& path) {
-  BOTHY_TRY(UniqueFd socket, begin(instance, "copy-out", path));
-  return std::unique_ptr<GuestArchive>(new GuestArchive(std::move(socket)));
+Result<std::unique_ptr<InstanceArchive>> InstanceArchive::open(const Instance& instance,
+                                                               const std::string& path) {
+  BOTHY_TRY(UniqueFd socket, open_copy_out(instance, path));
+  return std::unique_ptr<InstanceArchive>(new InstanceArchive(std::move(socket)));
 }
 
-Result<std::size_t> GuestArchive::read(std::span<std::byte> into) {
+Result<std::size_t> InstanceArchive::read(std::span<std::byte> into) {
   while (!ended_ && used_ == waiting_.size()) {
     BOTHY_TRY(ReceivedFrame frame, receive_frame(socket_.get()));
     if (frame.type == kEnded) {
@@ -151,16 +139,16 @@ Result<std::size_t> GuestArchive::read(std::span<std::byte> into) {
   return count;
 }
 
-Result<void> GuestArchive::finish() {
-  std::vector<std::byte> piece(kPiece);
-  const std::uint64_t most = count_ + kMostAfterArchive;
-  while (count_ < most) {
+Result<void> InstanceArchive::finish() {
+  std::vector<std::byte> piece(kBufferSize);
+  const std::uint64_t limit = count_ + kMaxAfterArchive;
+  while (count_ < limit) {
     BOTHY_TRY(const std::size_t got, read(piece));
     if (got == 0) {
       return success();
     }
   }
-  return make_error(ErrorCode::kBadImage, "the guest sends more than an archive");
+  return make_error(ErrorCode::kBadImage, "the instance sends data after the end of the archive");
 }
 
 }  // namespace bothy::run

@@ -27,7 +27,7 @@ std::string directory_of(std::string_view path) {
   return std::string(without_slashes(path.substr(0, slash + 1)));
 }
 
-bool is_no_name(std::string_view name) {
+bool has_no_name(std::string_view name) {
   return name.empty() || name == "." || name == "..";
 }
 
@@ -36,14 +36,15 @@ bool is_no_name(std::string_view name) {
 Result<CopyEnd> parse_copy_end(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (text.empty()) {
-    return make_error(ErrorCode::kInvalid, "an empty word is nothing to copy from or to");
+    return make_error(ErrorCode::kInvalid, "empty path: expected PATH, INSTANCE:PATH or -");
   }
   if (colon == std::string_view::npos || text.starts_with('/') || text.starts_with('.')) {
     return CopyEnd{{}, std::string(text)};
   }
   CopyEnd end{std::string(text.substr(0, colon)), std::string(text.substr(colon + 1))};
   if (end.instance.empty() || end.path.empty()) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no INSTANCE:PATH", printable(text));
+    return make_error(ErrorCode::kInvalid, "invalid path '{}': expected INSTANCE:PATH",
+                      printable(text));
   }
   // As Docker has it, whatever the image's working directory.
   if (!end.path.starts_with('/')) {
@@ -59,16 +60,17 @@ Result<CopyTarget> plan_copy(std::string_view source, bool source_is_directory,
     case Found::kDirectory:
       // "DIR/." is its content, and so is what has no name to go by.
       return CopyTarget{std::string(destination),
-                        is_no_name(name_of(source)) ? "" : std::string(name_of(source))};
+                        has_no_name(name_of(source)) ? "" : std::string(name_of(source))};
     case Found::kOther:
       if (source_is_directory) {
-        return make_error(ErrorCode::kInvalid, "'{}' is no directory, and {} is one",
-                          printable(destination), printable(source));
+        return make_error(ErrorCode::kInvalid,
+                          "can't copy the directory '{}' to '{}': Not a directory",
+                          printable(source), printable(destination));
       }
       break;
     case Found::kNothing:
-      if (is_no_name(name) || (!source_is_directory && destination.ends_with('/'))) {
-        return make_error(ErrorCode::kNotFound, "there is no directory '{}'",
+      if (has_no_name(name) || (!source_is_directory && destination.ends_with('/'))) {
+        return make_error(ErrorCode::kNotFound, "the directory '{}' doesn't exist",
                           printable(destination));
       }
       break;

@@ -1,4 +1,4 @@
-// Where `bothy cp` copies what to, by the rules that Docker and Podman have. Paths and facts only.
+// The target of a `bothy cp`, by Docker's and Podman's rules. Looks at no file.
 #pragma once
 
 #include <string>
@@ -8,29 +8,29 @@
 
 namespace bothy::run {
 
-// One of cp's two words: "INSTANCE:PATH", "PATH", or "-".
+// One of cp's two arguments: "INSTANCE:PATH", "PATH", or "-".
 struct CopyEnd {
   std::string instance;  // empty: of the host
   std::string path;      // of an instance: absolute
 
   [[nodiscard]] bool is_stream() const noexcept { return instance.empty() && path == "-"; }
 };
-// A path of the host with a colon in it begins with "/" or ".". kInvalid for an instance with no
-// path, and for no words at all.
+// A path of the host with a colon in it starts with "/" or ".". kInvalid for an instance without a
+// path, and for an empty text.
 [[nodiscard]] Result<CopyEnd> parse_copy_end(std::string_view text);
 
-// What is at a destination, links followed.
+// A destination, links followed.
 enum class Found { kNothing, kDirectory, kOther };
 
-// A directory that is there, and the name of what is copied in it; an empty name: all that the
-// source directory holds goes right into it.
+// An existing directory, and the name of the copy in it. An empty name: the content of the source
+// directory goes right into it.
 struct CopyTarget {
   std::string directory;
   std::string name;
 };
-// `source` and `destination` as they were asked for, but for a destination that is there: its path
-// without links. kInvalid for a directory that would replace a file, kNotFound for a file whose
-// directory isn't there.
+// `source` and `destination` as the user wrote them; an existing destination without links.
+// kInvalid for a directory that would replace a file, kNotFound for a file whose directory doesn't
+// exist.
 [[nodiscard]] Result<CopyTarget> plan_copy(std::string_view source, bool source_is_directory,
                                            std::string_view destination, Found found);
 

@@ -1,4 +1,4 @@
-// The image that is to run: from the store, or from a registry first.
+// find_image(): the image to run, from the store, a path or a registry.
 #pragma once
 
 #include <string>
@@ -9,8 +9,10 @@
 
 namespace bothy::run {
 
-// kNotFound when it isn't in the store and may not be pulled, or there is no skopeo to do it;
-// errors of image::pull_image().
+// `name` is a name or digest in the store; otherwise an existing path of this host, which starts
+// with
+// "." or "/" or has a "/" in it, and is imported (import_path()); otherwise, as `pull` allows, a
+// reference for pull_image(). kNotFound when it is none of them; errors of these functions.
 [[nodiscard]] Result<image::Image> find_image(const image::Store& store, const std::string& name,
                                               Pull pull, const image::Progress& progress);
 

@@ -10,7 +10,7 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kRoom = 64 * 1024;
+constexpr std::size_t kInitialBuffer = 64 * 1024;
 
 }  // namespace
 
@@ -19,7 +19,7 @@ FrameChannel::FrameChannel(boost::asio::io_context& executor, UniqueFd socket)
 
 void FrameChannel::start(Hooks hooks) {
   hooks_ = std::move(hooks);
-  incoming_.resize(kRoom);
+  incoming_.resize(kInitialBuffer);
   read();
 }
 
@@ -42,11 +42,11 @@ void FrameChannel::read() {
 void FrameChannel::on_read(std::size_t count) {
   filled_ += count;
   std::size_t at = 0;
-  std::size_t wanted = sizeof(agent::Frame);
-  while (socket_.is_open() && filled_ - at >= sizeof(agent::Frame)) {
-    agent::Frame frame{};
+  std::size_t wanted = sizeof(FrameHeader);
+  while (socket_.is_open() && filled_ - at >= sizeof(FrameHeader)) {
+    FrameHeader frame{};
     std::memcpy(&frame, incoming_.data() + at, sizeof(frame));
-    if (frame.length > agent::kMaxFrame) {
+    if (frame.length > kMaxFrame) {
       return lost();
     }
     wanted = sizeof(frame) + frame.length;
@@ -54,13 +54,13 @@ void FrameChannel::on_read(std::size_t count) {
       break;
     }
     if (hooks_.frame) {
-      // A copy, since the hook may do anything.
+      // A copy: the hook may close this channel.
       const auto on_frame = hooks_.frame;
       on_frame({frame.type, frame.process,
                 std::span(incoming_).subspan(at + sizeof(frame), frame.length)});
     }
     at += wanted;
-    wanted = sizeof(agent::Frame);
+    wanted = sizeof(FrameHeader);
   }
   std::memmove(incoming_.data(), incoming_.data() + at, filled_ - at);
   filled_ -= at;
@@ -75,7 +75,7 @@ void FrameChannel::send(std::uint16_t type, std::uint32_t process,
   if (!socket_.is_open() || finishing_) {
     return;
   }
-  const agent::Frame frame{static_cast<std::uint32_t>(bytes.size()), type, 0, process};
+  const FrameHeader frame{static_cast<std::uint32_t>(bytes.size()), type, 0, process};
   const auto head = std::as_bytes(std::span(&frame, 1));
   waiting_.insert(waiting_.end(), head.begin(), head.end());
   waiting_.insert(waiting_.end(), bytes.begin(), bytes.end());
@@ -113,7 +113,7 @@ void FrameChannel::finish() {
   const auto closed = std::exchange(hooks_, {}).closed;
   close();
   if (closed) {
-    boost::asio::post(socket_.get_executor(), closed);  // not from within a caller
+    boost::asio::post(socket_.get_executor(), closed);  // never from within finish()
   }
 }
 

@@ -1,4 +1,4 @@
-// FrameChannel: frames (guest/protocol/agent.h) both ways over a stream socket.
+// FrameChannel: frames (frame.h) both ways over a stream socket.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/unique_fd.h"
-#include "guest/protocol/agent.h"
+#include "run/frame.h"
 
 namespace bothy::run {
 
@@ -24,7 +24,7 @@ struct FrameView {
   [[nodiscard]] std::string_view text() const noexcept {
     return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
-  // Zero for one that is shorter than a T.
+  // The value at the start of the content; zero when the content is shorter than a T.
   template <class T>
   [[nodiscard]] T value() const noexcept {
     T value{};
@@ -35,15 +35,15 @@ struct FrameView {
   }
 };
 
-// The executor's alone. The other side is not trusted: a frame longer than agent::kMaxFrame closes
-// the channel.
+// For the executor's thread. The peer is not trusted: a frame longer than kMaxFrame closes the
+// channel.
 class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
  public:
   struct Hooks {
     std::function<void(const FrameView&)> frame;
-    // By the other side, by an error or after finish(); once, and the last call.
+    // By the peer, by an error or after finish(); once, and the last call.
     std::function<void()> closed;
-    std::function<void()> drained;  // all that was to be sent has been
+    std::function<void()> drained;  // everything queued has been sent
   };
 
   FrameChannel(boost::asio::io_context& executor, UniqueFd socket);
@@ -58,9 +58,9 @@ class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
   void send_value(std::uint16_t type, std::uint32_t process, const T& value) {
     send(type, process, std::as_bytes(std::span(&value, 1)));
   }
-  // Bytes that wait to be sent: who produces more looks at it, and waits for `drained`.
+  // Bytes that wait to be sent. A producer that finds many waits for `drained`.
   [[nodiscard]] std::size_t queued() const noexcept { return sending_.size() + waiting_.size(); }
-  // Closes once all is sent.
+  // Closes once everything queued is sent.
   void finish();
   void close();
 

@@ -1,15 +1,15 @@
-// HeldSignals: what would end a client waits until somebody can pass it on.
+// HeldSignals: signals that would end a client wait until they can be passed on.
 #pragma once
 
 #include <csignal>
 
 namespace bothy::run {
 
-// SIGINT, SIGTERM, SIGHUP and SIGQUIT, but for those that are ignored.
+// SIGINT, SIGTERM, SIGHUP and SIGQUIT, except those that are ignored.
 [[nodiscard]] sigset_t ending_signals() noexcept;
 
-// Blocks them in the calling thread, from its making until release(): those that came meanwhile
-// then do what they do. Move-only.
+// Blocks them in the calling thread until release(), which delivers those that came meanwhile.
+// Move-only.
 class HeldSignals {
  public:
   HeldSignals() noexcept;
@@ -18,8 +18,6 @@ class HeldSignals {
   ~HeldSignals() { release(); }
 
   void release() noexcept;
-  // The mask of before, for a child.
-  [[nodiscard]] const sigset_t& before() const noexcept { return before_; }
 
  private:
   sigset_t before_{};

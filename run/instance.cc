@@ -17,7 +17,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::uint64_t kLongestFile = 64U << 20U;  // an image's labels alone may be megabytes
+constexpr std::uint64_t kMaxFileSize = 64U << 20U;  // an image's labels alone may be megabytes
 constexpr std::array<std::string_view, 5> kStatuses{"created", "running", "paused", "exited",
                                                     "lost"};
 
@@ -35,7 +35,7 @@ std::int64_t whole(const json::object& object, std::string_view key) {
   return value == nullptr ? 0 : value->to_number<std::int64_t>(error);
 }
 
-// Whole or not at all.
+// Atomically.
 Result<void> write_whole(const std::string& path, const std::string& text) {
   const std::string fresh = path + ".new";
   {
@@ -45,13 +45,13 @@ Result<void> write_whole(const std::string& path, const std::string& text) {
   return rename_file(fresh, path);
 }
 
-// Nothing where the file system knows no locks of directories, as NFS.
+// Empty where the file system can't lock directories, as NFS.
 UniqueFd hold(const std::string& directory) noexcept {
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
 }
 
-// A shared lock: those who look don't get in each other's way.
+// By a shared lock: readers don't exclude each other.
 bool is_locked(const std::string& path, int flags) noexcept {
   const UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
   return fd && ::flock(fd.get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
@@ -135,14 +135,14 @@ std::string Instance::at(std::string_view file) const {
 }
 
 Result<Settings> Instance::settings() const {
-  BOTHY_TRY(const std::string text, read_file(at("settings"), kLongestFile));
+  BOTHY_TRY(const std::string text, read_file(at("settings"), kMaxFileSize));
   return Settings::parse(text);
 }
 
 Result<State> Instance::state() const {
-  // Asked first: an owner that ends in between has written its last word by then.
+  // Before reading: an owner that ends in between has written its last state by then.
   const bool owned = has_owner();
-  BOTHY_TRY(const std::string text, read_file(at("state"), kLongestFile));
+  BOTHY_TRY(const std::string text, read_file(at("state"), kMaxFileSize));
   BOTHY_TRY(State state, State::parse(text));
   if (!owned && state.status != Status::kExited) {
     state.status = Status::kLost;
@@ -162,7 +162,7 @@ Result<Claim> Instance::claim() const {
   Claim claim;
   BOTHY_TRY(claim.lock, open_file(at("lock"), O_RDWR | O_CREAT, 0600));
   if (::flock(claim.lock.get(), LOCK_EX | LOCK_NB) != 0) {
-    return errno_error("can't own " + directory_);
+    return errno_error("can't lock '" + at("lock") + "'");
   }
   claim.directory = hold(directory_);
   if (data_ != directory_) {

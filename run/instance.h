@@ -1,16 +1,16 @@
-// Instance: one thing that runs from an image, or ran, as it is on disk. Its directory holds
+// Instance: a container or microVM made from an image, as it is on disk. Its directory holds
 //
 //   settings   what it was made with, JSON; written once, before anything runs
-//   state      how it is now, JSON; replaced whole
-//   lock       held by its owner, the process that runs it, as long as that lives
-//   api        the unix socket by which its owner is asked for things (client_protocol.h)
-//   owner.log  what its owner had to say, lines of text
+//   state      its current state, JSON; replaced atomically
+//   lock       locked by the owner, the process that runs the instance, as long as that lives
+//   api        the unix socket of the owner for requests (client_protocol.h)
+//   owner.log  messages of the owner, lines of text
 //
-// and its directory for what may be large, which is another where the first is in memory,
+// and its data directory, on a disk where the other one is in memory,
 //
-//   log        what its first process printed (log_file.h)
+//   log        output of the first process (log_file.h)
 //
-// and either whatever its kind of isolation needs. Nothing in here knows what kind that is.
+// Each may hold files of the kind of isolation. Nothing here knows that kind.
 #pragma once
 
 #include <sys/types.h>
@@ -28,23 +28,23 @@
 namespace bothy::run {
 
 enum class Status {
-  kCreated,  // its owner hasn't got it running yet
+  kCreated,  // the owner is starting it
   kRunning,
   kPaused,
   kExited,
-  kLost,  // its owner died without a word; never written, but found
+  kLost,  // the owner died without writing an end; found, never written
 };
 [[nodiscard]] std::string_view to_string(Status status) noexcept;
 
 struct Settings {
   std::string id;         // 12 hexadecimal digits
   std::string name;       // unique among instances
-  std::string isolation;  // "vm"
-  std::string image;      // as people write it
-  std::string digest;     // of its manifest
+  std::string isolation;  // a name of --isolation
+  std::string image;      // as the user wrote it
+  std::string digest;     // of the image's manifest
   std::vector<std::string> command;
   std::map<std::string, std::string> labels;
-  std::vector<std::string> ports;   // as -p has them
+  std::vector<std::string> ports;   // of -p
   std::string stop_signal;          // a name, "SIGTERM"
   std::uint32_t stop_timeout = 10;  // seconds until SIGKILL
   std::int64_t created = 0;         // seconds since 1970
@@ -61,28 +61,28 @@ struct State {
   std::int64_t started = 0;   // seconds since 1970; 0: not yet
   std::int64_t finished = 0;  // likewise
   int exit_code = 0;          // of an instance that has exited
-  std::string error;          // why it failed; empty when it didn't
+  std::string error;          // why bothy failed to run it; empty when it didn't
 
   [[nodiscard]] std::string json() const;
   [[nodiscard]] static Result<State> parse(std::string_view json);
 };
 
-// What an owner holds. The directories, where they can be locked: who ages files leaves those that
-// are alone (tmpfiles.d(5)), and so do we.
+// The locks of an owner. A locked directory is left alone by programs that remove old files
+// (tmpfiles.d(5)).
 struct Claim {
   UniqueFd lock;
   UniqueFd directory;
-  UniqueFd data;  // nothing where it is the same one
+  UniqueFd data;  // empty where both are the same
 };
 
-// Its paths, and what is read from them. Any process; only the owner writes.
+// The paths of an instance and their content. For any process; only the owner writes.
 class Instance {
  public:
   Instance(std::string directory, std::string data)
       : directory_(std::move(directory)), data_(std::move(data)) {}
 
   [[nodiscard]] const std::string& directory() const noexcept { return directory_; }
-  // Of what may be large: on a disk.
+  // For large files: on a disk.
   [[nodiscard]] const std::string& data_directory() const noexcept { return data_; }
   [[nodiscard]] std::string at(std::string_view file) const;
   [[nodiscard]] std::string api_path() const { return at("api"); }
@@ -90,14 +90,14 @@ class Instance {
 
   [[nodiscard]] Result<Settings> settings() const;
   [[nodiscard]] Result<void> write_settings(const Settings& settings) const;
-  // With kLost for one whose owner has died.
+  // kLost when the owner has died.
   [[nodiscard]] Result<State> state() const;
   [[nodiscard]] Result<void> write_state(const State& state) const;
 
-  // The owner's, of directories that are there; kBusy when it has one.
+  // The owner's locks, of existing directories; kBusy when there is an owner already.
   [[nodiscard]] Result<Claim> claim() const;
   [[nodiscard]] bool has_owner() const noexcept;
-  // Of its data directory, whether or not the other one can be seen from here.
+  // By the data directory alone: the other one may not be visible to this process.
   [[nodiscard]] bool has_data_owner() const noexcept;
 
  private:

@@ -19,15 +19,16 @@ namespace bothy::run {
 namespace {
 
 // An address of AF_UNIX has 108 bytes; "/instances/<12>/vsock_4294967295" must fit.
-constexpr std::size_t kLongestRoot = 60;
+constexpr std::size_t kMaxRootLength = 60;
 constexpr std::size_t kIdDigits = 12;
-constexpr std::size_t kLongestName = 64;
-constexpr std::string_view kBelongsTo = "belongs-to";  // of a data directory: the instance's other
+constexpr std::size_t kMaxNameLength = 64;
+constexpr std::string_view kBelongsTo =
+    "belongs-to";  // link in a data directory to the instance's other one
 
 Result<std::string> random_id() {
   std::array<unsigned char, kIdDigits / 2> bytes{};
   if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return errno_error("no random bytes");
+    return errno_error("can't get random bytes for an id");
   }
   std::string id;
   for (const unsigned char byte : bytes) {
@@ -40,19 +41,20 @@ bool is_name(std::string_view name) {
   const auto plain = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
   };
-  return !name.empty() && name.size() <= kLongestName && plain(name.front()) &&
+  return !name.empty() && name.size() <= kMaxNameLength && plain(name.front()) &&
          std::ranges::all_of(name,
                              [&](char c) { return plain(c) || c == '_' || c == '.' || c == '-'; });
 }
 
-// A directory that others could write to would be theirs to fill with sockets.
+// Others could put sockets of theirs in a directory that they may write to.
 Result<void> check_private(const std::string& path) {
   struct stat status {};
   if (::lstat(path.c_str(), &status) != 0) {
-    return errno_error("can't look at " + path);
+    return errno_error("can't look at '" + path + "'");
   }
   if (!S_ISDIR(status.st_mode) || status.st_uid != ::geteuid() || (status.st_mode & 022U) != 0) {
-    return make_error(ErrorCode::kPermission, "{} isn't a directory of this user's alone", path);
+    return make_error(ErrorCode::kPermission,
+                      "'{}' isn't a directory that only this user can write to", path);
   }
   return success();
 }
@@ -62,7 +64,7 @@ Result<void> make_private(const std::string& path) {
   return check_private(path);
 }
 
-// What a link says; empty for none.
+// The target of a link; empty where there is no link.
 std::string target_of(const std::string& link) {
   std::array<char, PATH_MAX> target{};
   const ssize_t size = ::readlink(link.c_str(), target.data(), target.size());
@@ -74,7 +76,7 @@ std::string variable(const char* name) {
   return value != nullptr ? value : "";
 }
 
-// Where a user's disk is; a relative one is to be ignored (XDG base directory specification).
+// Relative paths are ignored (XDG base directory specification).
 std::optional<std::string> user_data() {
   if (const std::string state = variable("XDG_STATE_HOME"); state.starts_with('/')) {
     return state + "/bothy";
@@ -104,11 +106,12 @@ Result<Instances> Instances::locate() {
   if (data.empty()) {
     data = user_data().value_or(root);
   }
-  if (root.size() > kLongestRoot || root.front() != '/') {
+  if (root.size() > kMaxRootLength || root.front() != '/') {
     return make_error(
         ErrorCode::kInvalid,
-        "{} can't hold what runs: an absolute path of at most {} bytes can (BOTHY_RUN)", root,
-        kLongestRoot);
+        "invalid directory for instances '{}': expected an absolute path of at most {} bytes "
+        "(BOTHY_RUN)",
+        printable(root), kMaxRootLength);
   }
   if (exists(root)) {
     BOTHY_TRY(check_private(root));
@@ -123,7 +126,7 @@ Result<void> Instances::make_directories() const {
   return success();
 }
 
-// Directories, with what each instance has. Gives the owner's claim.
+// Makes the directories and their files.
 Result<Claim> Instances::begin(const Instance& instance, const Settings& settings) const {
   BOTHY_TRY(bothy::make_directories(instance.directory()));
   BOTHY_TRY(bothy::make_directories(instance.data_directory()));
@@ -131,7 +134,7 @@ Result<Claim> Instances::begin(const Instance& instance, const Settings& setting
   if (data_ != root_) {
     const std::string link = fmt::format("{}/{}", instance.data_directory(), kBelongsTo);
     if (::symlink(instance.directory().c_str(), link.c_str()) != 0) {
-      return errno_error("can't make " + link);
+      return errno_error("can't make the link '" + link + "'");
     }
   }
   BOTHY_TRY(instance.write_settings(settings));
@@ -141,13 +144,13 @@ Result<Claim> Instances::begin(const Instance& instance, const Settings& setting
   return claim;
 }
 
-// A restart of the host takes instances away, and leaves what is on disks.
+// A restart of the host removes what is in memory and leaves what is on disks.
 void Instances::sweep_data() const {
   const auto ids = list_directory(all_data());
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     const std::string data = all_data() + "/" + id;
     const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
-    // One that can't be seen from here may be there, and run: in another's /tmp, or container.
+    // An instance of another /tmp or mount namespace isn't visible here, and may run.
     if (!directory.empty() && !exists(directory) && !with_id(id).has_data_owner()) {
       static_cast<void>(remove_tree(data));
     }
@@ -162,13 +165,14 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   }
   if (!is_name(settings.name)) {
     return make_error(ErrorCode::kInvalid,
-                      "'{}' is no name: letters, digits, '_', '.' and '-', 64 at most",
-                      printable(settings.name));
+                      "invalid name '{}': expected at most {} letters, digits, '_', '.' and '-', "
+                      "the first a letter or a digit",
+                      printable(settings.name), kMaxNameLength);
   }
   sweep_data();
   Instance instance = with_id(settings.id);
   auto claim = begin(instance, settings);
-  // The name comes last: it stands for something whole.
+  // The name comes last, when the instance is complete.
   auto named = claim ? take_name(settings) : Result<void>(claim.error());
   if (!named) {
     static_cast<void>(remove_tree(instance.directory()));
@@ -178,7 +182,7 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   return Created{std::move(instance), std::move(claim).value()};
 }
 
-// Names are looked at and changed by one at a time. Without the directory there are none.
+// One process at a time reads and changes names. Empty where the directory doesn't exist.
 UniqueFd Instances::lock_names() const {
   UniqueFd fd(::open(names().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd) {
@@ -193,13 +197,14 @@ Result<void> Instances::take_name(const Settings& settings) const {
   const std::string link = names() + "/" + settings.name;
   while (::symlink(settings.id.c_str(), link.c_str()) != 0) {
     if (errno != EEXIST) {
-      return errno_error("can't make " + link);
+      return errno_error("can't make the link '" + link + "'");
     }
-    // A name whose instance is gone was left by somebody who was killed in remove().
+    // A name without an instance was left by a process that was killed in remove().
     const std::string owner = target_of(link);
     const bool stale = !owner.empty() && !exists(all() + "/" + owner);
     if (!stale || ::unlink(link.c_str()) != 0) {
-      return make_error(ErrorCode::kBusy, "the name '{}' is in use by {}: 'bothy rm {}' frees it",
+      return make_error(ErrorCode::kBusy,
+                        "the name '{}' is in use by instance {}: remove it with 'bothy rm {}'",
                         settings.name, owner, settings.name);
     }
   }
@@ -214,7 +219,7 @@ Result<Instance> Instances::find(std::string_view text) const {
     }
   }
   std::vector<Instance> found;
-  // Those that can't be read too: they are to be removed.
+  // Damaged instances too: 'rm' must find them.
   const auto ids = list_directory(all());
   for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
     if (!text.empty() && id.starts_with(text)) {
@@ -222,12 +227,12 @@ Result<Instance> Instances::find(std::string_view text) const {
     }
   }
   if (found.empty()) {
-    return make_error(ErrorCode::kNotFound, "there is no '{}': 'bothy ps -a' lists what there is",
+    return make_error(ErrorCode::kNotFound, "no such instance '{}': 'bothy ps -a' lists all",
                       printable(text));
   }
   if (found.size() > 1) {
-    return make_error(ErrorCode::kInvalid, "'{}' could be any of {} instances", printable(text),
-                      found.size());
+    return make_error(ErrorCode::kInvalid, "ambiguous id '{}': {} instances start with it",
+                      printable(text), found.size());
   }
   return std::move(found.front());
 }
@@ -237,7 +242,7 @@ std::vector<Instance> Instances::list() const {
   if (const auto ids = list_directory(all())) {
     for (const std::string& id : ids.value()) {
       Instance instance = with_id(id);
-      // Half-made ones have no settings yet.
+      // An instance that is being made has no settings yet.
       if (const auto settings = instance.settings()) {
         dated.emplace_back(settings.value().created, std::move(instance));
       }
@@ -251,7 +256,7 @@ std::vector<Instance> Instances::list() const {
   return instances;
 }
 
-// Works without settings, which may be damaged or never have been written.
+// Without settings, which may be damaged or missing.
 Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& path : {instance.data_directory(), instance.directory()}) {
     if (const auto removed = remove_tree(path); !removed) {

@@ -1,4 +1,4 @@
-// Instances: all that this user has running, or had: a directory with one for each of them.
+// Instances: all instances of this user, running or ended, each a directory.
 #pragma once
 
 #include <string>
@@ -14,28 +14,28 @@ namespace bothy::run {
 // thread.
 class Instances {
  public:
-  // BOTHY_RUN, /run/bothy for root, $XDG_RUNTIME_DIR/bothy or /tmp/bothy-UID for others: the first
-  // that there is. kInvalid for a path so long that no socket fits below it. What may be large is
-  // there only for BOTHY_RUN, and else where disks are: /var/lib/bothy, $XDG_STATE_HOME/bothy,
+  // The first of BOTHY_RUN, /run/bothy for root, $XDG_RUNTIME_DIR/bothy and /tmp/bothy-UID for
+  // others. kInvalid for a path too long for sockets below it. Large files are in the same
+  // directory for BOTHY_RUN alone, otherwise in /var/lib/bothy, $XDG_STATE_HOME/bothy or
   // ~/.local/state/bothy.
   [[nodiscard]] static Result<Instances> locate();
   explicit Instances(std::string root) : root_(root), data_(std::move(root)) {}
   Instances(std::string root, std::string data) : root_(std::move(root)), data_(std::move(data)) {}
 
-  // A new one, with an id, a name where it was given none, and its owner's claim: the caller is its
-  // owner. kBusy when the name is in use, kInvalid when it can't be one.
+  // Makes an instance with an id and, unless `settings` has one, a name. The caller is its owner.
+  // kBusy when the name is in use, kInvalid when it isn't allowed.
   struct Created {
     Instance instance;
     Claim claim;
   };
   [[nodiscard]] Result<Created> create(Settings& settings) const;
 
-  // By name, or by the first digits of its id. kNotFound; kInvalid when that could be several.
+  // By name or the start of an id. kNotFound; kInvalid for the start of several ids.
   [[nodiscard]] Result<Instance> find(std::string_view text) const;
   // The newest last.
   [[nodiscard]] std::vector<Instance> list() const;
 
-  // Takes away the directories, and the name with them. Whoever runs it has to be stopped before.
+  // Removes the directories and the name of an instance without an owner.
   [[nodiscard]] Result<void> remove(const Instance& instance) const;
 
  private:

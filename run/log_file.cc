@@ -15,7 +15,7 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
+constexpr std::size_t kBufferSize = 64 * 1024;
 
 std::string time_text() {
   timespec now{};
@@ -27,7 +27,7 @@ std::string time_text() {
                      now.tv_nsec);
 }
 
-// Up to the next space, which is dropped.
+// Removes and returns the text before the next space, which is removed too.
 std::string_view take_word(std::string_view& line) noexcept {
   const std::size_t end = std::min(line.find(' '), line.size());
   const std::string_view word = line.substr(0, end);
@@ -73,12 +73,23 @@ void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
     text.append(reinterpret_cast<const char*>(bytes.data()), length);
     text += '\n';
     bytes = bytes.subspan(length + (whole ? 1 : 0));
+    // The head of a line is longer than most lines: what is kept and written is limited, not what
+    // comes in.
+    if (text.size() >= kBufferSize || size_ + text.size() >= limit_) {
+      flush(text);
+    }
   }
+  flush(text);
+}
+
+void LogFile::flush(std::string& text) noexcept {
   const auto written = write_all(fd_.get(), std::as_bytes(std::span(text)), "the log");
-  if (!written && !std::exchange(broken_, true)) {
+  if (written) {
+    size_ += text.size();
+  } else if (!std::exchange(broken_, true)) {
     log(LogLevel::kError, "{}: output is missing from it", written.error().context);
   }
-  size_ += text.size();
+  text.clear();
   if (size_ >= limit_) {
     begin_anew();
   }
@@ -101,7 +112,7 @@ std::optional<LogEntry> parse_log_line(std::string_view line) noexcept {
 Result<LogReader> LogReader::open(const std::string& path) {
   BOTHY_TRY(UniqueFd fd, open_regular(path));
   auto older = open_regular(older_than(path));
-  // One that was renamed just now is read once.
+  // A log that was renamed just now is read once.
   const bool has_older = older && !is_same(older.value(), fd);
   return LogReader(path, has_older ? std::move(older).value() : UniqueFd(), std::move(fd));
 }
@@ -116,7 +127,7 @@ Result<void> LogReader::read(const std::function<void(const LogEntry&)>& take) {
     if (!newer || is_same(newer.value(), fd_)) {
       return success();
     }
-    // What came to the old one between the two.
+    // What was written to the old log before it was renamed.
     BOTHY_TRY(read_rest(fd_, take));
     fd_ = std::move(newer).value();
   }
@@ -124,7 +135,7 @@ Result<void> LogReader::read(const std::function<void(const LogEntry&)>& take) {
 
 Result<void> LogReader::read_rest(const UniqueFd& fd,
                                   const std::function<void(const LogEntry&)>& take) {
-  std::array<char, kPiece> piece{};
+  std::array<char, kBufferSize> piece{};
   for (;;) {
     const ssize_t count = ::read(fd.get(), piece.data(), piece.size());
     if (count < 0) {

@@ -1,7 +1,7 @@
-// What an instance's first process prints, kept line by line in the format that Kubernetes has for
-// container logs (CRI): "TIME stdout|stderr F|P TEXT", P for what has no newline yet. Bytes of
-// every value but newline come back as they were. A log that has become long is renamed to "log.1",
-// over the one before, and a new one begun.
+// The log of an instance's first process, in the format of Kubernetes' container logs (CRI): lines
+// of "TIME stdout|stderr F|P TEXT", P for a part without a newline. Every byte but newlines is kept
+// as it is. A log that has grown to its limit is renamed to "log.1", over the one before, and a new
+// one is begun.
 #pragma once
 
 #include <cstddef>
@@ -19,20 +19,22 @@ namespace bothy::run {
 
 enum class Stream : std::uint8_t { kOutput = 1, kError = 2 };
 
-// The owner's. A disk that is full is said once, on stderr; the instance runs on.
+// For one thread of the owner. A write error is reported once, on stderr; the instance runs on.
 class LogFile {
  public:
-  static constexpr std::uint64_t kLimit = 16U << 20U;
+  static constexpr std::uint64_t kDefaultLimit = 16U << 20U;
 
-  // `limit` in bytes: how long a log is before it is renamed.
+  // `limit`: the bytes in the file, heads of lines included, after which a log is renamed; the last
+  // line may exceed it.
   [[nodiscard]] static Result<LogFile> create(const std::string& path,
-                                              std::uint64_t limit = kLimit);
+                                              std::uint64_t limit = kDefaultLimit);
 
   void append(Stream stream, std::span<const std::byte> bytes) noexcept;
 
  private:
   LogFile(std::string path, UniqueFd fd, std::uint64_t limit) noexcept
       : path_(std::move(path)), fd_(std::move(fd)), limit_(limit) {}
+  void flush(std::string& text) noexcept;  // and clears it
   void begin_anew() noexcept;
 
   std::string path_;
@@ -49,11 +51,10 @@ struct LogEntry {
   std::string_view text;
 };
 
-// Nothing for a line that is none.
+// Nothing for a line of another form.
 [[nodiscard]] std::optional<LogEntry> parse_log_line(std::string_view line) noexcept;
 
-// Reads on from where it was, each whole line that has come since; any process. Begins with the
-// oldest that is kept.
+// Reads the lines since the last call, the oldest that is kept first. For any process.
 class LogReader {
  public:
   [[nodiscard]] static Result<LogReader> open(const std::string& path);
@@ -67,7 +68,7 @@ class LogReader {
                                        const std::function<void(const LogEntry&)>& take);
 
   std::string path_;
-  UniqueFd older_;  // to be read before the other; empty once it has been
+  UniqueFd older_;  // log.1, until it has been read
   UniqueFd fd_;
   std::string rest_;
 };

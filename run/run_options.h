@@ -1,4 +1,4 @@
-// RunOptions: what `bothy run` was asked for, whatever the isolation.
+// RunOptions: the flags of `bothy run`, parsed, whatever the isolation.
 #pragma once
 
 #include <chrono>
@@ -6,9 +6,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
-
-#include "arch/cpu_features.h"
 
 namespace bothy::run {
 
@@ -37,19 +36,19 @@ struct PublishedPort {
   bool udp = false;
 };
 
-// When an image is fetched from its registry: never, when the store hasn't got it, or each time.
+// When an image is fetched from its registry: never, when it isn't in the store, or each time.
 enum class Pull { kNever, kMissing, kAlways };
 
 enum class Network { kUser, kNone, kTap };
 
-// A process, be it the first one or one of `exec`.
+// A process: the first one, or one of `exec`.
 struct ProcessOptions {
   std::vector<std::string> environment;  // NAME=VALUE
   std::string directory;                 // empty: the image's
   std::string user;                      // likewise
   bool interactive = false;
   bool terminal = false;
-  std::uint16_t columns = 80;  // of the terminal, to begin with
+  std::uint16_t columns = 80;  // of the terminal, at first
   std::uint16_t rows = 24;
 };
 
@@ -57,8 +56,10 @@ struct RunOptions {
   std::string image;
   Pull pull = Pull::kMissing;
   std::string isolation = "vm";
+  // Flags of one kind of isolation alone, "--kernel", and their values.
+  std::map<std::string, std::string, std::less<>> isolation_flags;
   std::vector<std::string> arguments;
-  std::optional<std::string> entrypoint;  // an empty one takes the image's away
+  std::optional<std::string> entrypoint;  // an empty one removes the image's
   ProcessOptions process;
   std::string name;
   std::string hostname;
@@ -76,17 +77,20 @@ struct RunOptions {
   bool detach = false;
   bool remove = false;
   bool init = false;
-  bool trace = false;  // tell when what happened
+  bool trace = false;  // report the timeline
 
   std::uint32_t cpus = 1;
-  arch::CpuFeatures cpu_features;
   std::uint64_t memory = 512ULL << 20U;
-  std::uint64_t storage = 0;  // bytes of a scratch disk; 0: memory holds what is written
+  std::uint64_t storage = 0;  // bytes on disk for what is written; 0: memory
 
-  std::string kernel;   // empty: bothy's own
-  std::string modules;  // a directory, for a kernel that has its drivers as modules
   std::string store;
   std::optional<std::chrono::milliseconds> timeout;
+
+  // Empty for a flag that wasn't given.
+  [[nodiscard]] std::string isolation_flag(std::string_view flag) const {
+    const auto found = isolation_flags.find(flag);
+    return found == isolation_flags.end() ? std::string() : found->second;
+  }
 };
 
 }  // namespace bothy::run

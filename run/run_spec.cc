@@ -32,7 +32,7 @@ constexpr std::array<std::pair<std::string_view, int>, 31> kSignals{{
 constexpr int kFirstRealTime = 34;
 constexpr int kLastRealTime = 64;
 
-// Digits alone, and not many.
+// Digits alone.
 std::optional<int> whole_number(std::string_view text) {
   int number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -40,7 +40,7 @@ std::optional<int> whole_number(std::string_view text) {
   return whole && text.front() != '-' ? std::optional(number) : std::nullopt;
 }
 
-// What comes behind `base`, as in RTMIN+3: `sign` and a distance, or nothing.
+// The distance from `base`, as in RTMIN+3: `sign` and digits, or nothing.
 std::optional<int> real_time(std::string_view name, std::string_view base, char sign) {
   if (!name.starts_with(base)) {
     return std::nullopt;
@@ -72,11 +72,11 @@ std::string_view name_of(std::string_view variable) {
   return variable.substr(0, variable.find('='));
 }
 
-// The last one of a name counts.
+// The last value of a name counts.
 Result<void> set_variable(std::vector<std::string>& environment, const std::string& variable) {
   const std::string_view name = name_of(variable);
   if (name.empty() || name.size() == variable.size()) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no environment variable: NAME=VALUE is",
+    return make_error(ErrorCode::kInvalid, "invalid environment variable '{}': expected NAME=VALUE",
                       printable(variable));
   }
   std::erase_if(environment, [&](const std::string& each) { return name_of(each) == name; });
@@ -110,7 +110,8 @@ Result<void> complete(ProcessSpec& process, const ProcessOptions& options) {
     process.user = options.user;
   }
   if (!process.directory.starts_with('/')) {
-    return make_error(ErrorCode::kInvalid, "the working directory '{}' isn't an absolute path",
+    return make_error(ErrorCode::kInvalid,
+                      "invalid working directory '{}': expected an absolute path",
                       printable(process.directory));
   }
   return success();
@@ -120,7 +121,7 @@ Result<void> complete(ProcessSpec& process, const ProcessOptions& options) {
 
 Result<ProcessSpec> first_process(const RunOptions& options, const image::ImageConfig& image) {
   ProcessSpec process;
-  // An entrypoint of the user's own takes the image's command away too.
+  // An entrypoint of the options replaces the image's command too.
   process.arguments = image.entrypoint;
   if (options.entrypoint) {
     process.arguments.clear();
@@ -133,7 +134,7 @@ Result<ProcessSpec> first_process(const RunOptions& options, const image::ImageC
   process.arguments.insert(process.arguments.end(), rest.begin(), rest.end());
   if (process.arguments.empty()) {
     return make_error(ErrorCode::kInvalid,
-                      "the image names no command: say one after it, as in 'bothy run {} sh'",
+                      "the image has no default command: add one, as in 'bothy run {} sh'",
                       printable(options.image));
   }
   for (const std::string& variable : image.environment) {
@@ -155,7 +156,7 @@ Result<ProcessSpec> further_process(const ProcessSpec& first, const ProcessOptio
   ProcessSpec process = first;
   process.arguments = std::move(arguments);
   if (process.arguments.empty()) {
-    return make_error(ErrorCode::kInvalid, "a command is missing");
+    return make_error(ErrorCode::kInvalid, "missing command");
   }
   BOTHY_TRY(complete(process, options));
   return process;
@@ -180,7 +181,9 @@ Result<int> signal_number(const std::string& text) {
     number = number_of_name(name);
   }
   if (!number || *number < 1 || *number > kLastRealTime) {
-    return make_error(ErrorCode::kInvalid, "'{}' is no signal", printable(text));
+    return make_error(ErrorCode::kInvalid,
+                      "unknown signal '{}': expected a name such as TERM, or 1 to {}",
+                      printable(text), kLastRealTime);
   }
   return *number;
 }

@@ -1,4 +1,4 @@
-// Starting an instance: everything from an image's name to a process that owns what runs.
+// start(): from the name of an image to a process that owns the running instance.
 #pragma once
 
 #include "base/result.h"
@@ -7,6 +7,7 @@
 #include "run/held_signals.h"
 #include "run/instance.h"
 #include "run/instances.h"
+#include "run/isolation.h"
 #include "run/run_options.h"
 #include "run/timeline.h"
 
@@ -15,15 +16,16 @@ namespace bothy::run {
 struct Started {
   Instance instance;
   Settings settings;
-  Timeline timeline;  // until its owner was there
-  UniqueFd socket;    // to its owner: attached, or, of a detached one, where it says that it runs
-  UniqueFd messages;  // its owner.log: what its owner had to say, to be read from its beginning
-  HeldSignals held;   // until somebody can pass them on
+  Timeline timeline;  // until the owner's process began
+  UniqueFd socket;    // to the owner: attached, or receiving the start's outcome when detached
+  UniqueFd messages;  // the instance's owner.log, to be read from its beginning
+  HeldSignals held;   // until the caller can pass signals on
 };
 
-// The process that calls must have one thread. Its owner is a child in a session of its own, which
-// nothing that happens to the caller ends. Codes: kNotFound for an image or kernel that isn't
-// there, kBusy for a name in use, and those of image::ensure_disk().
-[[nodiscard]] Result<Started> start(const RunOptions& options, const image::Progress& progress);
+// The calling process must have one thread. The owner is a child in a session of its own, which
+// outlives the caller. Errors: kNotFound for an image or a file of the isolation that doesn't
+// exist, kBusy for a name in use, and those of find_image() and of the isolation's functions.
+[[nodiscard]] Result<Started> start(const RunOptions& options, const IsolationKind& isolation,
+                                    const image::Progress& progress);
 
 }  // namespace bothy::run

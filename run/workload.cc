@@ -6,14 +6,16 @@
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <utility>
 
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kPiece = 64 * 1024;
-constexpr std::size_t kMostInput = 256 * 1024;
-constexpr std::chrono::milliseconds kPatience{500};
+constexpr std::size_t kBufferSize = 64 * 1024;
+constexpr std::size_t kMaxPendingInput = 256 * 1024;
+// From the exit of a process to the end of waiting for its streams to come up.
+constexpr std::chrono::milliseconds kStreamGrace{500};
 
 int code_of(int wait_status) noexcept {
   return WIFSIGNALED(wait_status) ? 128 + WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
@@ -21,24 +23,25 @@ int code_of(int wait_status) noexcept {
 
 }  // namespace
 
-Workload::Workload(boost::asio::io_context& executor, Setup setup, OnEnd on_end)
-    : executor_(executor), setup_(setup), on_end_(std::move(on_end)), patience_(executor) {
+Workload::Workload(boost::asio::io_context& executor, Clock& clock, Setup setup, OnEnd on_end)
+    : executor_(executor),
+      setup_(setup),
+      on_end_(std::move(on_end)),
+      stream_timer_(executor, clock) {
   channels_[0].done = !setup_.terminal;  // nothing is read from a stdin
   channels_[1].done = setup_.terminal || !setup_.output;
   channels_[2].done = setup_.terminal || !setup_.error;
 }
 
-void Workload::set_stream(const agent::Opening& opening, UniqueFd fd) {
-  const std::uint32_t index = opening.value;
+void Workload::set_stream(std::uint32_t index, UniqueFd fd) {
   const std::array expected{setup_.terminal || setup_.input, !setup_.terminal && setup_.output,
                             !setup_.terminal && setup_.error};
-  if (index > 2 || !expected.at(index) || opening.token != setup_.token ||
-      channels_.at(index).socket || end_) {
+  if (index > 2 || !expected.at(index) || channels_.at(index).socket || end_) {
     return;
   }
   Channel& channel = channels_.at(index);
   channel.socket.emplace(executor_, fd.release());
-  channel.buffer.resize(kPiece);
+  channel.buffer.resize(kBufferSize);
   if (!channel.done) {
     read(index);
   }
@@ -99,7 +102,7 @@ bool Workload::input(std::span<const std::byte> bytes) {
   }
   incoming_.insert(incoming_.end(), bytes.begin(), bytes.end());
   write();
-  input_full_ = incoming_.size() > kMostInput;
+  input_full_ = incoming_.size() > kMaxPendingInput;
   return !input_full_;
 }
 
@@ -114,9 +117,9 @@ void Workload::write() {
     return;
   }
   if (incoming_.empty()) {
-    // A terminal has no end of input but the one that is typed.
+    // The end of a terminal's input is typed.
     if (input_ended_ && !setup_.terminal) {
-      ::shutdown(socket->native_handle(), SHUT_WR);
+      close_input();
     }
     return;
   }
@@ -126,7 +129,7 @@ void Workload::write() {
       [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
         self->writing_.clear();
         if (error) {
-          self->input_ended_ = true;  // it reads no more
+          self->input_ended_ = true;  // the process reads no more
           self->incoming_.clear();
         }
         if (std::exchange(self->input_full_, false)) {
@@ -138,26 +141,31 @@ void Workload::write() {
       });
 }
 
+// A socket may still be needed by the other side; a pipe's end is told by closing it.
+void Workload::close_input() {
+  auto& socket = channels_[0].socket;
+  if (::shutdown(socket->native_handle(), SHUT_WR) != 0 && errno == ENOTSOCK) {
+    socket.reset();
+  }
+}
+
 void Workload::set_exited(int wait_status) {
   if (wait_status_ || end_) {
     return;
   }
-  const auto self = shared_from_this();  // whoever is told of the end lets go of it
+  const auto self = shared_from_this();  // on_end_ may let go of this
   wait_status_ = wait_status;
   check_end();
   if (end_) {
     return;
   }
-  // A stream that is up, but whose first words are still on their way here, has them soon; one
-  // that never came has nothing to say.
-  patience_.expires_after(kPatience);
-  patience_.async_wait([self](const boost::system::error_code& error) {
-    if (!error) {
-      for (Channel& channel : self->channels_) {
-        channel.done = channel.done || !channel.socket;
-      }
-      self->check_end();
+  // A stream may come up after the report of the exit; one that never does has no output.
+  stream_timer_.start(kStreamGrace, [this] {
+    const auto kept = shared_from_this();
+    for (Channel& channel : channels_) {
+      channel.done = channel.done || !channel.socket;
     }
+    check_end();
   });
 }
 
@@ -167,26 +175,26 @@ void Workload::check_end() {
   }
 }
 
-void Workload::fail(int code, std::string words) {
+void Workload::fail(int code, std::string error) {
   if (end_) {
     return;
   }
   const auto self = shared_from_this();
-  end_ = WorkloadEnd{code, std::move(words)};
-  patience_.cancel();
+  end_ = WorkloadEnd{code, std::move(error)};
+  stream_timer_.cancel();
   for (Channel& channel : channels_) {
     channel.socket.reset();
     channel.done = true;
   }
   for (Listener* listener : std::vector(listeners_.begin(), listeners_.end())) {
-    listener->on_end(end_->code, end_->words);
+    listener->on_end(end_->code, end_->error);
   }
   on_end_(*end_);
 }
 
 void Workload::attach(Listener& listener) {
   if (end_) {
-    return listener.on_end(end_->code, end_->words);
+    return listener.on_end(end_->code, end_->error);
   }
   listeners_.insert(&listener);
 }

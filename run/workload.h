@@ -1,11 +1,9 @@
-// Workload: a process of an instance as its owner sees it: its streams, who listens to them, its
-// end.
+// Workload: a process or a copy of an instance as its owner sees it: streams, clients, end.
 #pragma once
 
 #include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -15,13 +13,13 @@
 #include <string>
 #include <vector>
 
+#include "base/timer.h"
 #include "base/unique_fd.h"
-#include "guest/protocol/agent.h"
 #include "run/log_file.h"
 
 namespace bothy::run {
 
-// Somebody who is attached to a process.
+// A client that is attached to a process.
 class Listener {
  public:
   Listener() = default;
@@ -30,49 +28,48 @@ class Listener {
   virtual ~Listener() = default;
 
   virtual void on_output(Stream stream, std::span<const std::byte> bytes) = 0;
-  // Has no room: the process waits until told by Workload::listener_has_room().
+  // A full listener stops the process's output until Workload::listener_has_room().
   [[nodiscard]] virtual bool is_full() const = 0;
-  // Input that was too much at once has been taken.
+  // The process has taken the input that was too much at once.
   virtual void on_input_room() = 0;
-  // The last call. `code` is as a shell has it; `words` say what failed when bothy itself did.
-  virtual void on_end(int code, const std::string& words) = 0;
+  // The last call. `code` is as of a shell; `error` is a failure of bothy itself, or empty.
+  virtual void on_end(int code, const std::string& error) = 0;
 };
 
 struct WorkloadEnd {
   int code = 0;
-  std::string words;
+  std::string error;
 };
 
-// The executor's alone. Its end is told once the process has ended and all it wrote has been read.
+// For the executor's thread. Ends once the process has exited and all its output has been read.
 class Workload : public std::enable_shared_from_this<Workload> {
  public:
+  // The streams that the process has.
   struct Setup {
-    bool terminal = false;
-    bool input = false;       // it has a stdin
-    bool output = true;       // a stdout,
-    bool error = true;        // and a stderr
-    LogFile* log = nullptr;   // outlives it
-    std::uint64_t token = 0;  // that its streams carry
+    bool terminal = false;  // stream 0 carries input and output, and there is no other
+    bool input = false;
+    bool output = true;
+    bool error = true;
+    LogFile* log = nullptr;  // outlives the workload
   };
   using OnEnd = std::function<void(const WorkloadEnd&)>;
 
-  Workload(boost::asio::io_context& executor, Setup setup, OnEnd on_end);
+  Workload(boost::asio::io_context& executor, Clock& clock, Setup setup, OnEnd on_end);
 
-  // A stream has come up: 0 stdin or the terminal, 1 stdout, 2 stderr. One that wasn't expected, or
-  // has another token, is closed.
-  void set_stream(const agent::Opening& opening, UniqueFd fd);
+  // The owner's end of stream `index`: 0 stdin or the terminal, 1 stdout, 2 stderr; anything that
+  // can be polled. An unexpected or a second one is closed.
+  void set_stream(std::uint32_t index, UniqueFd fd);
   void set_exited(int wait_status);
-  // It never ran, or its guest is gone: whatever is known is the end.
-  void fail(int code, std::string words);
+  // Ends the workload at once: it never ran, or nothing more will be known of it.
+  void fail(int code, std::string error);
 
   void attach(Listener& listener);
   void detach(Listener& listener);
   void listener_has_room();
-  // Nobody who has no room is waited for any more: what they miss is in the log only.
+  // From now on a full listener doesn't stop the output: what it misses is in the log only.
   void hurry();
 
-  // Bytes for its stdin; they are taken, but the caller sends no more until on_input_room() when
-  // this is false.
+  // Takes all bytes for stdin. False: the caller sends no more until on_input_room().
   bool input(std::span<const std::byte> bytes);
   void end_input();
 
@@ -82,13 +79,14 @@ class Workload : public std::enable_shared_from_this<Workload> {
  private:
   struct Channel {
     std::optional<boost::asio::posix::stream_descriptor> socket;
-    bool done = false;  // its end was reached, or there is none
+    bool done = false;  // at its end, or not expected
     bool reading = false;
     std::vector<std::byte> buffer;
   };
 
   void read(std::size_t index);
   void write();
+  void close_input();
   void check_end();
   [[nodiscard]] bool is_blocked() const;
 
@@ -102,7 +100,7 @@ class Workload : public std::enable_shared_from_this<Workload> {
   bool input_ended_ = false;
   bool input_full_ = false;
   bool hurried_ = false;
-  boost::asio::steady_timer patience_;
+  Timer stream_timer_;
   std::optional<int> wait_status_;
   std::optional<WorkloadEnd> end_;
 };

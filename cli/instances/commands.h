@@ -1,5 +1,5 @@
 // `bothy exec`, `ps`, `logs`, `attach`, `stop`, `kill`, `wait`, `pause`, `resume`, `rm`, `inspect`
-// and `stats`: what runs, whatever its isolation.
+// and `stats`: the commands for instances, whatever their isolation.
 #pragma once
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
@@ -8,7 +8,7 @@ class App;
 
 namespace bothy {
 
-// Their callbacks set `status`, the program's exit status.
+// The commands' callbacks set `status`, the program's exit status.
 void add_instance_commands(CLI::App& app, int& status);
 
 }  // namespace bothy

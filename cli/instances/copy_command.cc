@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "cli/exit_status.h"
+#include "cli/help.h"
 #include "cli/progress_line.h"
 #include "image/bytes/unpack_source.h"
 #include "image/tar/reader.h"
@@ -42,7 +43,7 @@ image::Progress progress_to(ProgressLine& line, const CopyFlags& flags) {
       };
 }
 
-// Tells how much of an archive has gone by.
+// Reports how much of an archive has been read.
 class CountedSource final : public image::ByteSource {
  public:
   CountedSource(image::ByteSource& source, image::Progress progress)
@@ -83,13 +84,13 @@ Result<void> copy_in(const CopyFlags& flags, const run::CopyEnd& source,
                      const run::CopyEnd& destination, const run::Instance& instance) {
   ProgressLine line;
   const image::Progress progress = progress_to(line, flags);
-  BOTHY_TRY(const auto seen, run::look_at_guest(instance, destination.path));
+  BOTHY_TRY(const auto seen, run::look_at_instance(instance, destination.path));
   if (source.is_stream()) {
     if (!seen || !seen->directory) {
-      return make_error(ErrorCode::kNotFound, "there is no directory '{}'",
+      return make_error(ErrorCode::kNotFound, "the directory '{}' doesn't exist",
                         printable(destination.path));
     }
-    return run::copy_into_guest(instance, seen->path, [&](const run::ArchiveSink& sink) {
+    return run::copy_into_instance(instance, seen->path, [&](const run::ArchiveSink& sink) {
       return send_stdin(sink, progress);
     });
   }
@@ -109,15 +110,15 @@ Result<void> copy_in(const CopyFlags& flags, const run::CopyEnd& source,
   form.name = target.name;
   form.follow = flags.follow;
   form.as_root = !flags.owners;
-  return run::copy_into_guest(instance, target.directory, [&](const run::ArchiveSink& sink) {
+  return run::copy_into_instance(instance, target.directory, [&](const run::ArchiveSink& sink) {
     return image::archive_path(source.path, form, progress, sink);
   });
 }
 
-Result<void> write_archive(run::GuestArchive& archive, const image::Progress& progress) {
-  // A guest could write anything on it.
+Result<void> write_archive(run::InstanceArchive& archive, const image::Progress& progress) {
+  // An untrusted archive could hold control sequences.
   if (::isatty(STDOUT_FILENO) == 1) {
-    return make_error(ErrorCode::kInvalid, "an archive isn't written to a terminal");
+    return make_error(ErrorCode::kInvalid, "can't write an archive to a terminal: redirect stdout");
   }
   CountedSource counted(archive, progress);
   std::vector<std::byte> piece(1U << 16U);
@@ -130,14 +131,15 @@ Result<void> write_archive(run::GuestArchive& archive, const image::Progress& pr
   }
 }
 
-Result<void> unpack(run::GuestArchive& archive, const CopyFlags& flags, const std::string& source,
-                    const std::string& destination, const image::Progress& progress) {
+Result<void> unpack(run::InstanceArchive& archive, const CopyFlags& flags,
+                    const std::string& source, const std::string& destination,
+                    const image::Progress& progress) {
   CountedSource counted(archive, progress);
   image::TarReader reader(counted);
   BOTHY_TRY(const image::TarEntry* first, reader.next());
   if (first == nullptr) {
     BOTHY_TRY(archive.finish());
-    return make_error(ErrorCode::kBadImage, "the guest sends nothing");
+    return make_error(ErrorCode::kBadImage, "the instance sent an empty archive");
   }
   std::error_code error;
   const fs::path there = fs::canonical(destination, error);
@@ -161,13 +163,14 @@ Result<void> copy_out(const CopyFlags& flags, const run::CopyEnd& source,
   const image::Progress progress = progress_to(line, flags);
   std::string path = source.path;
   if (flags.follow) {
-    BOTHY_TRY(const auto seen, run::look_at_guest(instance, path));
+    BOTHY_TRY(const auto seen, run::look_at_instance(instance, path));
     if (!seen) {
-      return make_error(ErrorCode::kNotFound, "there is no '{}' in the guest", printable(path));
+      return make_error(ErrorCode::kNotFound, "'{}' doesn't exist in the instance",
+                        printable(path));
     }
     path = seen->path;
   }
-  BOTHY_TRY(const auto archive, run::GuestArchive::open(instance, path));
+  BOTHY_TRY(const auto archive, run::InstanceArchive::open(instance, path));
   return destination.is_stream() ? write_archive(*archive, progress)
                                  : unpack(*archive, flags, source.path, destination.path, progress);
 }
@@ -179,8 +182,9 @@ Result<void> copy(const CopyFlags& flags) {
     return make_error(
         ErrorCode::kInvalid, "{}",
         source.instance.empty()
-            ? "cp wants one INSTANCE:PATH, to copy from or to"
-            : "cp copies between an instance and the host, not between two instances");
+            ? "missing INSTANCE:PATH: one of SOURCE and DESTINATION must be in an instance"
+            : "can't copy between two instances: one of SOURCE and DESTINATION must be on the "
+              "host");
   }
   const bool into = source.instance.empty();
   const std::string& name = into ? destination.instance : source.instance;
@@ -197,19 +201,23 @@ Result<void> copy(const CopyFlags& flags) {
 }  // namespace
 
 void add_copy_command(CLI::App& app, int& status) {
-  CLI::App* command = app.add_subcommand("cp", "Copy files between the host and what runs");
+  CLI::App* command = app.add_subcommand("cp", "Copy files between an instance and the host");
   auto flags = std::make_shared<CopyFlags>();
-  command->add_option("SOURCE", flags->source, "INSTANCE:PATH, PATH, or - for a tar on stdin")
+  command
+      ->add_option("SOURCE", flags->source,
+                   "INSTANCE:PATH, PATH of the host, or - for a tar archive on stdin")
       ->required();
-  command->add_option("DESTINATION", flags->destination, "Likewise; - for a tar on stdout")
+  command->add_option("DESTINATION", flags->destination, "The same; - for a tar archive on stdout")
       ->required();
-  command->add_flag("-L,--follow-link", flags->follow, "What SOURCE leads to, if it is a link");
-  command->add_flag("-a,--archive", flags->owners, "Keep owners, and bits such as set-user-ID");
-  command->add_flag("-q,--quiet", flags->quiet, "Say nothing of how far it is");
-  command->footer(
-      "A directory that is there gets SOURCE in it; DIR/. is all that DIR holds. Exit status: 0, "
-      "or "
-      "1 when not\nall could be copied.");
+  command->add_flag("-L,--follow-link", flags->follow,
+                    "Copy the target of SOURCE when it is a symbolic link");
+  command->add_flag("-a,--archive", flags->owners,
+                    "Keep owners, set-user-ID and set-group-ID bits");
+  command->add_flag("-q,--quiet", flags->quiet, "Show no progress");
+  set_examples(
+      *command, {"bothy cp index.html web:/www/", "bothy cp web:/etc - | tar -t"},
+      "SOURCE is copied into an existing directory; DIR/. stands for the content of DIR.\n\n"
+      "Exit status: 0, or 1 when not everything could be copied.");
   command->callback([flags, &status] {
     const auto copied = copy(*flags);
     status = copied ? exit_status::kSuccess : 1;

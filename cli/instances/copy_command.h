@@ -1,4 +1,4 @@
-// `bothy cp`: files between the host and what runs.
+// `bothy cp`: copies files between an instance and the host.
 #pragma once
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so

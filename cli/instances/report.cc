@@ -46,7 +46,7 @@ std::string status_text(const run::State& state, std::int64_t now) {
     case run::Status::kCreated:
       return "starting";
     case run::Status::kLost:
-      return "lost: its owner died";
+      return "lost (its owner died)";
   }
   return {};
 }

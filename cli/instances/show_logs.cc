@@ -6,13 +6,13 @@
 #include <span>
 #include <string>
 
-#include "run/client.h"
+#include "run/conversation.h"
 #include "run/log_file.h"
 
 namespace bothy {
 namespace {
 
-// False when nobody reads it any more.
+// False when the output is broken.
 bool show(const run::LogEntry& entry, bool timestamps) {
   std::string text;
   if (timestamps) {
@@ -24,7 +24,7 @@ bool show(const run::LogEntry& entry, bool timestamps) {
   return run::write_out(fd, std::as_bytes(std::span(text)));
 }
 
-// Waits a moment; false when whoever read our stdout has gone meanwhile.
+// Waits a moment; false when the reader of stdout has closed it.
 bool wait_with_reader() {
   constexpr int kStep = 100;  // ms
   pollfd reader{STDOUT_FILENO, 0, 0};
@@ -35,15 +35,17 @@ bool wait_with_reader() {
 
 Result<void> show_logs(const run::Instance& instance, bool follow, bool timestamps) {
   BOTHY_TRY(run::LogReader reader, run::LogReader::open(instance.log_path()));
-  bool heard = true;
-  const auto print = [&](const run::LogEntry& entry) { heard = heard && show(entry, timestamps); };
+  bool written = true;
+  const auto print = [&](const run::LogEntry& entry) {
+    written = written && show(entry, timestamps);
+  };
   for (;;) {
-    // Asked before reading: what was printed before the end is then there.
+    // Before reading: all output from before the end is then in the log.
     const auto state = instance.state();
     BOTHY_TRY(reader.read(print));
     const bool over = !state || state.value().status == run::Status::kExited ||
                       state.value().status == run::Status::kLost;
-    if (!follow || over || !heard || !wait_with_reader()) {
+    if (!follow || over || !written || !wait_with_reader()) {
       return success();
     }
   }

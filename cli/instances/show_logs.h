@@ -1,4 +1,4 @@
-// What `bothy logs` prints.
+// show_logs(): the output of `bothy logs`.
 #pragma once
 
 #include "base/result.h"
@@ -6,8 +6,8 @@
 
 namespace bothy {
 
-// The instance's log, each line on the stream that it came from. With `follow`, until the instance
-// has ended or nobody reads our stdout any more.
+// Prints the instance's log, each line on the stream that it came from. With `follow`, until the
+// instance has ended or stdout is closed.
 [[nodiscard]] Result<void> show_logs(const run::Instance& instance, bool follow, bool timestamps);
 
 }  // namespace bothy

@@ -1,4 +1,4 @@
-// `bothy run`: an image, as a microVM.
+// `bothy run`: a command in a new instance of an image.
 #pragma once
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so

@@ -1,4 +1,4 @@
-// An instance's owner between a guest and clients that say anything: connections come and go, and
+// An instance's owner between a hostile guest and hostile clients: connections come and go, and
 // bytes, frames and raw streams mix.
 #include <sys/socket.h>
 
@@ -13,7 +13,7 @@
 #include "base/unix_listener.h"
 #include "run/client_protocol.h"
 #include "run/client_session.h"
-#include "run/guest_link.h"
+#include "run/vm/guest_link.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/input.h"
 #include "tests/support/temporary_directory.h"
@@ -25,19 +25,19 @@ using namespace bothy::run;
 using fuzz::check;
 using fuzz::Input;
 
-constexpr std::uint64_t kToken = 5;
-constexpr std::size_t kMostPeers = 8;
+constexpr std::uint64_t kToken = 5;  // that streams must carry, as VmIsolation checks
+constexpr std::size_t kMaxPeers = 8;
 constexpr std::uint32_t kProcesses = 3;
-constexpr std::size_t kPiece = 64UL * 1024;
+constexpr std::size_t kLargeInput = 64UL * 1024;
 
 const test::TemporaryDirectory& directory() {
   static const test::TemporaryDirectory shared;
   return shared;
 }
 
-// Of a process's own words nothing may reach a terminal that isn't text.
-bool is_plain(const std::string& words) {
-  return std::ranges::all_of(words, [](char c) { return c >= ' ' && c <= '~'; });
+// A guest's message may reach a terminal.
+bool is_printable(const std::string& text) {
+  return std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; });
 }
 
 class Owner final : public ClientRequests {
@@ -47,11 +47,10 @@ class Owner final : public ClientRequests {
       Workload::Setup setup;
       setup.terminal = (kinds >> number & 1U) != 0;
       setup.input = (kinds >> (number + kProcesses) & 1U) != 0;
-      setup.token = kToken;
-      processes_[number] =
-          std::make_shared<Workload>(executor_, setup, [this](const WorkloadEnd&) { ++ended_; });
+      processes_[number] = std::make_shared<Workload>(executor_, Clock::steady(), setup,
+                                                      [this](const WorkloadEnd&) { ++ended_; });
     }
-    link_ = GuestLink::listen(executor_, directory() / "vsock", hooks()).value();
+    link_ = GuestLink::listen(executor_, Clock::steady(), directory() / "vsock", hooks()).value();
   }
   Owner(const Owner&) = delete;
   Owner& operator=(const Owner&) = delete;
@@ -99,9 +98,9 @@ class Owner final : public ClientRequests {
       case 2:
         return link_->copy_in(process, kToken, "/tmp");
       case 3:
-        return link_->look(process, "/tmp");
+        return link_->request_path_info(process, "/tmp");
       case 4:
-        return link_->ask_statistics();
+        return link_->request_statistics();
       default:
         return link_->shut_down();
     }
@@ -112,15 +111,15 @@ class Owner final : public ClientRequests {
     GuestLink::Hooks hooks;
     hooks.up = [this] { check(++up_ == 1); };
     hooks.stream = [this](std::uint32_t process, const agent::Opening& opening, UniqueFd fd) {
-      if (process < kProcesses) {
-        processes_[process]->set_stream(opening, std::move(fd));
+      if (process < kProcesses && opening.token == kToken) {
+        processes_[process]->set_stream(opening.value, std::move(fd));
       }
     };
     hooks.started = [](std::uint32_t) {};
-    hooks.not_started = [this](std::uint32_t process, int, const std::string& words) {
-      check(is_plain(words));
+    hooks.not_started = [this](std::uint32_t process, int, const std::string& message) {
+      check(is_printable(message));
       if (process < kProcesses) {
-        processes_[process]->fail(127, words);
+        processes_[process]->fail(127, message);
       }
     };
     hooks.exited = [this](std::uint32_t process, int status) {
@@ -128,13 +127,15 @@ class Owner final : public ClientRequests {
         processes_[process]->set_exited(status);
       }
     };
-    hooks.copied = [](std::uint32_t, int, const std::string& words) { check(is_plain(words)); };
-    hooks.seen = [](std::uint32_t, const GuestPath& seen) {
-      check(seen.path.size() <= agent::kMaxFrame);
+    hooks.copied = [](std::uint32_t, int, const std::string& message) {
+      check(is_printable(message));
     };
-    hooks.statistics = [](const agent::Statistics&) {};
-    hooks.failed = [](const std::string& words) { check(is_plain(words)); };
-    hooks.gone = [this] { check(up_ == 1 && ++gone_ == 1 && link_->has_hung_up()); };
+    hooks.path_info = [](std::uint32_t, const PathInfo& info) {
+      check(info.path.size() <= agent::kMaxFrame);
+    };
+    hooks.statistics = [](const Statistics&) {};
+    hooks.failed = [](const std::string& message) { check(is_printable(message)); };
+    hooks.closed = [this] { check(up_ == 1 && ++closed_ == 1 && link_->is_closed()); };
     return hooks;
   }
 
@@ -157,7 +158,7 @@ class Owner final : public ClientRequests {
     check(process < kProcesses);
     link_->signal(process, signal);
   }
-  void on_gone(const std::shared_ptr<ClientSession>& session) override {
+  void on_client_disconnected(const std::shared_ptr<ClientSession>& session) override {
     check(sessions_.erase(session) == 1);
   }
 
@@ -167,7 +168,7 @@ class Owner final : public ClientRequests {
   std::unique_ptr<GuestLink> link_;
   unsigned ended_ = 0;
   int up_ = 0;
-  int gone_ = 0;
+  int closed_ = 0;
 };
 
 // The other ends: those of a guest's programs, and those of clients.
@@ -202,9 +203,9 @@ class Peers {
       case 6:
         return hang_up(input);
       case 7:  // more than a process takes at once, if it is said often
-        return send_frame(input, kInput, std::vector<std::byte>(kPiece));
+        return send_frame(input, kInput, std::vector<std::byte>(kLargeInput));
       case 8:
-        return hear(input);
+        return receive(input);
       default:
         return owner_.speak(input);
     }
@@ -217,7 +218,7 @@ class Peers {
     return bytes;
   }
   void add(UniqueFd peer) {
-    if (peers_.size() == kMostPeers) {
+    if (peers_.size() == kMaxPeers) {
       peers_.erase(peers_.begin());
     }
     peers_.push_back(std::move(peer));
@@ -228,7 +229,7 @@ class Peers {
   }
   void send(Input& input, std::span<const std::byte> bytes) {
     if (const UniqueFd* peer = choose(input)) {
-      // What it can't take now is nobody's concern.
+      // Bytes that the peer can't take now are dropped.
       static_cast<void>(
           ::send(peer->get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL));
     }
@@ -241,10 +242,10 @@ class Peers {
     std::ranges::copy(content, bytes.begin() + sizeof(frame));
     send(input, bytes);
   }
-  void hear(Input& input) {
-    static std::array<std::byte, kPiece> heard;
+  void receive(Input& input) {
+    static std::array<std::byte, kLargeInput> received;
     if (const UniqueFd* peer = choose(input)) {
-      static_cast<void>(::recv(peer->get(), heard.data(), heard.size(), MSG_DONTWAIT));
+      static_cast<void>(::recv(peer->get(), received.data(), received.size(), MSG_DONTWAIT));
     }
   }
   void hang_up(Input& input) {
@@ -264,10 +265,10 @@ class Peers {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  constexpr std::size_t kMost = 2048;
+  constexpr std::size_t kMaxInput = 2048;
   static const auto kIgnored = std::signal(SIGPIPE, SIG_IGN);  // as bothy does
   static_cast<void>(kIgnored);
-  if (size > kMost) {
+  if (size > kMaxInput) {
     return 0;
   }
   Input input({data, size});

@@ -75,17 +75,17 @@ says 'while it runs on' inside inside echo inside
 
 run 1 'no such file on the host' --err "no 'nothere'" -- copy nothere box:/tmp
 run 1 'no such file in the guest' --err 'nothere: No such file' -- copy box:/srv/nothere .
-run 1 'no such directory in the guest' --err "no directory '/nothere/'" -- copy big box:/nothere/
+run 1 'no such directory in the guest' --err "directory '/nothere/' doesn't exist" -- copy big box:/nothere/
 run 1 'nor above it' --err 'No such file' -- copy big box:/nothere/file
-run 1 'no such directory on the host' --err "no directory 'nothere/'" -- copy box:/srv/file nothere/
-run 1 'a directory onto a file' --err 'no directory' -- copy tree box:/srv/file
-run 1 'a directory onto a file here' --err 'no directory' -- copy box:/put big
-run 1 'an archive into a file' --err 'no directory' -- sh -c '"$1" cp - box:/srv/file <packed.tgz' sh "$bothy"
+run 1 'no such directory on the host' --err "directory 'nothere/' doesn't exist" -- copy box:/srv/file nothere/
+run 1 'a directory onto a file' --err 'Not a directory' -- copy tree box:/srv/file
+run 1 'a directory onto a file here' --err 'Not a directory' -- copy box:/put big
+run 1 'an archive into a file' --err "doesn't exist" -- sh -c '"$1" cp - box:/srv/file <packed.tgz' sh "$bothy"
 run 1 'what is no archive' --err 'invalid tar archive' -- sh -c '"$1" cp - box:/tmp <big' sh "$bothy"
 run 1 'a device out' --err 'device' -- copy box:/dev/null .
 run 1 'where nobody may write' --err "can't make x" -- copy box:/srv/file /proc/x
 run 1 'no such instance' --err nothere -- copy nothere:/x .
-run 1 'between two' --err 'between an instance and the host' -- copy box:/x box:/y
+run 1 'between two' --err 'between two instances' -- copy box:/x box:/y
 run 1 'between none' --err 'INSTANCE:PATH' -- copy big other
 run 125 'no such flag' -- copy --bogus big box:/
 run 125 'too few words' -- copy big

@@ -19,6 +19,7 @@ import_image() { # [FILE]...
   printf 'root:x:0:\nalice:x:1000:\nstaff:x:50:alice\n' >"$root/etc/group"
   echo 'no program' >"$root/bin/text"
   chmod 755 "$root/bin/text"
+  ln -s loop "$root/bin/loop"
   chown 1000:1000 "$root/home/alice"
   run 0 'an image' -- "$bothy" image import "$root" --name bb
 }

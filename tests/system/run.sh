@@ -14,8 +14,12 @@ run 137 'a killing signal' -- once bb sh -c 'kill -9 $$'
 run 3 'stdout and stderr apart' --out 'to stdout' --err 'to stderr' -- once bb sh -c 'echo to stdout; echo to stderr >&2; exit 3'
 run 127 'a command that is not there' --err nothere -- once bb nothere
 run 126 'a command that is no program' --err text -- once bb text
+run 126 'a command behind a loop of links' --err 'Too many levels of symbolic links' -- once bb loop
+run 0 'a directory as the image' --out 'from a directory' -- once "$work/root" echo from a directory
+run 0 'and again, by another path' --out 'from a directory' -- once "$work/bin/../root" echo from a directory
+run 125 'a path that is not there' --err "$work/nothere" -- "$bothy" run "$work/nothere" true
 run 125 'no such user' --err nobody -- once -u nobody bb true
-run 125 'no such image' --err nothere --err 'pulled' -- "$bothy" run nothere true
+run 125 'no such image' --err nothere --err 'pull' -- "$bothy" run nothere true
 run 125 'nor may it be pulled' --err "no image 'nothere" -- "$bothy" run --pull never nothere true
 run 125 'no such volume' --err nothere -- once -v "$work/nothere:/x" bb true
 run 125 'no such flag' --err bogus -- "$bothy" run --bogus bb
@@ -103,5 +107,19 @@ if pgrep -x bothy >"$work/out" || [ -n "$(find "$work/run/instances" "$work/run/
 else
   pass 'nothing is left'
 fi
+# On an overlay a file's device number is not its directory's: everything goes all the same.
+mkdir "$work/overlay" "$work/merged"
+mount -t tmpfs none "$work/overlay"
+mkdir "$work/overlay"/{lower,upper}
+mount -t tmpfs none "$work/overlay/lower"
+mount -t tmpfs none "$work/overlay/upper"
+mkdir "$work/overlay/upper"/{upper,work}
+mount -t overlay none -o "lowerdir=$work/overlay/lower,upperdir=$work/overlay/upper/upper,workdir=$work/overlay/upper/work" "$work/merged"
+run 0 'instances on an overlay' -- env BOTHY_RUN="$work/merged" "$bothy" run --rm --network none bb true
+run 0 'another, to be removed' -- env BOTHY_RUN="$work/merged" "$bothy" run --name box --network none bb true
+run 0 'rm on an overlay' -- env BOTHY_RUN="$work/merged" "$bothy" rm box
+run 0 'leaves nothing' --out 'nothing' -- sh -c 'ls -A "$1/instances" "$1/names" | grep -v : | grep . || echo nothing' sh "$work/merged"
+umount "$work/merged" "$work/overlay/lower" "$work/overlay/upper" "$work/overlay"
+
 run 124 'a timeout' --err 'timeout' -- once --timeout 8s bb sleep 1000
 finish

@@ -145,7 +145,7 @@ if grep -q $'\r\r' "$work/typed"; then fail 'lines of a terminal' 'CR CR LF'; el
 
 # Guests.
 run 0 'a guest that says it is the init' --out 'said 300' -- vm --rm --trace-timing bb run-hostile hello 300
-if [ "$(grep -c 'init speaks' "$work/err")" -eq 1 ]; then pass 'is not believed'; else fail 'is not believed' 'a mark for each'; fi
+if [ "$(grep -c 'init has connected' "$work/err")" -eq 1 ]; then pass 'is not believed'; else fail 'is not believed' 'a mark for each'; fi
 run 0 'a guest' -- vm -d --name flood bb run-hostile flood 2500
 for _ in $(seq 1000); do
   "$bothy" logs flood | grep -q opened && break

@@ -46,7 +46,7 @@ xz -dcf "$modules"/kernel/fs/erofs/erofs.ko* | xz -0 >"$modules/packed/erofs.ko.
 sed -i 's,^kernel/fs/erofs/erofs.ko[^:]*:,packed/erofs.ko.xz:,' "$modules/modules.dep"
 says 'a packed module' "$version" vm bb uname -r
 sed -i '/^[^:]*overlay.ko[^:]*:/d' "$modules/modules.dep"
-run 125 'a module that is missing' --err "no 'overlay'" -- vm bb true
-run 125 'modules of no kernel' --err 'the --kernel' -- "$bothy" run --modules "$modules" bb true
+run 125 'a module that is missing' --err "no module 'overlay'" -- vm bb true
+run 125 'modules of no kernel' --err 'needs --kernel' -- "$bothy" run --modules "$modules" bb true
 run 125 'no modules there' --err modules.dep -- vm --modules "$work/nothere" bb true
 finish

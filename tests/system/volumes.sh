@@ -52,6 +52,6 @@ a file" once -v "$at/a file:/x" bb sh -c \
   run 0 "$who: its end" -- "${user[@]}" "$bothy" stop -t 0 stays
 done
 user=()
-run 125 'neither a file nor a directory' --err 'neither' -- once -v /dev/null:/x bb true
+run 125 'neither a file nor a directory' --err 'expected a file or a directory' -- once -v /dev/null:/x bb true
 run 125 'a file over a directory' --err 'mount a volume at /tmp' -- once -v "$at/a file:/tmp" bb true
 finish

@@ -13,15 +13,15 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kPiece = 32UL * 1024;
+constexpr std::size_t kFrameSize = 32UL * 1024;
 
 struct Requests : ClientRequests {
   void on_request(const std::shared_ptr<ClientSession>&, const boost::json::object&) override {}
   void on_resize(std::uint32_t, std::uint16_t, std::uint16_t) override {}
   void on_signal(std::uint32_t, int signal) override { signals.push_back(signal); }
-  void on_gone(const std::shared_ptr<ClientSession>&) override { ++gone; }
+  void on_client_disconnected(const std::shared_ptr<ClientSession>&) override { ++disconnected; }
   std::vector<int> signals;
-  int gone = 0;
+  int disconnected = 0;
 };
 
 // A client that is attached to a process with a stdin.
@@ -33,15 +33,16 @@ struct Fixture {
     session = std::make_shared<ClientSession>(executor, UniqueFd(ends[0]), requests);
     Workload::Setup setup;
     setup.input = true;
-    workload = std::make_shared<Workload>(executor, setup, [](const WorkloadEnd&) {});
+    workload =
+        std::make_shared<Workload>(executor, Clock::steady(), setup, [](const WorkloadEnd&) {});
     session->expect_no_request();
     session->start();
     session->attach(0, workload);
   }
   ~Fixture() { workload->fail(0, {}); }
 
-  void say(std::uint16_t type, std::string_view bytes) {
-    const agent::Frame frame{static_cast<std::uint32_t>(bytes.size()), type, 0, 0};
+  void send(std::uint16_t type, std::string_view bytes) {
+    const FrameHeader frame{static_cast<std::uint32_t>(bytes.size()), type, 0, 0};
     std::string whole(sizeof(frame), '\0');
     std::memcpy(whole.data(), &frame, sizeof(frame));
     whole += bytes;
@@ -57,7 +58,7 @@ struct Fixture {
   std::size_t room() {
     std::size_t all = 0;
     struct {
-      agent::Frame frame;
+      FrameHeader frame;
       std::uint32_t taken;
     } told{};
     while (::recv(client.get(), &told, sizeof(told), MSG_DONTWAIT) == sizeof(told)) {
@@ -70,7 +71,7 @@ struct Fixture {
   UniqueFd open_stdin() {
     std::array<int, 2> ends{};
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) == 0);
-    workload->set_stream({0, 0, 0}, UniqueFd(ends[0]));
+    workload->set_stream(0, UniqueFd(ends[0]));
     return UniqueFd(ends[1]);
   }
 
@@ -83,35 +84,35 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE("Input is given room for as it is taken") {
+TEST_CASE("Credit for input is given back as the process takes it") {
   Fixture f;
-  f.say(kInput, "first");
-  f.say(kInput, "second");
+  f.send(kInput, "first");
+  f.send(kInput, "second");
   CHECK(f.room() == 11);
 }
 
-TEST_CASE("A signal doesn't wait behind input that nobody reads") {
+TEST_CASE("A signal doesn't wait behind input that the process doesn't read") {
   Fixture f;
   std::size_t sent = 0;
   std::size_t given = 0;
-  while (sent - given + kPiece <= kInputWindow) {
-    f.say(kInput, std::string(kPiece, 'x'));
-    sent += kPiece;
+  while (sent - given + kFrameSize <= kInputWindow) {
+    f.send(kInput, std::string(kFrameSize, 'x'));
+    sent += kFrameSize;
     given += f.room();
   }
   CHECK(given < sent);
   const std::int32_t signal = SIGTERM;
-  f.say(kSignal, {reinterpret_cast<const char*>(&signal), sizeof(signal)});
+  f.send(kSignal, {reinterpret_cast<const char*>(&signal), sizeof(signal)});
   CHECK(f.requests.signals == std::vector<int>{SIGTERM});
-  CHECK(f.requests.gone == 0);
+  CHECK(f.requests.disconnected == 0);
 
   // All of it has room once it is read.
   const UniqueFd input = f.open_stdin();
-  std::string heard(sent, '\0');
+  std::string received(sent, '\0');
   std::size_t got = 0;
   while (got < sent) {
     f.run();
-    const ssize_t count = ::read(input.get(), heard.data() + got, heard.size() - got);
+    const ssize_t count = ::read(input.get(), received.data() + got, received.size() - got);
     REQUIRE(count > 0);
     got += static_cast<std::size_t>(count);
   }
@@ -120,15 +121,15 @@ TEST_CASE("A signal doesn't wait behind input that nobody reads") {
   CHECK(given == sent);
 }
 
-TEST_CASE("A client that sends more than there is room for is cut off") {
+TEST_CASE("A client that sends more input than its credit is disconnected") {
   Fixture f;
   std::size_t given = 0;
-  while (f.requests.gone == 0) {
-    f.say(kInput, std::string(kPiece, 'x'));
+  while (f.requests.disconnected == 0) {
+    f.send(kInput, std::string(kFrameSize, 'x'));
     given += f.room();
     REQUIRE(given < 4 * kInputWindow);
   }
-  CHECK(f.requests.gone == 1);
+  CHECK(f.requests.disconnected == 1);
   CHECK(f.session->workload() == nullptr);
 }
 

@@ -33,7 +33,7 @@ struct Fixture {
     executor.restart();
     executor.poll();
   }
-  void say(const agent::Frame& frame, std::string_view text) {
+  void say(const FrameHeader& frame, std::string_view text) {
     std::string bytes(reinterpret_cast<const char*>(&frame), sizeof(frame));
     bytes += text;
     for (const char& byte : bytes) {  // in pieces as small as can be
@@ -59,7 +59,7 @@ TEST_CASE("Frames arrive whole, however they come") {
   f.channel->send_text(9, 3, large);
   f.run();
   CHECK(f.heard == "7:1:abc;8:2:;");
-  std::string answer(sizeof(agent::Frame) + large.size(), '\0');
+  std::string answer(sizeof(FrameHeader) + large.size(), '\0');
   std::size_t got = 0;
   while (got < answer.size()) {
     const ssize_t count = ::read(f.other.get(), answer.data() + got, answer.size() - got);
@@ -73,7 +73,7 @@ TEST_CASE("Frames arrive whole, however they come") {
 
 TEST_CASE("A frame that is too long ends the channel") {
   Fixture f;
-  f.say({agent::kMaxFrame + 1, 7, 0, 0}, "");
+  f.say({kMaxFrame + 1, 7, 0, 0}, "");
   CHECK(f.closed == 1);
   CHECK(f.heard.empty());
 }

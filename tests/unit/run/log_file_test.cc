@@ -11,7 +11,7 @@ std::span<const std::byte> bytes(std::string_view text) {
 }
 
 // What a reader makes of a log: bytes as they were written, by stream.
-struct Heard {
+struct Received {
   std::string output;
   std::string error;
 
@@ -29,18 +29,18 @@ TEST_CASE("A log gives back every byte, stream by stream, as it grows") {
   REQUIRE(log);
   auto reader = LogReader::open(directory / "log");
   REQUIRE(reader);
-  Heard heard;
-  const auto take = [&](const LogEntry& entry) { heard.take(entry); };
+  Received received;
+  const auto take = [&](const LogEntry& entry) { received.take(entry); };
   const std::string odd("no newline\r\0\x1b[1m", 16);
   log.value().append(Stream::kOutput, bytes("one\ntwo\n\n"));
   log.value().append(Stream::kError, bytes("F P stdout\n"));
   log.value().append(Stream::kOutput, bytes(odd));
   REQUIRE(reader.value().read(take));
-  CHECK(heard.output == "one\ntwo\n\n" + odd);
-  CHECK(heard.error == "F P stdout\n");
+  CHECK(received.output == "one\ntwo\n\n" + odd);
+  CHECK(received.error == "F P stdout\n");
   log.value().append(Stream::kOutput, bytes(" end\n"));
   REQUIRE(reader.value().read(take));
-  CHECK(heard.output == "one\ntwo\n\n" + odd + " end\n");
+  CHECK(received.output == "one\ntwo\n\n" + odd + " end\n");
 }
 
 TEST_CASE("A long log begins anew, keeps one before it, and is read across both") {
@@ -49,7 +49,7 @@ TEST_CASE("A long log begins anew, keeps one before it, and is read across both"
   REQUIRE(log);
   auto follower = LogReader::open(directory / "log");
   REQUIRE(follower);
-  Heard followed;
+  Received followed;
   std::string all;
   for (int i = 0; i < 10'000; ++i) {
     const std::string line = fmt::format("line {}\n", i);
@@ -66,13 +66,23 @@ TEST_CASE("A long log begins anew, keeps one before it, and is read across both"
   CHECK(std::filesystem::file_size(directory / "log.1") < 100'100);
   auto late = LogReader::open(directory / "log");
   REQUIRE(late);
-  Heard heard;
-  REQUIRE(late.value().read([&](const LogEntry& entry) { heard.take(entry); }));
-  CHECK(heard.output.size() > 10'000);
-  CHECK(all.ends_with(heard.output));
+  Received received;
+  REQUIRE(late.value().read([&](const LogEntry& entry) { received.take(entry); }));
+  CHECK(received.output.size() > 10'000);
+  CHECK(all.ends_with(received.output));
 }
 
-TEST_CASE("A line that is none is no entry") {
+TEST_CASE("A log of empty lines stays within its limit") {
+  constexpr std::size_t kLimit = 100'000;
+  const test::TemporaryDirectory directory;
+  auto log = LogFile::create(directory / "log", kLimit);
+  REQUIRE(log);
+  log.value().append(Stream::kOutput, bytes(std::string(64UL * 1024, '\n')));
+  CHECK(std::filesystem::file_size(directory / "log") < kLimit + 100);
+  CHECK(std::filesystem::file_size(directory / "log.1") < kLimit + 100);
+}
+
+TEST_CASE("A malformed line is no entry") {
   for (const char* line : {"", "2026", "2026 stdout", "2026 stdin F x", "2026 stdout X x"}) {
     INFO(line);
     CHECK_FALSE(parse_log_line(line));

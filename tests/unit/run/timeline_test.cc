@@ -24,11 +24,11 @@ TEST_CASE("A timeline survives its way as text, and is shown in the order of tim
 
 TEST_CASE("A timeline doesn't grow without end, whoever marks it") {
   Timeline timeline;
-  for (std::size_t i = 0; i < 2 * Timeline::kMost; ++i) {
+  for (std::size_t i = 0; i < 2 * Timeline::kMaxMarks; ++i) {
     timeline.mark("x");
   }
   timeline.append(timeline.text());
-  CHECK(std::ranges::count(timeline.text(), '\n') == Timeline::kMost);
+  CHECK(std::ranges::count(timeline.text(), '\n') == Timeline::kMaxMarks);
 }
 
 }  // namespace bothy::run

@@ -50,9 +50,10 @@ struct KernelModule {
   std::vector<std::byte> content;
 };
 
-// Those that a microVM of these options needs, in the order of loading, unpacked. options.modules
-// is lib/modules/VERSION of the kernel. kNotFound when it hasn't got one of them, or isn't there;
-// kInvalid without depmod's files.
-[[nodiscard]] Result<std::vector<KernelModule>> read_modules(const RunOptions& options);
+// The modules that a microVM of these options needs, in the order of loading, unpacked. `directory`
+// is lib/modules/VERSION of the kernel; nothing is needed when it is empty. kNotFound when the
+// directory or a module of it doesn't exist; kInvalid without depmod's files.
+[[nodiscard]] Result<std::vector<KernelModule>> read_modules(const std::string& directory,
+                                                             const RunOptions& options);
 
 }  // namespace bothy::run

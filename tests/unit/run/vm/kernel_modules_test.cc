@@ -1,4 +1,4 @@
-#include "run/kernel_modules.h"
+#include "run/vm/kernel_modules.h"
 
 #include "tests/support/catch.h"
 #include "tests/support/temporary_directory.h"
@@ -70,14 +70,12 @@ TEST_CASE("Files of depmod's that are nonsense do no harm") {
   }
 }
 
-TEST_CASE("The modules of a machine are read in order, those of devices it hasn't got left out") {
+TEST_CASE("The modules that a machine's devices need are read in the order of loading") {
   const test::TemporaryDirectory directory;
   RunOptions options;
-  CHECK(read_modules(options).value().empty());
-  options.modules = directory / "nothere";
-  CHECK(read_modules(options).error().code == ErrorCode::kNotFound);
-  options.modules = directory.path();
-  CHECK(read_modules(options).error().code == ErrorCode::kInvalid);
+  CHECK(read_modules("", options).value().empty());
+  CHECK(read_modules(directory / "nothere", options).error().code == ErrorCode::kNotFound);
+  CHECK(read_modules(directory.path(), options).error().code == ErrorCode::kInvalid);
   std::string dependencies;
   for (const char* name : {"virtio_mmio", "virtio_blk", "erofs", "vmw_vsock_virtio_transport"}) {
     dependencies += std::string(name) + ".ko:\n";
@@ -86,12 +84,12 @@ TEST_CASE("The modules of a machine are read in order, those of devices it hasn'
   directory.write("modules.dep", dependencies);
   directory.write("modules.builtin", "kernel/fs/overlay.ko\n");
   options.network = Network::kNone;
-  const auto modules = read_modules(options).value();
+  const auto modules = read_modules(directory.path(), options).value();
   REQUIRE(modules.size() == 4);
   CHECK(modules[2].name == "erofs.ko");
   CHECK(modules[2].content.size() == 5);
   options.network = Network::kUser;
-  const auto missing = read_modules(options);
+  const auto missing = read_modules(directory.path(), options);
   CHECK(missing.error().code == ErrorCode::kNotFound);
   CHECK(missing.error().context.find("virtio_net") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-#include "run/kernel_modules.h"
+#include "run/vm/kernel_modules.h"
 
 #include <fcntl.h>
 
@@ -13,11 +13,11 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::uint64_t kLongestIndex = 32U << 20U;
-constexpr std::size_t kLongestModule = 64U << 20U;
-constexpr int kDeepest = 64;  // dependency of a dependency
+constexpr std::uint64_t kMaxIndexSize = 32U << 20U;
+constexpr std::size_t kMaxModuleSize = 64U << 20U;
+constexpr int kMaxDepth = 64;  // dependency of a dependency
 
-// Takes what comes before `separator` off the front, and that with it.
+// Removes and returns the text before `separator`, which is removed too.
 std::string_view cut(std::string_view& text, char separator) {
   const std::size_t end = std::min(text.find(separator), text.size());
   const std::string_view front = text.substr(0, end);
@@ -25,7 +25,7 @@ std::string_view cut(std::string_view& text, char separator) {
   return front;
 }
 
-// "kernel/fs/overlayfs/overlay.ko.xz" and "overlay" are one.
+// "kernel/fs/overlayfs/overlay.ko.xz" and "overlay" are the same module.
 std::string name_of(std::string_view file) {
   file = file.substr(file.rfind('/') + 1);
   std::string name(file.substr(0, file.find(".ko")));
@@ -34,7 +34,7 @@ std::string name_of(std::string_view file) {
 }
 
 Result<std::string> optional_file(const std::string& path) {
-  return exists(path) ? read_file(path, kLongestIndex) : std::string();
+  return exists(path) ? read_file(path, kMaxIndexSize) : std::string();
 }
 
 Result<std::vector<std::byte>> unpacked(const std::string& path) {
@@ -42,18 +42,18 @@ Result<std::vector<std::byte>> unpacked(const std::string& path) {
   image::FileSource file(std::move(fd), path);
   BOTHY_TRY(const auto plain, image::PlainSource::open(file));
   std::vector<std::byte> content;
-  constexpr std::size_t kPiece = 1U << 18U;
+  constexpr std::size_t kBufferSize = 1U << 18U;
   for (;;) {
     const std::size_t filled = content.size();
-    content.resize(filled + kPiece);
+    content.resize(filled + kBufferSize);
     BOTHY_TRY(const std::size_t got, image::read_up_to(*plain, std::span(content).subspan(filled)));
     content.resize(filled + got);
-    if (got < kPiece) {
+    if (got < kBufferSize) {
       return content;
     }
-    if (content.size() > kLongestModule) {
-      return make_error(ErrorCode::kBadImage, "the module {} has more than {} bytes",
-                        printable(path), kLongestModule);
+    if (content.size() > kMaxModuleSize) {
+      return make_error(ErrorCode::kBadImage, "module {} has more than {} bytes", printable(path),
+                        kMaxModuleSize);
     }
   }
 }
@@ -80,12 +80,13 @@ std::vector<Wanted> wanted_modules(const RunOptions& options) {
 
 Result<ModuleIndex> read_index(const std::string& directory) {
   if (!exists(directory + "/modules.dep")) {
-    return make_error(exists(directory) ? ErrorCode::kInvalid : ErrorCode::kNotFound,
-                      "--modules: there is no {}/modules.dep: the directory is lib/modules/VERSION "
-                      "of the kernel, after 'depmod VERSION'",
-                      printable(directory));
+    return make_error(
+        exists(directory) ? ErrorCode::kInvalid : ErrorCode::kNotFound,
+        "--modules: {}/modules.dep doesn't exist: expected lib/modules/VERSION of the "
+        "kernel, after 'depmod VERSION'",
+        printable(directory));
   }
-  BOTHY_TRY(const std::string dependencies, read_file(directory + "/modules.dep", kLongestIndex));
+  BOTHY_TRY(const std::string dependencies, read_file(directory + "/modules.dep", kMaxIndexSize));
   BOTHY_TRY(const std::string builtin, optional_file(directory + "/modules.builtin"));
   BOTHY_TRY(const std::string soft, optional_file(directory + "/modules.softdep"));
   BOTHY_TRY(const std::string aliases, optional_file(directory + "/modules.alias"));
@@ -104,7 +105,8 @@ Result<ModuleIndex> ModuleIndex::parse(std::string_view dependencies, std::strin
     const std::string_view file = cut(line, ':');
     if (file.starts_with('/') || file.find("..") != std::string_view::npos) {
       return make_error(ErrorCode::kBadImage,
-                        "--modules: modules.dep leads out of its directory: {}", printable(file));
+                        "--modules: modules.dep names a file outside of its directory: {}",
+                        printable(file));
     }
     Entry entry{std::string(file), {}};
     while (!line.empty()) {
@@ -133,7 +135,7 @@ Result<ModuleIndex> ModuleIndex::parse(std::string_view dependencies, std::strin
       }
     }
   }
-  // "alias PATTERN NAME": what devices have matters to nobody here.
+  // "alias PATTERN NAME": patterns are for devices, and not needed here.
   while (!aliases.empty()) {
     std::string_view line = cut(aliases, '\n');
     const bool alias = cut(line, ' ') == "alias";
@@ -156,8 +158,8 @@ Result<void> ModuleIndex::add(const std::string& name, std::vector<std::string>&
   }
   return builtin_.contains(name)
              ? Result<void>(success())
-             : make_error(ErrorCode::kNotFound,
-                          "the kernel has no '{}', neither as a module nor built in", name);
+             : make_error(ErrorCode::kNotFound, "the kernel has no module '{}', built in or not",
+                          name);
 }
 
 Result<void> ModuleIndex::add_entry(const Entry& entry, std::vector<std::string>& order,
@@ -165,12 +167,12 @@ Result<void> ModuleIndex::add_entry(const Entry& entry, std::vector<std::string>
   if (std::ranges::find(order, entry.file) != order.end()) {
     return success();
   }
-  if (depth > kDeepest) {
+  if (depth > kMaxDepth) {
     return make_error(ErrorCode::kBadImage,
                       "the kernel's modules depend on each other in a circle");
   }
   std::vector<std::string> first = entry.needs;
-  // A wish, not a need: what stands for it, or nothing.
+  // A soft dependency may be missing; an alias stands for modules.
   if (const auto soft = soft_.find(name_of(entry.file)); soft != soft_.end()) {
     for (const std::string& name : soft->second) {
       first.push_back(name);
@@ -189,24 +191,25 @@ Result<void> ModuleIndex::add_entry(const Entry& entry, std::vector<std::string>
   return success();
 }
 
-Result<std::vector<KernelModule>> read_modules(const RunOptions& options) {
+Result<std::vector<KernelModule>> read_modules(const std::string& directory,
+                                               const RunOptions& options) {
   std::vector<KernelModule> modules;
-  if (options.modules.empty()) {
+  if (directory.empty()) {
     return modules;
   }
-  BOTHY_TRY(const ModuleIndex index, read_index(options.modules));
+  BOTHY_TRY(const ModuleIndex index, read_index(directory));
   std::vector<std::string> order;
   for (const Wanted& wanted : wanted_modules(options)) {
     if (wanted.optional && !index.has(wanted.name)) {
       continue;
     }
     if (auto added = index.add(wanted.name, order); !added) {
-      return make_error(added.error().code, "--modules {}: {}", printable(options.modules),
+      return make_error(added.error().code, "--modules {}: {}", printable(directory),
                         added.error().context);
     }
   }
   for (const std::string& file : order) {
-    BOTHY_TRY(auto content, unpacked(options.modules + "/" + file));
+    BOTHY_TRY(auto content, unpacked(directory + "/" + file));
     modules.push_back({name_of(file) + ".ko", std::move(content)});
   }
   return modules;

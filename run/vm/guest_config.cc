@@ -1,34 +1,32 @@
-#include "run/guest_config.h"
+#include "run/vm/guest_config.h"
 
 #include <sys/random.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <tuple>
 #include <utility>
 
-#include "base/files.h"
 #include "devices/virtio/block/kind.h"
 #include "devices/virtio/fs/kind.h"
 #include "devices/virtio/net/kind.h"
 #include "devices/virtio/vsock/kind.h"
 #include "guest/embed/config_writer.h"
+#include "run/vm/scratch_disk.h"
 
 namespace bothy::run {
 namespace {
 
-// What passt is told, and the guest with it: no DHCP has to be waited for.
+// The addresses of the user network, set in passt and in the guest: the guest needs no DHCP.
 constexpr std::string_view kInterfaceName = "eth0";
 constexpr std::string_view kAddress = "10.0.2.15";
 constexpr std::string_view kPrefix = "24";
 constexpr std::string_view kGateway = "10.0.2.2";
 constexpr std::string_view kResolver = "10.0.2.3";
 
-// No console that a driver brings up: an early one shows the lines that a kernel ends with, and
-// each character of any other is an exit or two that every run would pay for.
-constexpr std::string_view kKernelWords =
+// An early console alone: it shows the last lines of a kernel that panics. Each character on a
+// console that a driver sets up would cost every run an exit or two.
+constexpr std::string_view kKernelParameters =
     "loglevel=3 console=null earlycon=uart8250,io,0x3f8 keep_bootcon 8250.nr_uarts=0";
 
 std::string resolv_conf(const RunOptions& options) {
@@ -45,7 +43,7 @@ std::string hosts(const RunOptions& options) {
   return text + fmt::format("{}\t{}\n", own, options.hostname);
 }
 
-// What passt is told of one protocol's ports: "ADDRESS/HOST:GUEST", and nothing forwarded without.
+// The ports of one protocol as passt's flags have them: "ADDRESS/HOST:GUEST,...", or "none".
 std::string passt_ports(const std::vector<PublishedPort>& ports, bool udp) {
   std::string text;
   for (const PublishedPort& port : ports) {
@@ -57,7 +55,7 @@ std::string passt_ports(const std::vector<PublishedPort>& ports, bool udp) {
   return text.empty() ? "none" : text;
 }
 
-// As many as make the guest's generator ready. A host that has none yet gives none.
+// As many as make the guest's generator ready; none while the host's own isn't ready.
 std::string random_bytes() {
   std::string bytes(32, '\0');
   const ssize_t got = ::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK);
@@ -83,7 +81,7 @@ std::pair<std::string, std::string> split_file(const std::string& path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-// As Docker does: whatever the order of flags, nothing is hidden by what is mounted above it.
+// As Docker does: a deeper target is mounted later, whatever the order of the flags.
 void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
   struct Mount {
     std::string type;
@@ -112,7 +110,7 @@ void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
 NetConfig user_network(const RunOptions& options) {
   NetConfig net;
   net.backend = NetBackendKind::kUser;
-  net.on_demand = options.ports.empty();  // those of the host's are open from the start
+  net.on_demand = options.ports.empty();  // published ports are open from the start
   net.passt = {"--ipv4-only",
                "--address",
                std::string(kAddress),
@@ -133,7 +131,7 @@ NetConfig user_network(const RunOptions& options) {
 
 }  // namespace
 
-guest::ConfigWriter process_records(const ProcessSpec& process,
+guest::ConfigWriter process_records(const ProcessSpec& process, std::uint64_t token,
                                     const std::vector<Rlimit>& rlimits) {
   guest::ConfigWriter records;
   for (const std::string& argument : process.arguments) {
@@ -152,14 +150,14 @@ guest::ConfigWriter process_records(const ProcessSpec& process,
   if (process.interactive) {
     records.add(agent::kInput);
   }
-  records.add(agent::kToken, process.token);
+  records.add(agent::kToken, token);
   for (const Rlimit& limit : rlimits) {
     records.add(agent::kRlimit, agent::RlimitValue{limit.resource, 0, limit.soft, limit.hard});
   }
   return records;
 }
 
-std::string guest_config(const RunOptions& options, const ProcessSpec& process,
+std::string guest_config(const RunOptions& options, const ProcessSpec& process, std::uint64_t token,
                          const std::vector<std::string>& modules) {
   guest::ConfigWriter records = guest::ConfigWriter::configuration();
   for (const std::string& module : modules) {
@@ -184,23 +182,26 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process,
   records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
   add_mounts(options, records);
   records.add(agent::kShutdownGrace, std::uint32_t{1000});
-  records.add_process(process_records(process, options.rlimits));
+  records.add_process(process_records(process, token, options.rlimits));
   return std::string(records.bytes());
 }
 
-MachineConfig machine_config(const RunOptions& options, const std::string& disk,
-                             const Instance& instance) {
+std::string vsock_path(const Instance& instance) {
+  return instance.at("vsock");
+}
+
+MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
+                             const std::string& disk, const Instance& instance) {
   MachineConfig machine;
-  machine.kernel = options.kernel;
-  machine.cmdline = kKernelWords;
+  machine.kernel = kernel;
+  machine.cmdline = kKernelParameters;
   machine.vcpus = options.cpus;
-  machine.cpu_features = options.cpu_features;
   machine.memory = options.memory;
   machine.console.kind = ConsoleKind::kSerial;
   machine.console.backend = {CharacterBackendConfig::Kind::kFile,
                              instance.data_directory() + "/console"};
   virtio::VsockConfig vsock;
-  vsock.path = instance.at("vsock");
+  vsock.path = vsock_path(instance);
   machine.devices.push_back(device_config(std::move(vsock)));
   DiskConfig root;
   root.path = disk;
@@ -209,9 +210,9 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
   machine.devices.push_back(device_config(std::move(root)));
   if (options.storage > 0) {
     DiskConfig scratch;
-    scratch.path = instance.data_directory() + "/scratch";
+    scratch.path = scratch_disk_path(instance);
     scratch.id = "scratch";
-    scratch.cache = DiskCache::kUnsafe;  // it goes with the instance
+    scratch.cache = DiskCache::kUnsafe;  // the disk is removed with the instance
     machine.devices.push_back(device_config(std::move(scratch)));
   }
   for (std::size_t i = 0; i < options.volumes.size(); ++i) {
@@ -230,32 +231,6 @@ MachineConfig machine_config(const RunOptions& options, const std::string& disk,
     machine.devices.push_back(device_config(std::move(net)));
   }
   return machine;
-}
-
-Result<std::string> find_kernel() {
-  std::vector<std::string> places;
-  const char* named = std::getenv("BOTHY_KERNEL");
-  if (named != nullptr && *named != '\0') {
-    return std::string(named);
-  }
-  std::error_code error;
-  const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    // build/release/bothy has build/guest beside it; /usr/bin/bothy has /usr/lib/bothy.
-    const auto directory = program.parent_path();
-    places.push_back(directory.parent_path() / "guest" / "x86_64" / "vmlinux");
-    places.push_back(directory.parent_path() / "lib" / "bothy" / "vmlinux");
-  }
-  places.emplace_back("/usr/local/lib/bothy/vmlinux");
-  places.emplace_back("/usr/lib/bothy/vmlinux");
-  for (const std::string& place : places) {
-    if (exists(place)) {
-      return place;
-    }
-  }
-  return make_error(ErrorCode::kNotFound,
-                    "there is no kernel for guests: 'scripts/guest-kernel' builds it; --kernel or "
-                    "BOTHY_KERNEL names another");
 }
 
 }  // namespace bothy::run

@@ -1,4 +1,4 @@
-// Flags of `bothy run` and `bothy exec`, as Docker has them, from their texts.
+// The values of flags of `bothy run` and `bothy exec`, parsed as Docker does. Errors name the flag.
 #pragma once
 
 #include <string>
@@ -10,16 +10,16 @@
 
 namespace bothy {
 
-// "NAME=VALUE", or "NAME", which takes our own value; nothing for one that we haven't.
+// "NAME=VALUE", or "NAME" for the value of this process; skipped when it has none.
 [[nodiscard]] Result<std::vector<std::string>> parse_environment(
     const std::vector<std::string>& texts);
-// Lines of the same, with # for comments.
+// The same, one a line, with # for comments.
 [[nodiscard]] Result<std::vector<std::string>> read_environment_file(const std::string& path);
 // "[ADDRESS:]HOST:GUEST[/tcp|/udp]"
 [[nodiscard]] Result<run::PublishedPort> parse_published_port(std::string_view text);
-// "SOURCE:TARGET[:ro|:rw]"; the source exists, and is made absolute.
+// "SOURCE:TARGET[:ro|:rw]"; the source must exist, and is made absolute.
 [[nodiscard]] Result<run::Volume> parse_volume(std::string_view text);
-// "type=bind|tmpfs,source=..,target=..[,readonly]", into either list.
+// "type=bind|tmpfs,source=..,target=..[,readonly]", added to the volumes or the tmpfs mounts.
 [[nodiscard]] Result<void> parse_mount(std::string_view text, run::RunOptions& options);
 // "TARGET[:OPTIONS]"
 [[nodiscard]] Result<run::TmpfsMount> parse_tmpfs(std::string_view text);
@@ -27,8 +27,6 @@ namespace bothy {
 [[nodiscard]] Result<run::Rlimit> parse_rlimit(std::string_view text);
 // "missing", "never" or "always".
 [[nodiscard]] Result<run::Pull> parse_pull(std::string_view text);
-// "vm" is.
-[[nodiscard]] Result<void> check_isolation(std::string_view text);
 // "user", "none" or "tap=NAME".
 [[nodiscard]] Result<void> parse_network(std::string_view text, run::RunOptions& options);
 

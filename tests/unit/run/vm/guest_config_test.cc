@@ -1,4 +1,4 @@
-#include "run/guest_config.h"
+#include "run/vm/guest_config.h"
 
 #include "tests/support/catch.h"
 
@@ -8,7 +8,7 @@ namespace {
 std::string config_of(const RunOptions& options) {
   ProcessSpec process;
   process.arguments = {"true"};
-  return guest_config(options, process, {});
+  return guest_config(options, process, 0, {});
 }
 
 bool has(const std::string& config, std::string_view words) {
@@ -17,7 +17,7 @@ bool has(const std::string& config, std::string_view words) {
 
 }  // namespace
 
-TEST_CASE("What is mounted deeper is mounted later, whatever the flags' order") {
+TEST_CASE("A deeper target is mounted later, whatever the order of the flags") {
   RunOptions options;
   options.tmpfs = {{"/data/cache", ""}, {"/one", ""}};
   options.volumes = {{"/host/deep", "/data//cache/deep/", false}, {"/host/data", "/data/", false}};
@@ -32,7 +32,7 @@ TEST_CASE("What is mounted deeper is mounted later, whatever the flags' order") 
   CHECK(cache < deep);
 }
 
-TEST_CASE("Name servers that were named are the guest's, whatever its network") {
+TEST_CASE("--dns sets the name servers of the guest with every network") {
   RunOptions options;
   CHECK(has(config_of(options), "nameserver 10.0.2.3\n"));
   options.dns = {"9.9.9.9"};

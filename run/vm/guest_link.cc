@@ -1,11 +1,11 @@
-#include "run/guest_link.h"
+#include "run/vm/guest_link.h"
 
 #include <algorithm>
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <ctime>
@@ -15,52 +15,75 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kMostEarlySignals = 32;
-constexpr std::size_t kMostGreetings = 64;
-constexpr std::chrono::seconds kGreetingPatience{10};
+constexpr std::size_t kMaxEarlySignals = 32;
+constexpr std::size_t kMaxGreetings = 64;
+constexpr std::chrono::seconds kGreetingTimeout{10};
 
-std::string words_of(std::string_view text) {
-  std::string words;
-  for (const char c : text.substr(0, 1024)) {
-    words += c >= ' ' && c <= '~' ? c : '?';  // it ends on somebody's terminal
+static_assert(sizeof(agent::Frame) == sizeof(FrameHeader) && agent::kMaxFrame == kMaxFrame,
+              "a FrameChannel carries the frames of the protocol");
+
+// Printable ASCII: a message may be shown on a terminal.
+std::string printable_message(std::string_view text) {
+  constexpr std::size_t kMaxMessage = 1024;
+  std::string message;
+  for (const char c : text.substr(0, kMaxMessage)) {
+    message += c >= ' ' && c <= '~' ? c : '?';
   }
-  return words;
+  return message;
 }
 
-// What follows the numbers at the start of a frame.
+// A message about a system call has the reason behind it; others are whole sentences.
+std::string failure_message(std::string_view text, int error_number) {
+  std::string message = printable_message(text);
+  const char* reason = ::strerrordesc_np(error_number);
+  const bool is_sentence = error_number == EINVAL || error_number == EPROTO ||
+                           error_number == EEXIST || error_number == EAGAIN;
+  return is_sentence || reason == nullptr ? message : fmt::format("{}: {}", message, reason);
+}
+
+Statistics statistics_of(const agent::Statistics& from) {
+  return {from.cpu_ns,    from.memory_total, from.memory_available,
+          from.processes, from.read_bytes,   from.written_bytes};
+}
+
+// The text after the numbers at the start of a frame.
 std::string_view rest_of(const FrameView& frame, std::size_t numbers) {
   return frame.text().substr(std::min(frame.bytes.size(), numbers));
 }
 
 }  // namespace
 
-// A connection whose first frame isn't here yet. That frame is read and nothing beyond it, since
-// raw bytes may follow.
+// A connection whose first frame hasn't come yet. No more than that frame is read: raw bytes may
+// follow.
 struct GuestLink::Greeting {
-  Greeting(boost::asio::io_context& executor, UniqueFd fd)
-      : socket(executor, fd.release()), patience(executor) {}
+  Greeting(boost::asio::io_context& executor, Clock& clock, UniqueFd fd)
+      : socket(executor, fd.release()), timeout(executor, clock) {}
   void drop() {
     over = true;
     boost::system::error_code ignored;
     socket.close(ignored);
-    patience.cancel();
+    timeout.cancel();
   }
   boost::asio::posix::stream_descriptor socket;
-  boost::asio::steady_timer patience;
+  Timer timeout;
   agent::Frame frame{};
   agent::Opening opening{};
-  bool over = false;  // dropped or greeted: its link may be gone
+  bool over = false;  // dropped or complete: the link may not exist any more
 };
 
 Result<std::unique_ptr<GuestLink>> GuestLink::listen(boost::asio::io_context& executor,
-                                                     const std::string& vsock, Hooks hooks) {
+                                                     Clock& clock, const std::string& vsock,
+                                                     Hooks hooks) {
   BOTHY_TRY(UnixListener listener,
             UnixListener::bind("vsock", fmt::format("{}_{}", vsock, agent::kPort)));
-  return std::unique_ptr<GuestLink>(new GuestLink(executor, std::move(listener), std::move(hooks)));
+  return std::unique_ptr<GuestLink>(
+      new GuestLink(executor, clock, std::move(listener), std::move(hooks)));
 }
 
-GuestLink::GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks)
+GuestLink::GuestLink(boost::asio::io_context& executor, Clock& clock, UnixListener listener,
+                     Hooks hooks)
     : executor_(executor),
+      clock_(clock),
       hooks_(std::move(hooks)),
       acceptor_(executor, std::move(listener),
                 [this](UniqueFd connection) { greet(std::move(connection)); }) {}
@@ -74,19 +97,19 @@ GuestLink::~GuestLink() {
   }
 }
 
-// Any process of the guest can connect: those that say nothing may be few, and not for long.
+// Any process of the guest can connect: silent connections are limited in number and time.
 void GuestLink::greet(UniqueFd connection) {
-  if (greetings_.size() == kMostGreetings) {
+  if (greetings_.size() == kMaxGreetings) {
     greetings_.front()->drop();
     greetings_.pop_front();
   }
-  const auto greeting = std::make_shared<Greeting>(executor_, std::move(connection));
+  const auto greeting = std::make_shared<Greeting>(executor_, clock_, std::move(connection));
   greetings_.push_back(greeting);
-  greeting->patience.expires_after(kGreetingPatience);
-  greeting->patience.async_wait([this, greeting](const boost::system::error_code& error) {
-    if (!error && !greeting->over) {
-      greeting->drop();
-      std::erase(greetings_, greeting);
+  greeting->timeout.start(kGreetingTimeout, [this, raw = greeting.get()] {
+    const auto found = std::ranges::find(greetings_, raw, &std::shared_ptr<Greeting>::get);
+    if (found != greetings_.end()) {
+      (*found)->drop();
+      greetings_.erase(found);
     }
   });
   const std::array buffers{boost::asio::buffer(&greeting->frame, sizeof(greeting->frame)),
@@ -96,7 +119,7 @@ void GuestLink::greet(UniqueFd connection) {
                             if (std::exchange(greeting->over, true)) {
                               return;
                             }
-                            greeting->patience.cancel();
+                            greeting->timeout.cancel();
                             std::erase(greetings_, greeting);
                             if (!error && greeting->frame.length == sizeof(greeting->opening)) {
                               on_greeting(*greeting);
@@ -109,17 +132,18 @@ void GuestLink::on_greeting(Greeting& greeting) {
   if (greeting.frame.type == agent::kStream) {
     return hooks_.stream(greeting.frame.process, greeting.opening, std::move(fd));
   }
-  // One control stream, of a version that is spoken here; any other is closed.
-  if (greeting.frame.type != agent::kHello || spoke_ || greeting.opening.value != agent::kVersion) {
+  // One control stream, of the version that this program has; any other is closed.
+  if (greeting.frame.type != agent::kHello || had_control_ ||
+      greeting.opening.value != agent::kVersion) {
     return;
   }
-  spoke_ = true;
+  had_control_ = true;
   control_ = std::make_shared<FrameChannel>(executor_, std::move(fd));
   FrameChannel::Hooks hooks;
   hooks.frame = [this](const FrameView& frame) { on_frame(frame); };
   hooks.closed = [this] {
     control_.reset();
-    hooks_.gone();
+    hooks_.closed();
   };
   control_->start(std::move(hooks));
   hooks_.up();
@@ -133,24 +157,25 @@ void GuestLink::on_frame(const FrameView& frame) {
     case agent::kStarted:
       return hooks_.started(frame.process);
     case agent::kNotStarted:
-      return hooks_.not_started(frame.process, frame.value<std::int32_t>(),
-                                words_of(rest_of(frame, sizeof(std::int32_t))));
+      return hooks_.not_started(
+          frame.process, frame.value<std::int32_t>(),
+          failure_message(rest_of(frame, sizeof(std::int32_t)), frame.value<std::int32_t>()));
     case agent::kExited:
       return hooks_.exited(frame.process, frame.value<std::int32_t>());
     case agent::kCopied:
       return hooks_.copied(frame.process, frame.value<std::int32_t>(),
-                           words_of(rest_of(frame, sizeof(std::int32_t))));
+                           printable_message(rest_of(frame, sizeof(std::int32_t))));
     case agent::kSeen: {
       const auto numbers = frame.value<std::array<std::uint32_t, 2>>();
-      return hooks_.seen(frame.process, {static_cast<int>(numbers[0]), numbers[1],
-                                         std::string(rest_of(frame, sizeof(numbers)))});
+      return hooks_.path_info(frame.process, {static_cast<int>(numbers[0]), numbers[1],
+                                              std::string(rest_of(frame, sizeof(numbers)))});
     }
     case agent::kStatistics:
-      return hooks_.statistics(frame.value<agent::Statistics>());
+      return hooks_.statistics(statistics_of(frame.value<agent::Statistics>()));
     case agent::kFailed:
-      return hooks_.failed(words_of(frame.text()));
+      return hooks_.failed(printable_message(frame.text()));
     default:
-      return;  // of a later version, or nonsense
+      return;  // of a later version, or meaningless
   }
 }
 
@@ -165,7 +190,7 @@ void GuestLink::start(std::uint32_t process, std::span<const std::byte> records)
 }
 
 void GuestLink::signal(std::uint32_t process, std::int32_t signal) {
-  if (!spoke_ && process == 0 && early_signals_.size() < kMostEarlySignals) {
+  if (!had_control_ && process == 0 && early_signals_.size() < kMaxEarlySignals) {
     early_signals_.push_back(signal);
   }
   send(agent::kSignal, process, std::as_bytes(std::span(&signal, 1)));
@@ -192,7 +217,7 @@ void GuestLink::send_copy(agent::Type type, std::uint32_t process, std::uint64_t
   send(type, process, content);
 }
 
-void GuestLink::look(std::uint32_t process, std::string_view path) {
+void GuestLink::request_path_info(std::uint32_t process, std::string_view path) {
   send(agent::kLook, process, std::as_bytes(std::span(path)));
 }
 
@@ -207,7 +232,7 @@ void GuestLink::set_clock() {
   send(agent::kSetClock, 0, std::as_bytes(std::span(time)));
 }
 
-void GuestLink::ask_statistics() {
+void GuestLink::request_statistics() {
   send(agent::kAskStatistics, 0);
 }
 

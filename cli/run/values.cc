@@ -1,14 +1,17 @@
-#include "cli/run/flags.h"
+#include "cli/run/values.h"
 
 #include <sys/resource.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <utility>
 
+#include "base/files.h"
 #include "base/key_values.h"
 
 namespace bothy {
@@ -33,15 +36,18 @@ constexpr std::array<std::pair<std::string_view, std::uint32_t>, 16> kLimits{{
     {"stack", RLIMIT_STACK},
 }};
 
-Error no_such(std::string_view flag, std::string_view text, std::string_view wanted) {
-  return Error{ErrorCode::kInvalid, fmt::format("{}: '{}' is no {}", flag, text, wanted)};
+// "-p: invalid port mapping '80': expected HOST:GUEST"
+Error invalid(std::string_view flag, std::string_view what, std::string_view text,
+              std::string_view expected) {
+  return make_error(ErrorCode::kInvalid, "{}: invalid {} '{}': expected {}", flag, what,
+                    printable(text), expected);
 }
 
 Result<std::uint16_t> parse_port_number(std::string_view text) {
   std::uint16_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size() || number == 0) {
-    return no_such("-p", text, "port, 1 to 65535");
+    return invalid("-p", "port", text, "1 to 65535");
   }
   return number;
 }
@@ -53,30 +59,31 @@ Result<std::uint64_t> parse_limit(std::string_view text) {
   std::uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return no_such("--ulimit", text, "limit");
+    return invalid("--ulimit", "limit", text, "a number or unlimited");
   }
   return number;
 }
 
 Result<void> check_target(std::string_view flag, const std::string& target) {
   if (!target.starts_with('/') || target == "/") {
-    return no_such(flag, target, "absolute path in the image to mount at");
+    return invalid(flag, "target", target, "an absolute path other than /");
   }
   return success();
 }
 
-// Sets the volume's source, and what it is.
+// Sets the source of a volume and its type.
 Result<void> set_source(std::string_view flag, std::string_view source, run::Volume& volume) {
   std::error_code error;
   const auto path = std::filesystem::canonical(std::string(source), error);
   if (error) {
-    return make_error(ErrorCode::kNotFound, "{}: there is no '{}' to mount", flag, source);
+    return make_error(ErrorCode::kNotFound, "{}: can't mount '{}': {}", flag, printable(source),
+                      error.message());
   }
   volume.file = std::filesystem::is_regular_file(path, error);
   if (!volume.file && !std::filesystem::is_directory(path, error)) {
     return make_error(ErrorCode::kUnsupported,
-                      "{}: '{}' is neither a file nor a directory, and only those can be mounted",
-                      flag, source);
+                      "{}: can't mount '{}': expected a file or a directory", flag,
+                      printable(source));
   }
   volume.source = path.string();
   return success();
@@ -99,7 +106,8 @@ Result<std::vector<std::string>> parse_environment(const std::vector<std::string
 Result<std::vector<std::string>> read_environment_file(const std::string& path) {
   std::ifstream file(path);
   if (!file) {
-    return make_error(ErrorCode::kNotFound, "--env-file: can't read '{}'", path);
+    return make_error(ErrorCode::kNotFound, "--env-file: can't read '{}': {}", printable(path),
+                      std::strerror(errno));
   }
   std::vector<std::string> texts;
   for (std::string line; std::getline(file, line);) {
@@ -117,21 +125,21 @@ Result<run::PublishedPort> parse_published_port(std::string_view text) {
   if (const std::size_t slash = rest.rfind('/'); slash != std::string_view::npos) {
     const std::string_view protocol = rest.substr(slash + 1);
     if (protocol != "tcp" && protocol != "udp") {
-      return no_such("-p", text, "port to publish: it ends with /tcp or /udp");
+      return invalid("-p", "protocol", protocol, "tcp or udp");
     }
     port.udp = protocol == "udp";
     rest = rest.substr(0, slash);
   }
   const std::size_t last = rest.rfind(':');
   if (last == std::string_view::npos) {
-    return no_such("-p", text, "port to publish: HOST:GUEST is");
+    return invalid("-p", "port mapping", text, "HOST:GUEST");
   }
   BOTHY_TRY(port.guest, parse_port_number(rest.substr(last + 1)));
   rest = rest.substr(0, last);
   if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
     port.address = rest.substr(0, colon);
     if (port.address.find_first_not_of("0123456789.") != std::string::npos) {
-      return no_such("-p", port.address, "IPv4 address of this host");
+      return invalid("-p", "address", port.address, "an IPv4 address of this host");
     }
     rest = rest.substr(colon + 1);
   }
@@ -143,14 +151,14 @@ Result<run::Volume> parse_volume(std::string_view text) {
   run::Volume volume;
   const std::size_t first = text.find(':');
   if (first == std::string_view::npos) {
-    return no_such("-v", text, "volume: SOURCE:TARGET[:ro] is");
+    return invalid("-v", "volume", text, "SOURCE:TARGET[:ro]");
   }
   const std::size_t second = text.find(':', first + 1);
   volume.target = text.substr(first + 1, second - first - 1);
   if (second != std::string_view::npos) {
     const std::string_view mode = text.substr(second + 1);
     if (mode != "ro" && mode != "rw") {
-      return no_such("-v", mode, "way to mount: ro and rw are");
+      return invalid("-v", "mode", mode, "ro or rw");
     }
     volume.read_only = mode == "ro";
   }
@@ -181,7 +189,7 @@ Result<void> parse_mount(std::string_view text, run::RunOptions& options) {
   BOTHY_TRY(const auto size, values.take_value("tmpfs-size"));
   BOTHY_TRY(values.finish());
   if (!target) {
-    return values.complain("it needs a target");
+    return values.complain("missing target");
   }
   BOTHY_TRY(check_target("--mount", *target));
   if (type.value_or("bind") == "tmpfs") {
@@ -189,7 +197,7 @@ Result<void> parse_mount(std::string_view text, run::RunOptions& options) {
     return success();
   }
   if (!source) {
-    return values.complain("a bind mount needs a source");
+    return values.complain("missing source of a bind mount");
   }
   run::Volume volume;
   BOTHY_TRY(set_source("--mount", *source, volume));
@@ -222,11 +230,11 @@ Result<run::Rlimit> parse_rlimit(std::string_view text) {
       BOTHY_TRY(limit.hard, parse_limit(values.substr(colon + 1)));
     }
     if (limit.soft > limit.hard) {
-      return no_such("--ulimit", text, "limit: the soft one is above the hard one");
+      return invalid("--ulimit", "limit", text, "a soft limit of at most the hard one");
     }
     return limit;
   }
-  return no_such("--ulimit", text, "limit: NAME=SOFT[:HARD] is, with a name such as nofile");
+  return invalid("--ulimit", "limit", text, "NAME=SOFT[:HARD], with a name such as nofile");
 }
 
 Result<run::Pull> parse_pull(std::string_view text) {
@@ -239,14 +247,7 @@ Result<run::Pull> parse_pull(std::string_view text) {
   if (text == "missing") {
     return run::Pull::kMissing;
   }
-  return no_such("--pull", text, "time to pull an image: missing, never and always are");
-}
-
-Result<void> check_isolation(std::string_view text) {
-  if (text == "vm") {
-    return success();
-  }
-  return no_such("--isolation", text, "kind of isolation: vm is");
+  return invalid("--pull", "policy", text, "missing, never or always");
 }
 
 Result<void> parse_network(std::string_view text, run::RunOptions& options) {
@@ -256,7 +257,7 @@ Result<void> parse_network(std::string_view text, run::RunOptions& options) {
     options.network = run::Network::kTap;
     options.tap = text.substr(4);
   } else {
-    return no_such("--network", text, "network: user, none and tap=NAME are");
+    return invalid("--network", "network", text, "user, none or tap=NAME");
   }
   return success();
 }

@@ -1,4 +1,4 @@
-#include "cli/run/flags.h"
+#include "cli/run/values.h"
 
 #include <sys/resource.h>
 
@@ -90,14 +90,6 @@ TEST_CASE("--pull is one of three") {
   CHECK(parse_pull("never").value() == run::Pull::kNever);
   CHECK(parse_pull("always").value() == run::Pull::kAlways);
   CHECK(parse_pull("sometimes").error().code == ErrorCode::kInvalid);
-}
-
-TEST_CASE("--isolation is vm") {
-  CHECK(check_isolation("vm"));
-  for (const char* text : {"", "VM", "vm ", "none"}) {
-    INFO(text);
-    CHECK(check_isolation(text).error().code == ErrorCode::kInvalid);
-  }
 }
 
 TEST_CASE("--network is one of three") {

@@ -1,20 +1,22 @@
-#include "run/guest_link.h"
+#include "run/vm/guest_link.h"
 
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <string>
 #include <vector>
 
 #include "base/unix_listener.h"
 #include "tests/support/catch.h"
+#include "tests/support/manual_clock.h"
 #include "tests/support/temporary_directory.h"
 
 namespace bothy::run {
 namespace {
 
-// A link, and whoever the guest is.
+// A link, and what the guest sends.
 struct Fixture {
   Fixture() {
     GuestLink::Hooks hooks;
@@ -23,8 +25,9 @@ struct Fixture {
       streams += fmt::format("{}:{}:{};", process, opening.value, opening.token);
       kept.push_back(std::move(fd));
     };
-    hooks.gone = [this] { ++gone; };
-    link = GuestLink::listen(executor, directory / "vsock", std::move(hooks)).value();
+    hooks.not_started = [this](std::uint32_t, int, const std::string& text) { message = text; };
+    hooks.closed = [this] { ++closed; };
+    link = GuestLink::listen(executor, clock, directory / "vsock", std::move(hooks)).value();
   }
   void run() {
     executor.restart();
@@ -46,12 +49,14 @@ struct Fixture {
   UniqueFd hello() { return greet(agent::kHello, 0, agent::kVersion); }
 
   const test::TemporaryDirectory directory;
+  test::ManualClock clock;
   boost::asio::io_context executor;
   std::unique_ptr<GuestLink> link;
   std::vector<UniqueFd> kept;
   std::string streams;
+  std::string message;
   int up = 0;
-  int gone = 0;
+  int closed = 0;
 };
 
 bool is_closed(const UniqueFd& fd) {
@@ -73,7 +78,7 @@ std::string next_frame(const UniqueFd& fd) {
 
 }  // namespace
 
-TEST_CASE("Connections that say nothing are few, and the oldest goes first") {
+TEST_CASE("Silent connections are limited, and the oldest is closed first") {
   Fixture f;
   std::vector<UniqueFd> silent;
   for (int i = 0; i < 70; ++i) {
@@ -87,7 +92,7 @@ TEST_CASE("Connections that say nothing are few, and the oldest goes first") {
   CHECK_FALSE(is_closed(stream));
 }
 
-TEST_CASE("A link that goes takes those that say nothing with it") {
+TEST_CASE("A destroyed link closes silent connections") {
   Fixture f;
   const UniqueFd silent = f.connect();
   const UniqueFd half = f.connect();
@@ -97,30 +102,59 @@ TEST_CASE("A link that goes takes those that say nothing with it") {
   CHECK(is_closed(silent));
 }
 
-TEST_CASE("There is one control stream, and none after it") {
+TEST_CASE("There is one control stream, ever") {
   Fixture f;
   UniqueFd control = f.hello();
   CHECK(f.link->is_up());
   CHECK(is_closed(f.hello()));
   control.reset();
   f.run();
-  CHECK(f.gone == 1);
-  CHECK(f.link->has_hung_up());
+  CHECK(f.closed == 1);
+  CHECK(f.link->is_closed());
   CHECK(is_closed(f.hello()));
   CHECK(f.up == 1);
   CHECK_FALSE(f.link->is_up());
 }
 
-TEST_CASE("Signals for the first process wait until somebody listens") {
+TEST_CASE("Signals for the first process wait for the control stream") {
   Fixture f;
   f.link->signal(0, 15);
-  f.link->signal(7, 9);  // of which there can't be one
+  f.link->signal(7, 9);  // can't exist yet
   f.link->signal(0, 2);
-  CHECK_FALSE(f.link->has_hung_up());
+  CHECK_FALSE(f.link->is_closed());
   const UniqueFd control = f.hello();
   CHECK(next_frame(control) == fmt::format("{} 0 15", std::uint16_t{agent::kSignal}));
   CHECK(next_frame(control) == fmt::format("{} 0 2", std::uint16_t{agent::kSignal}));
   CHECK(next_frame(control) == "none");
+}
+
+TEST_CASE("A silent connection is closed after a while") {
+  Fixture f;
+  const UniqueFd silent = f.connect();
+  f.clock.advance(std::chrono::seconds(9));
+  f.run();
+  CHECK_FALSE(is_closed(silent));
+  f.clock.advance(std::chrono::seconds(2));
+  f.run();
+  CHECK(is_closed(silent));
+}
+
+TEST_CASE("A failed start has the reason of the system call in its message") {
+  Fixture f;
+  const UniqueFd control = f.hello();
+  const auto send_not_started = [&](std::int32_t error, std::string_view text) {
+    const agent::Frame frame{static_cast<std::uint32_t>(sizeof(error) + text.size()),
+                             agent::kNotStarted, 0, 3};
+    std::string bytes(reinterpret_cast<const char*>(&frame), sizeof(frame));
+    bytes.append(reinterpret_cast<const char*>(&error), sizeof(error)).append(text);
+    REQUIRE(::write(control.get(), bytes.data(), bytes.size()) ==
+            static_cast<ssize_t>(bytes.size()));
+    f.run();
+  };
+  send_not_started(ELOOP, "can't run echo");
+  CHECK(f.message == "can't run echo: Too many levels of symbolic links");
+  send_not_started(EINVAL, "can't run as 'x': no such user");
+  CHECK(f.message == "can't run as 'x': no such user");
 }
 
 }  // namespace bothy::run

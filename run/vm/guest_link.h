@@ -13,38 +13,34 @@
 
 #include "base/acceptor.h"
 #include "base/result.h"
+#include "base/timer.h"
 #include "base/unix_listener.h"
 #include "guest/protocol/agent.h"
 #include "run/frame_channel.h"
+#include "run/isolation.h"
 
 namespace bothy::run {
 
-// What a guest says of a path: an errno, or what is there.
-struct GuestPath {
-  int error_number = 0;
-  std::uint32_t mode = 0;
-  std::string path;  // without links
-};
-
-// The executor's alone. What the guest says is checked for its form here, and for its sense by the
-// hooks: process numbers and streams are whatever the guest likes.
+// For the executor's thread. The form of what the guest sends is checked here, its meaning by the
+// hooks: process numbers and streams may be any. Messages are printable text.
 class GuestLink {
  public:
   struct Hooks {
-    std::function<void()> up;  // its init speaks
+    std::function<void()> up;  // the guest's init has connected
     std::function<void(std::uint32_t process, const agent::Opening& opening, UniqueFd)> stream;
     std::function<void(std::uint32_t process)> started;
-    std::function<void(std::uint32_t process, int error_number, std::string words)> not_started;
+    std::function<void(std::uint32_t process, int error_number, std::string message)> not_started;
     std::function<void(std::uint32_t process, int wait_status)> exited;
-    std::function<void(std::uint32_t process, int error_number, std::string words)> copied;
-    std::function<void(std::uint32_t process, const GuestPath&)> seen;
-    std::function<void(const agent::Statistics&)> statistics;
-    std::function<void(std::string words)> failed;
-    std::function<void()> gone;  // its init doesn't speak any longer
+    std::function<void(std::uint32_t process, int error_number, std::string message)> copied;
+    std::function<void(std::uint32_t process, const PathInfo&)> path_info;
+    std::function<void(const Statistics&)> statistics;
+    std::function<void(std::string message)> failed;
+    std::function<void()> closed;  // the guest's init has disconnected
   };
 
   // Listens where the guest's connections to agent::kPort arrive: `vsock` is the device's path.
   [[nodiscard]] static Result<std::unique_ptr<GuestLink>> listen(boost::asio::io_context& executor,
+                                                                 Clock& clock,
                                                                  const std::string& vsock,
                                                                  Hooks hooks);
   GuestLink(const GuestLink&) = delete;
@@ -52,24 +48,24 @@ class GuestLink {
   ~GuestLink();
 
   [[nodiscard]] bool is_up() const noexcept { return control_ != nullptr; }
-  [[nodiscard]] bool has_hung_up() const noexcept { return spoke_ && !control_; }
+  [[nodiscard]] bool is_closed() const noexcept { return had_control_ && !control_; }
 
-  // Nothing happens without a control stream, but that signals for the first process wait for it.
+  // Without a control stream only signals for the first process are kept, until there is one.
   void start(std::uint32_t process, std::span<const std::byte> records);
   void signal(std::uint32_t process, std::int32_t signal);
   void resize(std::uint32_t process, std::uint16_t columns, std::uint16_t rows);
-  // A path of the root, to be unpacked in, packed, or looked at. The stream carries the token.
+  // An archive unpacked in a directory, or made of a path; its stream carries the token.
   void copy_in(std::uint32_t process, std::uint64_t token, std::string_view directory);
   void copy_out(std::uint32_t process, std::uint64_t token, std::string_view path);
-  void look(std::uint32_t process, std::string_view path);
+  void request_path_info(std::uint32_t process, std::string_view path);
   void shut_down();
-  void set_clock();  // to the host's
-  void ask_statistics();
+  void set_clock();  // to the host's time
+  void request_statistics();
 
  private:
   struct Greeting;
 
-  GuestLink(boost::asio::io_context& executor, UnixListener listener, Hooks hooks);
+  GuestLink(boost::asio::io_context& executor, Clock& clock, UnixListener listener, Hooks hooks);
   void greet(UniqueFd connection);
   void on_greeting(Greeting& greeting);
   void on_frame(const FrameView& frame);
@@ -78,12 +74,13 @@ class GuestLink {
                  std::string_view path);
 
   boost::asio::io_context& executor_;
+  Clock& clock_;
   const Hooks hooks_;
   Acceptor acceptor_;
   std::deque<std::shared_ptr<Greeting>> greetings_;  // the oldest first
   std::shared_ptr<FrameChannel> control_;
-  bool spoke_ = false;                       // there was a control stream: there is no second
-  std::vector<std::int32_t> early_signals_;  // for the first process, from before it
+  bool had_control_ = false;                 // there is at most one control stream, ever
+  std::vector<std::int32_t> early_signals_;  // for the first process
 };
 
 }  // namespace bothy::run

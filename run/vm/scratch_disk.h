@@ -1,0 +1,18 @@
+// The scratch disk of a microVM, which holds what its guest writes (--storage).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "run/instance.h"
+
+namespace bothy::run {
+
+[[nodiscard]] std::string scratch_disk_path(const Instance& instance);
+
+// A sparse file of `size` bytes with an empty ext4, made by mke2fs. kUnsupported when mke2fs isn't
+// installed.
+[[nodiscard]] Result<void> make_scratch_disk(const std::string& path, std::uint64_t size);
+
+}  // namespace bothy::run

@@ -1,0 +1,29 @@
+#include "run/isolations/table.h"
+
+#include "tests/support/catch.h"
+
+namespace bothy::run {
+
+TEST_CASE("A kind of isolation is found by its name") {
+  CHECK(find_isolation("vm").value()->name == "vm");
+  for (const char* name : {"", "VM", "virtual"}) {
+    INFO(name);
+    CHECK(find_isolation(name).error().code == ErrorCode::kInvalid);
+  }
+  CHECK(find_isolation("jail").error().context.find("expected vm") != std::string::npos);
+}
+
+TEST_CASE("Flags of one kind of isolation are checked by that kind") {
+  const IsolationKind& vm = *find_isolation("vm").value();
+  RunOptions options;
+  CHECK(validate_isolation(vm, options));
+  options.isolation_flags["--modules"] = "/lib/modules/6.1";
+  CHECK(validate_isolation(vm, options).error().context.starts_with("--modules needs --kernel"));
+  options.isolation_flags["--kernel"] = "/boot/vmlinuz";
+  CHECK(validate_isolation(vm, options));
+  options.isolation_flags["--other"] = "x";
+  CHECK(validate_isolation(vm, options).error().context ==
+        "--other: not available with --isolation vm");
+}
+
+}  // namespace bothy::run
