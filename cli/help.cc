@@ -14,6 +14,7 @@ class HelpFormatter final : public CLI::Formatter {
  public:
   explicit HelpFormatter(std::string operands = {}) : operands_(std::move(operands)) {
     column_width(kColumnWidth);
+    label("Positionals", "Arguments");
   }
 
   std::string make_help(const CLI::App* app, std::string name,
@@ -34,7 +35,8 @@ class HelpFormatter final : public CLI::Formatter {
     }
     text += make_subcommands(app, mode);
     const std::string footer = make_footer(app);
-    return footer.empty() ? text : text + "\n" + footer;
+    text += footer.empty() ? "" : "\n" + footer;
+    return text.ends_with('\n') ? text : text + "\n";
   }
 
   std::string make_usage(const CLI::App* app, std::string name) const override {

@@ -1,5 +1,5 @@
-// The modules that a guest's kernel needs before there is a root: found as modprobe(8) finds them,
-// loaded by bothy-init.
+// The modules that a guest's kernel needs before the root file system is mounted: found as
+// modprobe(8) does, loaded by bothy-init.
 #pragma once
 
 #include <cstddef>
@@ -14,21 +14,21 @@
 
 namespace bothy::run {
 
-// What depmod(8) knows of a kernel's modules. Names are without ".ko", with "_" for every "-".
+// The index that depmod(8) makes of a kernel's modules. Names have no ".ko", and "_" for "-".
 class ModuleIndex {
  public:
   // The contents of modules.dep, modules.builtin, modules.softdep and modules.alias. kBadImage for
-  // a modules.dep that leads out of its directory.
+  // a modules.dep that names files outside of its directory.
   [[nodiscard]] static Result<ModuleIndex> parse(std::string_view dependencies,
                                                  std::string_view builtin,
                                                  std::string_view soft_dependencies,
                                                  std::string_view aliases);
 
-  // Whether the kernel has it at all.
+  // Whether the module exists, built in or not.
   [[nodiscard]] bool has(const std::string& name) const;
-  // Adds a module's file, as modules.dep has it, to `order`, after those that it depends on and
-  // that aren't there yet. Nothing for one that is built in. kNotFound for one that the kernel
-  // hasn't got.
+  // Appends the module's file, as modules.dep names it, to `order`, after the modules that it
+  // depends on; each file once. Nothing for a module that is built in. kNotFound for an unknown
+  // one.
   [[nodiscard]] Result<void> add(const std::string& name, std::vector<std::string>& order) const;
 
  private:
@@ -41,8 +41,8 @@ class ModuleIndex {
 
   std::map<std::string, Entry, std::less<>> entries_;
   std::set<std::string, std::less<>> builtin_;
-  std::map<std::string, std::vector<std::string>, std::less<>> soft_;  // what comes before
-  std::multimap<std::string, std::string, std::less<>> aliases_;       // those that are plain names
+  std::map<std::string, std::vector<std::string>, std::less<>> soft_;  // loaded before
+  std::multimap<std::string, std::string, std::less<>> aliases_;       // without patterns
 };
 
 struct KernelModule {

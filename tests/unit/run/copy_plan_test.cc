@@ -15,7 +15,7 @@ std::string planned(std::string_view source, bool directory, std::string_view de
 
 }  // namespace
 
-TEST_CASE("cp's words are INSTANCE:PATH, PATH or -") {
+TEST_CASE("An argument of cp is INSTANCE:PATH, PATH or -") {
   const auto guest = parse_copy_end("web:etc/hosts").value();
   CHECK(guest.instance == "web");
   CHECK(guest.path == "/etc/hosts");
@@ -33,7 +33,7 @@ TEST_CASE("cp's words are INSTANCE:PATH, PATH or -") {
   }
 }
 
-TEST_CASE("A file goes into a directory, over a file, or where nothing is") {
+TEST_CASE("A file is copied into a directory, over a file, or to a new path") {
   CHECK(planned("a/file", false, "/tmp", Found::kDirectory) == "/tmp file");
   CHECK(planned("a/file", false, "/tmp/other", Found::kOther) == "/tmp other");
   CHECK(planned("a/file", false, "/tmp/new", Found::kNothing) == "/tmp new");
@@ -43,7 +43,7 @@ TEST_CASE("A file goes into a directory, over a file, or where nothing is") {
   CHECK(planned("a/file", false, "/tmp/new/.", Found::kNothing) == "not found");
 }
 
-TEST_CASE("A directory goes into a directory, or becomes a new one; its content alone with /.") {
+TEST_CASE("A directory is copied into a directory or to a new path, its content alone with /.") {
   CHECK(planned("a/tree", true, "/tmp", Found::kDirectory) == "/tmp tree");
   CHECK(planned("a/tree//", true, "/tmp", Found::kDirectory) == "/tmp tree");
   CHECK(planned("a/tree/.", true, "/tmp", Found::kDirectory) == "/tmp ");

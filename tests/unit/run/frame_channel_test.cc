@@ -22,7 +22,7 @@ struct Fixture {
     channel = std::make_shared<FrameChannel>(executor, UniqueFd(ends[0]));
     FrameChannel::Hooks hooks;
     hooks.frame = [this](const FrameView& frame) {
-      heard += fmt::format("{}:{}:{};", frame.type, frame.process, frame.text());
+      received += fmt::format("{}:{}:{};", frame.type, frame.process, frame.text());
     };
     hooks.closed = [this] { ++closed; };
     channel->start(std::move(hooks));
@@ -33,10 +33,10 @@ struct Fixture {
     executor.restart();
     executor.poll();
   }
-  void say(const FrameHeader& frame, std::string_view text) {
+  void send(const FrameHeader& frame, std::string_view text) {
     std::string bytes(reinterpret_cast<const char*>(&frame), sizeof(frame));
     bytes += text;
-    for (const char& byte : bytes) {  // in pieces as small as can be
+    for (const char& byte : bytes) {  // in the smallest pieces
       REQUIRE(::write(other.get(), &byte, 1) == 1);
       run();
     }
@@ -45,20 +45,20 @@ struct Fixture {
   boost::asio::io_context executor;
   std::shared_ptr<FrameChannel> channel;
   UniqueFd other;
-  std::string heard;
+  std::string received;
   int closed = 0;
 };
 
 }  // namespace
 
-TEST_CASE("Frames arrive whole, however they come") {
+TEST_CASE("Frames are complete, however their bytes arrive") {
   Fixture f;
-  f.say({3, 7, 0, 1}, "abc");
-  f.say({0, 8, 0, 2}, "");
+  f.send({3, 7, 0, 1}, "abc");
+  f.send({0, 8, 0, 2}, "");
   const std::string large(100'000, 'x');
   f.channel->send_text(9, 3, large);
   f.run();
-  CHECK(f.heard == "7:1:abc;8:2:;");
+  CHECK(f.received == "7:1:abc;8:2:;");
   std::string answer(sizeof(FrameHeader) + large.size(), '\0');
   std::size_t got = 0;
   while (got < answer.size()) {
@@ -71,14 +71,14 @@ TEST_CASE("Frames arrive whole, however they come") {
   CHECK(f.channel->queued() == 0);
 }
 
-TEST_CASE("A frame that is too long ends the channel") {
+TEST_CASE("A frame that is too long closes the channel") {
   Fixture f;
-  f.say({kMaxFrame + 1, 7, 0, 0}, "");
+  f.send({kMaxFrame + 1, 7, 0, 0}, "");
   CHECK(f.closed == 1);
-  CHECK(f.heard.empty());
+  CHECK(f.received.empty());
 }
 
-TEST_CASE("The other side's end is told once") {
+TEST_CASE("The end of the peer is reported once") {
   Fixture f;
   f.other.reset();
   f.run();
@@ -86,7 +86,7 @@ TEST_CASE("The other side's end is told once") {
   CHECK(f.closed == 1);
 }
 
-TEST_CASE("One that finishes itself is told its end too, once, when all is sent") {
+TEST_CASE("finish() reports the end once, when everything has been sent") {
   Fixture f;
   f.channel->finish();
   CHECK(f.closed == 0);  // not from within
@@ -98,9 +98,9 @@ TEST_CASE("One that finishes itself is told its end too, once, when all is sent"
   busy.channel->finish();
   busy.run();
   CHECK(busy.closed == 0);
-  std::vector<char> heard(100'000);
+  std::vector<char> received(100'000);
   for (ssize_t count = 1; count > 0;) {
-    count = ::read(busy.other.get(), heard.data(), heard.size());
+    count = ::read(busy.other.get(), received.data(), received.size());
     busy.run();
   }
   busy.run();

@@ -43,7 +43,7 @@ TEST_CASE("An instance is found by its name and by the start of its id") {
   CHECK(instances.list().size() == 1);
 }
 
-TEST_CASE("A name is taken once, until its instance is removed") {
+TEST_CASE("A name is in use until its instance is removed") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   Settings first = named("web");
@@ -56,7 +56,7 @@ TEST_CASE("A name is taken once, until its instance is removed") {
   CHECK(instances.create(second).has_value());
 }
 
-TEST_CASE("A name that a killed process left behind is free") {
+TEST_CASE("A name that a killed process left behind can be used") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   Settings first = named("web");
@@ -66,7 +66,7 @@ TEST_CASE("A name that a killed process left behind is free") {
   CHECK(instances.create(second).has_value());
 }
 
-TEST_CASE("A name that is none is refused") {
+TEST_CASE("An invalid name is refused") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   for (const char* name : {"../x", "a/b", "-x", ".x", "a b", "\n"}) {
@@ -76,7 +76,7 @@ TEST_CASE("A name that is none is refused") {
   }
 }
 
-TEST_CASE("A directory that others can write to holds nothing of ours") {
+TEST_CASE("A directory that others can write to is refused") {
   const test::TemporaryDirectory directory;
   std::filesystem::create_directory(directory / "run");
   REQUIRE(::chmod((directory / "run").c_str(), 0777) == 0);
@@ -89,7 +89,7 @@ TEST_CASE("A directory that others can write to holds nothing of ours") {
   ::unsetenv("BOTHY_RUN");
 }
 
-TEST_CASE("Arguments and labels are any bytes") {
+TEST_CASE("Arguments and labels may hold any bytes") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   Settings settings = named("web");
@@ -103,7 +103,7 @@ TEST_CASE("Arguments and labels are any bytes") {
   CHECK(read.value().labels == settings.labels);
 }
 
-TEST_CASE("What is half-made or damaged can be found and removed, and its name with it") {
+TEST_CASE("An unfinished or damaged instance can be found and removed, with its name") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   Settings settings = named("web");
@@ -119,7 +119,7 @@ TEST_CASE("What is half-made or damaged can be found and removed, and its name w
   CHECK(test::files_in(directory / "run/names") == 0);
 }
 
-TEST_CASE("What may be large is elsewhere, and goes with its instance, even after a restart") {
+TEST_CASE("The data directory is removed with its instance, even after a restart") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run", directory / "disk");
   Settings settings = named("web");
@@ -145,7 +145,7 @@ TEST_CASE("What may be large is elsewhere, and goes with its instance, even afte
   CHECK_FALSE(std::filesystem::exists(instance.data_directory()));
 }
 
-TEST_CASE("One whose owner is gone without a word is lost") {
+TEST_CASE("An instance whose owner died is lost") {
   const test::TemporaryDirectory directory;
   const Instances instances(directory / "run");
   Settings settings = named("web");

@@ -23,7 +23,7 @@ struct Received {
 
 }  // namespace
 
-TEST_CASE("A log gives back every byte, stream by stream, as it grows") {
+TEST_CASE("A log returns every byte of each stream, while it grows") {
   const test::TemporaryDirectory directory;
   auto log = LogFile::create(directory / "log");
   REQUIRE(log);
@@ -43,7 +43,7 @@ TEST_CASE("A log gives back every byte, stream by stream, as it grows") {
   CHECK(received.output == "one\ntwo\n\n" + odd + " end\n");
 }
 
-TEST_CASE("A long log begins anew, keeps one before it, and is read across both") {
+TEST_CASE("A long log is renamed, and is read across both files") {
   const test::TemporaryDirectory directory;
   auto log = LogFile::create(directory / "log", 100'000);
   REQUIRE(log);

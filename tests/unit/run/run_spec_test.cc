@@ -21,7 +21,7 @@ image::ImageConfig image_config() {
 
 }  // namespace
 
-TEST_CASE("An image's entrypoint and command run, or what is said instead") {
+TEST_CASE("The image's entrypoint and command run unless the options replace them") {
   const image::ImageConfig image = image_config();
   RunOptions options;
   CHECK(first_process(options, image).value().arguments == Texts{"/entry", "a", "b"});
@@ -37,7 +37,7 @@ TEST_CASE("An image's entrypoint and command run, or what is said instead") {
   CHECK(first_process(options, image).error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("What the user says wins over the image, a variable at a time") {
+TEST_CASE("Options override the image, variable by variable") {
   RunOptions options;
   options.process.environment = {"A=2", "B=3", "A=4"};
   options.hostname = "box";
@@ -52,7 +52,7 @@ TEST_CASE("What the user says wins over the image, a variable at a time") {
   CHECK(other.user == "1:2");
 }
 
-TEST_CASE("Without a PATH, or a terminal's TERM, there is the usual one") {
+TEST_CASE("PATH, and TERM with a terminal, have defaults") {
   RunOptions options;
   options.arguments = {"sh"};
   options.process.terminal = true;
@@ -77,7 +77,7 @@ TEST_CASE("A variable without a name, and a directory that isn't absolute, are r
   CHECK(first_process(options, {}).error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("A further process is where the first one is, but for what is said") {
+TEST_CASE("A further process has the first one's settings unless options replace them") {
   RunOptions options;
   const ProcessSpec first = first_process(options, image_config()).value();
   ProcessOptions more;
@@ -89,7 +89,7 @@ TEST_CASE("A further process is where the first one is, but for what is said") {
   CHECK(further_process(first, more, {}).has_error());
 }
 
-TEST_CASE("Signals have names and numbers") {
+TEST_CASE("Signals are found by name and by number") {
   CHECK(signal_number("TERM").value() == SIGTERM);
   CHECK(signal_number("SIGKILL").value() == SIGKILL);
   CHECK(signal_number("sigterm").value() == SIGTERM);

@@ -6,7 +6,7 @@
 
 namespace bothy::run {
 
-TEST_CASE("A timeline survives its way as text, and is shown in the order of time") {
+TEST_CASE("A timeline comes back from its text, and is shown in the order of time") {
   Timeline there;
   there.mark("begins");
   there.mark("ends, at last");
@@ -22,7 +22,7 @@ TEST_CASE("A timeline survives its way as text, and is shown in the order of tim
   CHECK(table.find("nonsense") == std::string::npos);
 }
 
-TEST_CASE("A timeline doesn't grow without end, whoever marks it") {
+TEST_CASE("A timeline has a maximum number of marks") {
   Timeline timeline;
   for (std::size_t i = 0; i < 2 * Timeline::kMaxMarks; ++i) {
     timeline.mark("x");

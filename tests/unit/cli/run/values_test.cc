@@ -9,7 +9,7 @@
 
 namespace bothy {
 
-TEST_CASE("-p is a port of the host and one of the guest") {
+TEST_CASE("-p maps a port of the host to one of the guest") {
   const auto port = parse_published_port("8080:80").value();
   CHECK(port.host == 8080);
   CHECK(port.guest == 80);
@@ -27,7 +27,7 @@ TEST_CASE("-p is a port of the host and one of the guest") {
   }
 }
 
-TEST_CASE("-v is a directory or file that is there, and an absolute path") {
+TEST_CASE("-v takes an existing directory or file and an absolute path") {
   const test::TemporaryDirectory directory;
   const auto volume = parse_volume(directory.path() + ":/mnt:ro").value();
   CHECK(volume.source == std::filesystem::canonical(directory.path()));
@@ -45,7 +45,7 @@ TEST_CASE("-v is a directory or file that is there, and an absolute path") {
   CHECK(parse_volume("/dev/null:/mnt").error().code == ErrorCode::kUnsupported);
 }
 
-TEST_CASE("--mount says the same in words") {
+TEST_CASE("--mount takes the same as keys and values") {
   const test::TemporaryDirectory directory;
   run::RunOptions options;
   REQUIRE(parse_mount("type=bind,src=" + directory.path() + ",dst=/mnt,readonly", options));
@@ -61,7 +61,7 @@ TEST_CASE("--mount says the same in words") {
   }
 }
 
-TEST_CASE("--ulimit is a name and limits") {
+TEST_CASE("--ulimit takes a name and limits") {
   const auto limit = parse_rlimit("nofile=100:200").value();
   CHECK(limit.resource == RLIMIT_NOFILE);
   CHECK(limit.soft == 100);
@@ -74,7 +74,7 @@ TEST_CASE("--ulimit is a name and limits") {
   }
 }
 
-TEST_CASE("-e is a variable, or the name of one of ours") {
+TEST_CASE("-e takes a variable, or the name of one of this process") {
   ::setenv("BOTHY_TEST_VARIABLE", "ours", 1);
   ::unsetenv("BOTHY_TEST_NOTHING");
   CHECK(parse_environment({"A=b=c", "BOTHY_TEST_VARIABLE", "BOTHY_TEST_NOTHING"}).value() ==
@@ -85,14 +85,14 @@ TEST_CASE("-e is a variable, or the name of one of ours") {
   CHECK(read_environment_file(directory / "nothere").error().code == ErrorCode::kNotFound);
 }
 
-TEST_CASE("--pull is one of three") {
+TEST_CASE("--pull takes one of three values") {
   CHECK(parse_pull("missing").value() == run::Pull::kMissing);
   CHECK(parse_pull("never").value() == run::Pull::kNever);
   CHECK(parse_pull("always").value() == run::Pull::kAlways);
   CHECK(parse_pull("sometimes").error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("--network is one of three") {
+TEST_CASE("--network takes one of three values") {
   run::RunOptions options;
   REQUIRE(parse_network("none", options));
   CHECK(options.network == run::Network::kNone);
@@ -100,6 +100,19 @@ TEST_CASE("--network is one of three") {
   CHECK(options.tap == "vm0");
   CHECK(parse_network("tap=", options).has_error());
   CHECK(parse_network("host", options).has_error());
+}
+
+TEST_CASE("Errors of flags name the flag, the value and what is expected") {
+  CHECK(parse_published_port("80").error().context ==
+        "-p: invalid port mapping '80': expected HOST:GUEST");
+  CHECK(parse_published_port("80:80/sctp").error().context ==
+        "-p: invalid protocol 'sctp': expected tcp or udp");
+  CHECK(parse_volume("/nothere:/mnt").error().context ==
+        "-v: can't mount '/nothere': No such file or directory");
+  CHECK(parse_rlimit("nofile=x").error().context ==
+        "--ulimit: invalid limit 'x': expected a number or unlimited");
+  CHECK(parse_pull("sometimes").error().context ==
+        "--pull: invalid policy 'sometimes': expected missing, never or always");
 }
 
 }  // namespace bothy

@@ -34,7 +34,7 @@ Order order_of(const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("A module comes after those that it depends on, each once") {
+TEST_CASE("A module follows its dependencies, each once") {
   CHECK(order_of("virtio_blk") == Order{"kernel/virtio/virtio-ring.ko.xz",
                                         "kernel/virtio/virtio.ko.xz",
                                         "kernel/virtio/virtio_blk.ko.xz"});
@@ -43,13 +43,13 @@ TEST_CASE("A module comes after those that it depends on, each once") {
   CHECK(order.size() == 3);
 }
 
-TEST_CASE("A soft dependency is whatever has that name or alias, before it") {
+TEST_CASE("A soft dependency, by name or alias, comes first") {
   CHECK(order_of("erofs") == Order{"kernel/crypto/crc32c-intel.ko",
                                    "kernel/crypto/crc32c_generic.ko", "kernel/lib/libcrc32c.ko",
                                    "kernel/fs/erofs.ko"});
 }
 
-TEST_CASE("What is built in needs no file, and what isn't there is said") {
+TEST_CASE("A built-in module needs no file, and an unknown one is an error") {
   CHECK(order_of("ext4").empty());
   CHECK(order_of("over_lay").empty());
   Order order;
@@ -58,7 +58,7 @@ TEST_CASE("What is built in needs no file, and what isn't there is said") {
   CHECK_FALSE(index().has("virtiofs"));
 }
 
-TEST_CASE("Files of depmod's that are nonsense do no harm") {
+TEST_CASE("Malformed files of depmod do no harm") {
   for (const char* text : {"/etc/x.ko:\n", "../x.ko:\n", "kernel/../../x.ko: y.ko\n"}) {
     CHECK(ModuleIndex::parse(text, "", "", "").error().code == ErrorCode::kBadImage);
   }
