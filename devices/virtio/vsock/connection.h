@@ -28,7 +28,7 @@ namespace bothy::virtio {
 //              |                                        |
 //          [closing]                               [draining]  data for a slow reader is left
 //              |                                        |
-//              +-----------------> gone <---------------+
+//              +---------------> removed <--------------+
 //
 // A reset, from either side, ends it in any state. Each direction of [open] ends on its own: the
 // end of input becomes a shutdown packet and back.
