@@ -61,7 +61,7 @@ check 'the guest has that much less: MemTotal' total_at_most $((total - 255 * 10
 check 'the guest has that much less: MemFree' free_at_most $((free - 240 * 1024))
 check 'the host has it back' rss_at_most $((full - 50))
 check 'the guest tells statistics' more_than free-memory 0
-run 125 'more than there is' --err 'more than' -- "$bothy" control "$work/ctl" balloon 1G
+run 125 'a size larger than the memory' --err 'invalid balloon size' -- "$bothy" control "$work/ctl" balloon 1G
 run 0 'the balloon is told to shrink' -- "$bothy" control "$work/ctl" balloon 0
 check 'the guest has it all again' total_is "$total"
 check 'the balloon is empty' actual_is 0
