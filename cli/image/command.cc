@@ -201,7 +201,7 @@ class Commands {
     add_naming(*command);
     add_value(*command, "--timeout", request_->timeout, "DURATION",
               "Time for the registry to send the manifest")
-        ->default_str("10s");
+        ->default_str("5s");
     add_limits(*command);
     set_examples(*command, {"bothy image pull debian:12",
                             "bothy image pull ghcr.io/example/tool:1 --platform linux/arm64"});
@@ -220,7 +220,7 @@ class Commands {
     command = add("rm", "Remove images, or names of images", &remove);
     command
         ->add_option("IMAGE", request_->subjects,
-                     "Image name, or the first digits of the digest for the image with all names"
+                     "Image name, or the first digits of the digest for the image with all names")
         ->required();
     command->add_flag("-f,--force", request_->force, "Remove images that instances use, too");
     set_examples(*command, {"bothy image rm debian:12 busybox"});

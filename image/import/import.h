@@ -21,7 +21,7 @@
 
 namespace bothy::image {
 
-inline constexpr std::chrono::seconds kRegistryTimeout{10};
+inline constexpr std::chrono::seconds kRegistryTimeout{5};
 
 struct ImportOptions {
   std::string name;                  // instead of the name in the source

@@ -81,11 +81,11 @@ Result<Process> start(ProcessOptions options, std::uint64_t max_file_size) {
   return process;
 }
 
-Error unreachable(const std::string& registry, const std::string& reason) {
+Error unreachable(const std::string& registry, const std::string& reason,
+                  std::string_view remedy = {}) {
   return make_error(ErrorCode::kSystem,
-                    "can't reach registry '{}': {} (check the network, and the proxy in "
-                    "HTTPS_PROXY where one is needed)",
-                    registry, reason);
+                    "can't reach registry '{}': {} (check the network and HTTPS_PROXY{})", registry,
+                    reason, remedy);
 }
 
 }  // namespace
@@ -110,7 +110,8 @@ Result<std::string> Skopeo::manifest(const std::string& reference, const std::st
   limits.deadline = Process::Clock::now() + timeout;
   if (process.read_output(limits) == Process::OutputEnd::kDeadline) {
     const auto seconds = std::chrono::duration<double>(timeout).count();
-    return unreachable(registry_of(reference), fmt::format("no answer within {:g} s", seconds));
+    return unreachable(registry_of(reference), fmt::format("no answer within {:g} s", seconds),
+                       "; 'bothy image pull --timeout' waits longer");
   }
   if (!process.wait().succeeded()) {
     return skopeo_error(reference, process.output());

@@ -131,7 +131,7 @@ skopeo copy -q "oci:$fs/oci:made" "docker-archive:$fs/docker.tar:example.org/sav
 run 0 'an OCI tar by skopeo' --out 'archive:made' -- image import "$fs/archive.tar"
 run 0 "docker save's tar" --out 'example.org/saved:2' -- image import "$fs/docker.tar"
 same "docker save's tar, as a disk" "$fs/again/rootfs" example.org/saved:2
-run 0 'a pull through skopeo' --out 'example.org/pulled:3' -- image pull "oci:$fs/oci:made" --name example.org/pulled:3
+run 0 'a pull through skopeo' --out 'example.org/pulled:3' -- image pull --timeout 5m "oci:$fs/oci:made" --name example.org/pulled:3
 BOTHY_STORE=$fs/second image import "$fs/archive.tar" >/dev/null
 run 0 'the same bytes in another store' -- cmp \
   "$(image build-disk oci:made)" "$(BOTHY_STORE=$fs/second image build-disk archive:made)"
@@ -153,7 +153,7 @@ run 125 'a file that is not there' --err 'nothere' -- image import "$fs/nothere"
 run 125 'a name that is none' --err 'lower case' -- image import "$fs/rootfs.tar" --name Bad
 run 125 'too large' --err '--max-size' -- image import "$fs/rootfs.tar" --max-size 1M
 run 125 'too many files' --err "limit of 100 " --err '--max-inodes' --err "entry '" -- image import "$fs/rootfs.tar" --max-inodes 100
-run 125 'a pull of nothing' --err "can't pull" -- image pull "oci:$fs/oci:missing"
+run 125 'a pull of nothing' --err "can't pull" -- image pull --timeout 5m "oci:$fs/oci:missing"
 run 125 'a pull without skopeo' --err 'install the package skopeo' -- env PATH=/nowhere "$bothy" image pull x
 
 # A registry without and with authentication, which skopeo's configuration names.
@@ -175,16 +175,16 @@ serve 5000 ''
 serve 5001 "auth: {htpasswd: {realm: test, path: $work/users}}"
 skopeo copy -q "oci:$fs/oci:made" docker://127.0.0.1:5000/some/made:1
 digest=$(skopeo inspect --format '{{.Digest}}' docker://127.0.0.1:5000/some/made:1)
-run 0 'a pull from a registry' --out '127.0.0.1:5000/some/made:1' -- image pull 127.0.0.1:5000/some/made:1
+run 0 'a pull from a registry' --out '127.0.0.1:5000/some/made:1' -- image pull --timeout 5m 127.0.0.1:5000/some/made:1
 run 0 'is the same disk' -- cmp "$(image build-disk 127.0.0.1:5000/some/made:1)" "$(image build-disk oci:made)"
-run 0 'by its digest' --out '127.0.0.1:5000/some/made:latest' -- image pull "127.0.0.1:5000/some/made@$digest"
-run 125 'another digest' --err "can't pull" -- image pull "127.0.0.1:5000/some/made@sha256:$(printf '%064d' 0)"
-run 125 'a tag that is not there' --err 'manifest unknown' -- image pull 127.0.0.1:5000/some/made:2
-run 125 'a registry that is not there' --err "can't reach registry '127.0.0.1:5002': connection refused (check" -- image pull 127.0.0.1:5002/some/made:1
-run 125 'an image that is too large to download' --err 'bytes to download' -- image pull 127.0.0.1:5000/some/made:1 --max-size 10K
-run 125 'a registry that wants a password' --err 'authentication required' -- image pull 127.0.0.1:5001/some/made:1
+run 0 'by its digest' --out '127.0.0.1:5000/some/made:latest' -- image pull --timeout 5m "127.0.0.1:5000/some/made@$digest"
+run 125 'another digest' --err "can't pull" -- image pull --timeout 5m "127.0.0.1:5000/some/made@sha256:$(printf '%064d' 0)"
+run 125 'a tag that is not there' --err 'manifest unknown' -- image pull --timeout 5m 127.0.0.1:5000/some/made:2
+run 125 'a registry that is not there' --err "can't reach registry '127.0.0.1:5002': connection refused (check" -- image pull --timeout 5m 127.0.0.1:5002/some/made:1
+run 125 'an image that is too large to download' --err 'bytes to download' -- image pull --timeout 5m 127.0.0.1:5000/some/made:1 --max-size 10K
+run 125 'a registry that wants a password' --err 'authentication required' -- image pull --timeout 5m 127.0.0.1:5001/some/made:1
 skopeo login -u me -p secret 127.0.0.1:5001 >/dev/null
-run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image pull 127.0.0.1:5001/some/made:1
+run 0 'a password that skopeo knows' --out '127.0.0.1:5001/some/made:1' -- image pull --timeout 5m 127.0.0.1:5001/some/made:1
 # shellcheck disable=SC2046 # numbers of processes
 kill $(jobs -p)
 wait 2>/dev/null || true

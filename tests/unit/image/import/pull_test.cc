@@ -33,6 +33,7 @@ struct Fixture : StoreFixture {
   LayoutBuilder layout{directory / "layout"};
   ImportOptions options;
 
+  Fixture() { options.registry_timeout = std::chrono::hours(1); }
   // What `skopeo inspect` does; then what `skopeo copy` does, with the directory to make in $to.
   void skopeo(const std::string& inspect, const std::string& copy = "exit 9") {
     const std::string script =
