@@ -158,7 +158,9 @@ Process* prepare(uint32_t number, const ProcessSpec& spec, Connections connectio
     wrong = "can't create the process's standard streams";
   }
   if (wrong == nullptr) return process;
-  refuse(number, errno, wrong);
+  const int error = errno;
+  Line message;
+  refuse(number, error, message.add(wrong).add(": ").add(error_text(error)).text());
   release(process);
   return nullptr;
 }

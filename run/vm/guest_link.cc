@@ -5,7 +5,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/read.hpp>
-#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <ctime>
@@ -30,15 +29,6 @@ std::string printable_message(std::string_view text) {
     message += c >= ' ' && c <= '~' ? c : '?';
   }
   return message;
-}
-
-// A message about a system call has the reason behind it; others are whole sentences.
-std::string failure_message(std::string_view text, int error_number) {
-  std::string message = printable_message(text);
-  const char* reason = ::strerrordesc_np(error_number);
-  const bool is_sentence = error_number == EINVAL || error_number == EPROTO ||
-                           error_number == EEXIST || error_number == EAGAIN;
-  return is_sentence || reason == nullptr ? message : fmt::format("{}: {}", message, reason);
 }
 
 Statistics statistics_of(const agent::Statistics& from) {
@@ -157,9 +147,8 @@ void GuestLink::on_frame(const FrameView& frame) {
     case agent::kStarted:
       return hooks_.started(frame.process);
     case agent::kNotStarted:
-      return hooks_.not_started(
-          frame.process, frame.value<std::int32_t>(),
-          failure_message(rest_of(frame, sizeof(std::int32_t)), frame.value<std::int32_t>()));
+      return hooks_.not_started(frame.process, frame.value<std::int32_t>(),
+                                printable_message(rest_of(frame, sizeof(std::int32_t))));
     case agent::kExited:
       return hooks_.exited(frame.process, frame.value<std::int32_t>());
     case agent::kCopied:
