@@ -16,7 +16,7 @@ run 127 'a command that is not there' --err nothere -- once bb nothere
 run 126 'a command that is no program' --err text -- once bb text
 run 126 'a command behind a loop of links' --err 'Too many levels of symbolic links' -- once bb loop
 run 0 'a directory as the image' --out 'from a directory' -- once "$work/root" echo from a directory
-run 0 'and again, by another path' --out 'from a directory' -- once "$work/bin/../root" echo from a directory
+run 0 'and again, by another path' --out 'from a directory' -- once "$work/root/bin/.." echo from a directory
 run 125 'a path that is not there' --err "$work/nothere" -- "$bothy" run "$work/nothere" true
 run 125 'no such user' --err nobody -- once -u nobody bb true
 run 125 'no such image' --err nothere --err 'pull' -- "$bothy" run nothere true
