@@ -54,7 +54,7 @@ class IsolationEvents {
   virtual ~IsolationEvents() = default;
 
   virtual void on_started(std::uint32_t process) = 0;
-  // `error_number` is an errno value, from which the exit status follows.
+  // `error_number` is an errno value, from which the exit status follows; `message` is complete.
   virtual void on_not_started(std::uint32_t process, int error_number,
                               const std::string& message) = 0;
   // The owner's end of a process's stream: 0 stdin or the terminal, 1 stdout, 2 stderr. A copy
@@ -62,7 +62,8 @@ class IsolationEvents {
   virtual void on_stream(std::uint32_t process, std::uint32_t index, UniqueFd stream) = 0;
   // `wait_status` is as of waitpid().
   virtual void on_exited(std::uint32_t process, int wait_status) = 0;
-  // `error_number` is 0 for a copy that is complete.
+  // `error_number` is 0 for a copy that is complete; otherwise `message` names what failed, and the
+  // owner adds the errno's text.
   virtual void on_copied(std::uint32_t copy, int error_number, const std::string& message) = 0;
   virtual void on_path_info(std::uint32_t request, const PathInfo& info) = 0;
   virtual void on_statistics(const Statistics& statistics) = 0;
