@@ -106,7 +106,7 @@ for who in root user; do
   said 'virtiofsd is killed: for directories too' 'no list'
   said 'virtiofsd is killed: what was under way ends' 'writers end'
   said 'virtiofsd is killed: the guest runs on' 'runs on'
-  is 'virtiofsd is killed: it is said once' [ "$(grep -c "'data', has ended" "$work/err")" = 1 ]
+  is 'virtiofsd is killed: it is said once' [ "$(grep -c "'data' has ended" "$work/err")" = 1 ]
 
   guest dies --fs "data=$quoted" >"$work/out" 2>"$work/err" </dev/null &
   monitor=$!
