@@ -81,13 +81,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   }
   VhostUser& back_end = *connected.value();
   static const EventFd event = EventFd::create().value();
-  bool sound = static_cast<bool>(back_end.set_features(back_end.features()));
-  const auto started =
-      back_end.start_ring({0, 64, 0x1000, 0x2000, 0x3000, 0, event.fd(), event.fd()});
-  check(sound || !started);
-  sound = sound && started;
-  const auto stopped = back_end.stop_ring(0);
-  check(sound || !stopped);
+  const VhostRing ring{0, 64, 0x1000, 0x2000, 0x3000, 0, event.fd(), event.fd()};
+  const auto started = back_end.start_rings(back_end.features(), {&ring, 1});
+  VhostRingPosition position{0};
+  const auto stopped = back_end.stop_rings({&position, 1});
+  check(started || !stopped);
+  check(stopped.has_value() == position.base.has_value());
   check(!back_end.alive());  // it has said something unasked, or hung up
   return 0;
 }

@@ -159,7 +159,7 @@ TEST_CASE("A socket's path that can't be one is refused") {
   const TemporaryDirectory directory;
   CHECK(UnixListener::bind("--control", "").error().code == ErrorCode::kInvalid);
   CHECK(UnixListener::bind("--control", std::string(200, 'x')).error().code == ErrorCode::kInvalid);
-  CHECK(UnixListener::bind("--control", directory.path()).error().context.find("no socket") !=
+  CHECK(UnixListener::bind("--control", directory.path()).error().context.find("is not a socket") !=
         std::string::npos);
   CHECK(UnixListener::bind("--control", "/nothere/socket").error().code == ErrorCode::kNotFound);
 }
