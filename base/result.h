@@ -16,15 +16,14 @@ namespace bothy {
 // The kind of a failure, as far as callers distinguish them: cli/exit_status.h derives the exit
 // status.
 enum class ErrorCode {
-  kInvalid,               // invalid arguments: a flag, a size, a combination
-  kNotFound,              // the named file, device or instance doesn't exist
-  kPermission,            // permission denied
-  kUnsupported,           // this host or this build lacks what is needed
-  kBadInput,              // the content of a file can't be used: a kernel, an image, JSON
-  kBadImage = kBadInput,  // the same
-  kExhausted,             // memory, descriptors, address space, disk space
-  kBusy,                  // another process holds the resource
-  kSystem,                // an unexpected failure of a system call or of another program
+  kInvalid,      // invalid arguments: a flag, a size, a combination
+  kNotFound,     // the named file, device or instance doesn't exist
+  kPermission,   // permission denied
+  kUnsupported,  // this host or this build lacks what is needed
+  kBadInput,     // the content of a file can't be used: a kernel, an image, JSON
+  kExhausted,    // memory, descriptors, address space, disk space
+  kBusy,         // another process holds the resource
+  kSystem,       // an unexpected failure of a system call or of another program
 };
 
 // One failure. `context` is one line without a final full stop, to be shown once, at the top: the

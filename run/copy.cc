@@ -148,7 +148,7 @@ Result<void> InstanceArchive::finish() {
       return success();
     }
   }
-  return make_error(ErrorCode::kBadImage, "the instance sends data after the end of the archive");
+  return make_error(ErrorCode::kBadInput, "the instance sends data after the end of the archive");
 }
 
 }  // namespace bothy::run

@@ -139,7 +139,7 @@ Result<void> unpack(run::InstanceArchive& archive, const CopyFlags& flags,
   BOTHY_TRY(const image::TarEntry* first, reader.next());
   if (first == nullptr) {
     BOTHY_TRY(archive.finish());
-    return make_error(ErrorCode::kBadImage, "the instance sent an empty archive");
+    return make_error(ErrorCode::kBadInput, "the instance sent an empty archive");
   }
   std::error_code error;
   const fs::path there = fs::canonical(destination, error);

@@ -13,7 +13,7 @@ constexpr std::string_view kPrefix = "sha256:";
 constexpr std::string_view kDigits = "0123456789abcdef";
 
 Error invalid(std::string_view text) {
-  return make_error(ErrorCode::kBadImage,
+  return make_error(ErrorCode::kBadInput,
                     "invalid digest '{}': expected sha256: and 64 lower-case hexadecimal digits",
                     printable(text));
 }

@@ -24,7 +24,7 @@ class Digest {
   explicit Digest(const std::array<std::uint8_t, kSize>& bytes) noexcept : bytes_(bytes) {}
 
   // Parses "sha256:" and 64 lower-case hexadecimal digits (OCI descriptor.md, "Digests"). Anything
-  // else is kBadImage, so that no text from a file becomes part of a path unchecked.
+  // else is kBadInput, so that no text from a file becomes part of a path unchecked.
   [[nodiscard]] static Result<Digest> parse(std::string_view text);
   // The 64 digits alone.
   [[nodiscard]] static Result<Digest> parse_hex(std::string_view hex);

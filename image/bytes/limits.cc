@@ -66,7 +66,7 @@ Result<void> Budget::spend(Resource resource, std::uint64_t amount) {
 
 Error limit_error(Resource resource, std::uint64_t limit) {
   const ResourceText& text = kTexts[static_cast<std::size_t>(resource)];
-  return make_error(ErrorCode::kBadImage,
+  return make_error(ErrorCode::kBadInput,
                     "the image exceeds the limit of {} {} (raise it with {} of 'bothy image')",
                     limit, text.unit, text.flag);
 }

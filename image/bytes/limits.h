@@ -50,7 +50,7 @@ class Budget {
   Budget& operator=(const Budget&) = delete;
   ~Budget() = default;
 
-  // Counts `amount` more, before it is spent. kBadImage, with the limit's name and the flag that
+  // Counts `amount` more, before it is spent. kBadInput, with the limit's name and the flag that
   // raises it, when there is not so much left; then nothing is counted.
   [[nodiscard]] Result<void> spend(Resource resource, std::uint64_t amount);
   [[nodiscard]] std::uint64_t spent(Resource resource) const noexcept {

@@ -106,7 +106,7 @@ Error UnpackSource::failure() const {
     return *input_->error;
   }
   const char* reason = archive_error_string(handle_);
-  return make_error(ErrorCode::kBadImage, "can't decompress the {} data: {}",
+  return make_error(ErrorCode::kBadInput, "can't decompress the {} data: {}",
                     name_of(input_->compression), reason != nullptr ? reason : "unknown error");
 }
 
@@ -134,7 +134,7 @@ Result<std::unique_ptr<UnpackSource>> UnpackSource::open(ByteSource& packed,
   // libarchive checks more than the magic number, and would decompress twice. The last filter
   // counted is the stream itself.
   if (archive_filter_count(handle) != 2) {
-    return make_error(ErrorCode::kBadImage, "the {} data is of an unsupported variant",
+    return make_error(ErrorCode::kBadInput, "the {} data is of an unsupported variant",
                       name_of(compression));
   }
   return source;

@@ -69,7 +69,7 @@ Result<std::string> pack_attributes(const std::vector<ExtendedAttribute>& attrib
       }
       const std::string_view rest = std::string_view(name).substr(prefix.size());
       if (rest.size() > 255 || value.size() > 65535) {
-        return make_error(ErrorCode::kBadImage,
+        return make_error(ErrorCode::kBadInput,
                           "extended attribute '{}' is too long: expected at most 255 bytes of name "
                           "and 65535 of value",
                           printable(name));

@@ -23,7 +23,7 @@ struct NamedInode {
 // but the last have the full length.
 [[nodiscard]] std::string pack_directory(const std::vector<NamedInode>& entries);
 
-// The attributes behind an inode, a multiple of four bytes; empty where there are none. kBadImage
+// The attributes behind an inode, a multiple of four bytes; empty where there are none. kBadInput
 // when a name or a value is longer than the format allows.
 [[nodiscard]] Result<std::string> pack_attributes(const std::vector<ExtendedAttribute>& attributes);
 

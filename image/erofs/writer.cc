@@ -280,7 +280,7 @@ Result<std::uint64_t> ErofsWriter::begin(std::uint64_t size) {
   file_start_ = flushed_ + buffer_.size();
   file_size_ = size;
   if (size / kBlock + file_start_ / kBlock + 1 > erofs::kMaxBlock) {
-    return make_error(ErrorCode::kBadImage, "the disk exceeds 16 TiB, the limit of erofs");
+    return make_error(ErrorCode::kBadInput, "the disk exceeds 16 TiB, the limit of erofs");
   }
   return file_start_ / kBlock;
 }

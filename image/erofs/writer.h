@@ -31,7 +31,7 @@ class ErofsWriter final : public ContentSink {
   // The inode was removed: the blocks of its content become a hole.
   void discard(const Inode& inode);
 
-  // Writes the metadata. The volume's UUID is derived from `identity`. kBadImage when the tree
+  // Writes the metadata. The volume's UUID is derived from `identity`. kBadInput when the tree
   // exceeds erofs's limits.
   [[nodiscard]] Result<void> finish(const FileTree& tree, const Digest& identity);
 

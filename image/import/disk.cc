@@ -34,7 +34,7 @@ Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk
     }
   }
   if (writer.size() % 512 != 0) {
-    return make_error(ErrorCode::kBadImage, "the disk has {} bytes: expected a multiple of 512",
+    return make_error(ErrorCode::kBadInput, "the disk has {} bytes: expected a multiple of 512",
                       writer.size());
   }
   BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kDiskType));

@@ -28,7 +28,7 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
   FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
   const auto& layers = details.manifest.layers;
   if (layers.size() != details.config.diff_ids.size()) {
-    return make_error(ErrorCode::kBadImage, "the manifest has {} layers, but the config has {}",
+    return make_error(ErrorCode::kBadInput, "the manifest has {} layers, but the config has {}",
                       layers.size(), details.config.diff_ids.size());
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
@@ -46,7 +46,7 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
       return in_context(diff_id.error());
     }
     if (diff_id.value() != details.config.diff_ids[i]) {
-      return in_context(make_error(ErrorCode::kBadImage,
+      return in_context(make_error(ErrorCode::kBadInput,
                                    "the layer unpacks to {}, but the config says {}",
                                    diff_id.value().text(), details.config.diff_ids[i].text()));
     }

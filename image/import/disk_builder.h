@@ -17,7 +17,7 @@ struct Disk {
 
 // Returns the disk of an image in the store. The first call builds it from the layers, while other
 // processes that want it wait; later calls return the same file. The same image gives the same
-// bytes on every host. kBadImage for damaged or hostile layers and those that exceed `limits`, with
+// bytes on every host. kBadInput for damaged or hostile layers and those that exceed `limits`, with
 // the layer and its entry in the error; then nothing is kept.
 [[nodiscard]] Result<Disk> ensure_disk(const Store& store, const Image& image, const Limits& limits,
                                        const Progress& progress);

@@ -24,7 +24,7 @@ Result<void> check_name(const std::string& path, const Descriptor& file) {
   base = base.substr(0, base.find('.'));
   const auto named = Digest::parse_hex(base);
   if (named && named.value() != file.digest) {
-    return make_error(ErrorCode::kBadImage, "the content of '{}' has the digest {}",
+    return make_error(ErrorCode::kBadInput, "the content of '{}' has the digest {}",
                       printable(path), file.digest.text());
   }
   return success();
@@ -33,7 +33,7 @@ Result<void> check_name(const std::string& path, const Descriptor& file) {
 Result<Descriptor> find_file(const ArchiveContents& contents, const std::string& path) {
   const Descriptor* file = contents.find(path);
   if (file == nullptr) {
-    return make_error(ErrorCode::kBadImage, "{} lists '{}', which is not in the archive", kName,
+    return make_error(ErrorCode::kBadInput, "{} lists '{}', which is not in the archive", kName,
                       printable(path));
   }
   return *file;
@@ -52,7 +52,7 @@ Result<std::string_view> layer_type(const std::string& path) {
     case Compression::kZstd:
       return "application/vnd.oci.image.layer.v1.tar+zstd";
     default:
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "a layer has an unsupported compression: expected none, gzip or zstd");
   }
 }
@@ -71,7 +71,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   BOTHY_TRY(const ImageConfig config, ImageConfig::parse(text));
   if (layer_paths.empty() || layer_paths.size() > kMaxLayers ||
       config.diff_ids.size() != layer_paths.size()) {
-    return make_error(ErrorCode::kBadImage, "{} has {} layers, but the config has {}", kName,
+    return make_error(ErrorCode::kBadInput, "{} has {} layers, but the config has {}", kName,
                       layer_paths.size(), config.diff_ids.size());
   }
   for (std::size_t i = 0; i < layer_paths.size(); ++i) {
@@ -80,7 +80,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
     layer.media_type = type;
     // A compressed layer is checked when the disk is built.
     if (type == kLayerType && layer.digest != config.diff_ids[i]) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "layer '{}' has the digest {}, but the config says {}",
                         printable(layer_paths[i]), layer.digest.text(), config.diff_ids[i].text());
     }
@@ -122,7 +122,7 @@ Result<std::vector<NewImage>> import_docker_archive(const ImportJob& job,
   }
   if (images.empty()) {
     return make_error(
-        ErrorCode::kBadImage, "the archive holds no image{}",
+        ErrorCode::kBadInput, "the archive holds no image{}",
         job.options.only.empty() ? "" : " named '" + printable(job.options.only) + "'");
   }
   if (images.size() > 1 && !job.options.name.empty()) {

@@ -104,7 +104,7 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
     if (text != nullptr) {
       text->append(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size());
       if (text->size() > kMaxDocumentSize) {
-        return make_error(ErrorCode::kBadImage, "the document exceeds {} bytes", kMaxDocumentSize);
+        return make_error(ErrorCode::kBadInput, "the document exceeds {} bytes", kMaxDocumentSize);
       }
     }
   }
@@ -121,7 +121,7 @@ Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive)
       return contents;
     }
     if (count == kMaxArchiveFiles) {
-      return make_error(ErrorCode::kBadImage, "the archive has more than {} files",
+      return make_error(ErrorCode::kBadInput, "the archive has more than {} files",
                         kMaxArchiveFiles);
     }
     const std::string path = clean(entry->path);
@@ -160,14 +160,14 @@ Result<std::vector<NewImage>> import_archive(const ImportJob& job, ByteSource& a
         ErrorCode::kUnsupported,
         "the archive is from a Docker before 1.10: load and save it with a later one");
   }
-  return make_error(ErrorCode::kBadImage,
+  return make_error(ErrorCode::kBadInput,
                     "the archive has no index.json and no manifest.json: it is truncated, or "
                     "not an image");
 }
 
 Error no_image(const ImportJob& job) {
   return make_error(
-      ErrorCode::kBadImage,
+      ErrorCode::kBadInput,
       "not an image: expected an OCI layout, an archive of 'docker save', a root file "
       "system (directory or tar), or a raw disk with a file system{}",
       job.source == "-" ? "" : " or partitions");
@@ -177,7 +177,7 @@ Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& st
   PeekSource whole(stream);
   BOTHY_TRY(const Bytes head, whole.peek(kDiskHead));
   if (head.empty()) {
-    return make_error(ErrorCode::kBadImage, "the file is empty");
+    return make_error(ErrorCode::kBadInput, "the file is empty");
   }
   BOTHY_TRY(const auto content, PlainSource::open(whole));
   PeekSource plain(*content);

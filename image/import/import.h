@@ -35,7 +35,7 @@ struct ImportOptions {
 };
 
 // `source` is a path, or "-" for stdin, which may be a pipe. Memory use doesn't grow with the size
-// of the image's files. Errors: kNotFound; kBadImage for a damaged or hostile source, one that is
+// of the image's files. Errors: kNotFound; kBadInput for a damaged or hostile source, one that is
 // not an image, or one that exceeds a limit; kUnsupported for a disk that isn't raw. After an error
 // the store is unchanged.
 [[nodiscard]] Result<std::vector<Image>> import_image(const Store& store, const std::string& source,

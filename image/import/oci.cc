@@ -38,7 +38,7 @@ class LayoutImporter {
       std::erase_if(groups, [&](const Group& each) { return each.name != job_.options.only; });
     }
     if (groups.empty()) {
-      return make_error(ErrorCode::kBadImage, "the layout holds no image{}",
+      return make_error(ErrorCode::kBadInput, "the layout holds no image{}",
                         job_.options.only.empty() ? "" : " of that name, but " + names(index));
     }
     if (groups.size() > 1 && !job_.options.name.empty()) {
@@ -48,7 +48,7 @@ class LayoutImporter {
           groups.size(), names(index));
     }
     if (groups.size() > kMaxImages) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "the layout holds more than {} images: choose one with --only", kMaxImages);
     }
     std::vector<NewImage> images;
@@ -93,7 +93,7 @@ class LayoutImporter {
 
   Result<std::string> document(const Descriptor& descriptor) {
     if (descriptor.size > kMaxDocumentSize) {
-      return make_error(ErrorCode::kBadImage, "document {} exceeds {} bytes",
+      return make_error(ErrorCode::kBadInput, "document {} exceeds {} bytes",
                         descriptor.digest.text(), kMaxDocumentSize);
     }
     BOTHY_TRY(fetch_(descriptor));
@@ -113,7 +113,7 @@ class LayoutImporter {
         return chosen;
       case MediaType::kIndex: {
         if (depth == kMaxIndexDepth) {
-          return make_error(ErrorCode::kBadImage, "indexes are nested more than {} deep",
+          return make_error(ErrorCode::kBadInput, "indexes are nested more than {} deep",
                             kMaxIndexDepth);
         }
         BOTHY_TRY(const std::string text, document(chosen));
@@ -125,7 +125,7 @@ class LayoutImporter {
             ErrorCode::kUnsupported,
             "the manifest has Docker's schema 1: push the image again with Docker 1.10 or later");
       default:
-        return make_error(ErrorCode::kBadImage, "a manifest has the unknown media type '{}'",
+        return make_error(ErrorCode::kBadInput, "a manifest has the unknown media type '{}'",
                           printable(chosen.media_type));
     }
   }
@@ -138,7 +138,7 @@ class LayoutImporter {
     BOTHY_TRY(const std::string config_text, document(manifest.config));
     BOTHY_TRY(const ImageConfig config, ImageConfig::parse(config_text));
     if (config.diff_ids.size() != manifest.layers.size()) {
-      return make_error(ErrorCode::kBadImage, "the manifest has {} layers, but the config has {}",
+      return make_error(ErrorCode::kBadInput, "the manifest has {} layers, but the config has {}",
                         manifest.layers.size(), config.diff_ids.size());
     }
     image.manifest.platform = config.platform;
@@ -163,7 +163,7 @@ Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
   const std::string path = job.source + "/blobs/sha256/" + blob.digest.hex();
   auto fd = open_regular(path);
   if (!fd && fd.error().code == ErrorCode::kNotFound) {
-    return make_error(ErrorCode::kBadImage, "blob {} is missing", blob.digest.text());
+    return make_error(ErrorCode::kBadInput, "blob {} is missing", blob.digest.text());
   }
   if (!fd) {
     return std::move(fd).error();
@@ -188,7 +188,7 @@ Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
   // Blobs are named by their digests.
   for (const auto& [path, file] : contents.files) {
     if (path.starts_with(kBlobs) && path.substr(kBlobs.size()) != file.digest.hex()) {
-      return make_error(ErrorCode::kBadImage, "the content of '{}' has the digest {}",
+      return make_error(ErrorCode::kBadInput, "the content of '{}' has the digest {}",
                         printable(path), file.digest.text());
     }
   }
@@ -198,10 +198,10 @@ Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
       return success();
     }
     if (file == nullptr || file->digest != blob.digest) {
-      return make_error(ErrorCode::kBadImage, "blob {} is missing", blob.digest.text());
+      return make_error(ErrorCode::kBadInput, "blob {} is missing", blob.digest.text());
     }
     if (file->size != blob.size) {
-      return make_error(ErrorCode::kBadImage, "blob {} has {} bytes, but its descriptor says {}",
+      return make_error(ErrorCode::kBadInput, "blob {} has {} bytes, but its descriptor says {}",
                         blob.digest.text(), file->size, blob.size);
     }
     return success();

@@ -106,7 +106,7 @@ class Pull {
       source_.transport = source_.repository + "@" + digest_of(text).text();
       return success();
     }
-    return make_error(ErrorCode::kBadImage, "the image's indexes are nested too deeply");
+    return make_error(ErrorCode::kBadInput, "the image's indexes are nested too deeply");
   }
 
   // The manifest may lie about sizes: what is written is watched too.

@@ -164,7 +164,7 @@ Error skopeo_error(std::string_view reference, std::string_view output) {
                       "run 'skopeo login {}'",
                       registry, innermost(message), registry);
   }
-  return make_error(ErrorCode::kBadImage, "skopeo: {}", printable(message));
+  return make_error(ErrorCode::kBadInput, "skopeo: {}", printable(message));
 }
 
 }  // namespace bothy::image

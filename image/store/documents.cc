@@ -35,7 +35,7 @@ Result<Descriptor> parse_descriptor(const json::value& value, std::string_view w
   BOTHY_TRY(const std::string digest, fields.text("digest"));
   BOTHY_TRY(descriptor.digest, Digest::parse(digest));
   if (!fields.has("size")) {
-    return make_error(ErrorCode::kBadImage, "{} lacks the size of {}", what, digest);
+    return make_error(ErrorCode::kBadInput, "{} lacks the size of {}", what, digest);
   }
   BOTHY_TRY(descriptor.size, fields.number("size"));
   BOTHY_TRY(descriptor.annotations, fields.text_map("annotations"));
@@ -71,7 +71,7 @@ json::object to_json(const Descriptor& descriptor) {
 Result<void> check_schema(const JsonFields& fields, std::string_view what) {
   BOTHY_TRY(const std::uint64_t version, fields.number("schemaVersion"));
   if (version != 2) {
-    return make_error(ErrorCode::kBadImage, "{} has the unsupported schema version {}: expected 2",
+    return make_error(ErrorCode::kBadInput, "{} has the unsupported schema version {}: expected 2",
                       what, version);
   }
   return success();
@@ -136,7 +136,7 @@ Result<Index> Index::parse(std::string_view text) {
   BOTHY_TRY(check_schema(fields, kIndexName));
   BOTHY_TRY(const json::array* manifests, fields.array("manifests"));
   if (manifests == nullptr) {
-    return make_error(ErrorCode::kBadImage, "{} has no list of manifests", kIndexName);
+    return make_error(ErrorCode::kBadInput, "{} has no list of manifests", kIndexName);
   }
   Index index;
   for (const auto& manifest : *manifests) {
@@ -162,22 +162,22 @@ Result<Manifest> Manifest::parse(std::string_view text) {
   BOTHY_TRY(const json::object* config, fields.object("config"));
   BOTHY_TRY(const json::array* layers, fields.array("layers"));
   if (config == nullptr || layers == nullptr || layers->empty()) {
-    return make_error(ErrorCode::kBadImage, "{} has no config or no layers", kManifestName);
+    return make_error(ErrorCode::kBadInput, "{} has no config or no layers", kManifestName);
   }
   Manifest manifest;
   BOTHY_TRY(manifest.config, parse_descriptor(*config, kManifestName));
   if (media_type(manifest.config.media_type) != MediaType::kConfig) {
-    return make_error(ErrorCode::kBadImage, "the media type '{}' is not that of a container image",
+    return make_error(ErrorCode::kBadInput, "the media type '{}' is not that of a container image",
                       printable(manifest.config.media_type));
   }
   if (layers->size() > kMaxLayers) {
-    return make_error(ErrorCode::kBadImage, "the manifest has more than {} layers", kMaxLayers);
+    return make_error(ErrorCode::kBadInput, "the manifest has more than {} layers", kMaxLayers);
   }
   for (const auto& layer : *layers) {
     BOTHY_TRY(Descriptor descriptor, parse_descriptor(layer, kManifestName));
     const MediaType type = media_type(descriptor.media_type);
     if (type != MediaType::kLayer && !(type == MediaType::kDisk && layers->size() == 1)) {
-      return make_error(ErrorCode::kBadImage, "a layer has the unknown media type '{}'",
+      return make_error(ErrorCode::kBadInput, "a layer has the unknown media type '{}'",
                         printable(descriptor.media_type));
     }
     manifest.layers.push_back(std::move(descriptor));
@@ -208,7 +208,7 @@ Result<ImageConfig> ImageConfig::parse(std::string_view text) {
   BOTHY_TRY(config.created, fields.text("created"));
   BOTHY_TRY(const json::object* rootfs, fields.object("rootfs"));
   if (rootfs == nullptr) {
-    return make_error(ErrorCode::kBadImage, "{} has no rootfs", kConfigName);
+    return make_error(ErrorCode::kBadInput, "{} has no rootfs", kConfigName);
   }
   BOTHY_TRY(const auto diff_ids, JsonFields(*rootfs, kConfigName).texts("diff_ids"));
   for (const std::string& diff_id : diff_ids) {
@@ -295,7 +295,7 @@ Result<Descriptor> choose_manifest(const std::vector<Descriptor>& manifests,
     }
   }
   if (best == nullptr) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "the image is not for platform {}, but for {} (choose one with --platform)",
                       platform.text(), seen.empty() ? "unnamed platforms" : seen);
   }

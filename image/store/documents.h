@@ -1,6 +1,6 @@
 // The documents of an image: index, manifest and config of the OCI image specification 1.1, which
 // Docker's schema 2 is compatible with. Parsing checks every field that is used; errors are
-// kBadImage.
+// kBadInput.
 #pragma once
 
 #include <cstdint>
@@ -55,7 +55,7 @@ struct Manifest {
   Descriptor config;
   std::vector<Descriptor> layers;
 
-  // kBadImage also for a config or a layer of an unsupported media type.
+  // kBadInput also for a config or a layer of an unsupported media type.
   [[nodiscard]] static Result<Manifest> parse(std::string_view json);
   [[nodiscard]] std::string json() const;
   // Whether the only layer is a raw disk.
@@ -83,7 +83,7 @@ struct ImageConfig {
 };
 
 // The manifest for `platform`: that of the exact variant, or else that of the lowest variant; or
-// the only manifest, when it has no platform. kBadImage, with a list of the platforms, otherwise.
+// the only manifest, when it has no platform. kBadInput, with a list of the platforms, otherwise.
 [[nodiscard]] Result<Descriptor> choose_manifest(const std::vector<Descriptor>& manifests,
                                                  const Platform& platform);
 

@@ -102,18 +102,18 @@ Result<void> Stage::copy(ByteSource& source, const Digest& digest, std::uint64_t
       break;
     }
     if (count > size - writer.size()) {
-      return make_error(ErrorCode::kBadImage, "blob {} exceeds the {} bytes of its descriptor",
+      return make_error(ErrorCode::kBadInput, "blob {} exceeds the {} bytes of its descriptor",
                         digest.text(), size);
     }
     BOTHY_TRY(writer.write(Bytes(buffer).first(count)));
   }
   if (writer.size() != size) {
-    return make_error(ErrorCode::kBadImage, "blob {} has {} bytes, but its descriptor says {}",
+    return make_error(ErrorCode::kBadInput, "blob {} has {} bytes, but its descriptor says {}",
                       digest.text(), writer.size(), size);
   }
   BOTHY_TRY(const Descriptor kept, keep(std::move(writer), ""));
   if (kept.digest != digest) {
-    return make_error(ErrorCode::kBadImage, "the content of blob {} has the digest {}",
+    return make_error(ErrorCode::kBadInput, "the content of blob {} has the digest {}",
                       digest.text(), kept.digest.text());
   }
   return success();

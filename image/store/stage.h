@@ -53,7 +53,7 @@ class Stage {
   // Completes a blob.
   [[nodiscard]] Result<Descriptor> keep(BlobWriter writer, std::string_view media_type);
   [[nodiscard]] Result<Descriptor> keep(std::string_view content, std::string_view media_type);
-  // Copies all of `source`. kBadImage unless it has this digest and size; a longer source is not
+  // Copies all of `source`. kBadInput unless it has this digest and size; a longer source is not
   // read to its end.
   [[nodiscard]] Result<void> copy(ByteSource& source, const Digest& digest, std::uint64_t size);
 

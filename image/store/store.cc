@@ -96,7 +96,7 @@ Result<Index> Store::read_index() const {
   BOTHY_TRY(text);
   auto index = Index::parse(text.value());
   if (!index) {
-    return make_error(ErrorCode::kBadImage, "damaged image index {}: {}", printable(path),
+    return make_error(ErrorCode::kBadInput, "damaged image index {}: {}", printable(path),
                       index.error().context);
   }
   return index;
@@ -175,7 +175,7 @@ bool Store::has_blob(const Digest& digest, std::uint64_t size) const {
 Result<std::string> Store::document(const Descriptor& descriptor) const {
   BOTHY_TRY(std::string text, read_file(blob_path(descriptor.digest), kMaxDocumentSize));
   if (digest_of(text) != descriptor.digest) {
-    return make_error(ErrorCode::kBadImage, "damaged blob {}: remove the image and import it again",
+    return make_error(ErrorCode::kBadInput, "damaged blob {}: remove the image and import it again",
                       printable(blob_path(descriptor.digest)));
   }
   return text;
@@ -219,7 +219,7 @@ Result<void> Store::take_blob(const Stage& stage, const Descriptor& blob) const 
     }
   }
   if (!has_blob(blob.digest, blob.size)) {
-    return make_error(ErrorCode::kBadImage, "blob {} of {} bytes is missing", blob.digest.text(),
+    return make_error(ErrorCode::kBadInput, "blob {} of {} bytes is missing", blob.digest.text(),
                       blob.size);
   }
   return success();

@@ -9,7 +9,7 @@ constexpr std::string_view kLibarchive = "LIBARCHIVE.xattr.";
 constexpr std::string_view kSchily = "SCHILY.xattr.";
 
 Error damaged(std::string_view what) {
-  return make_error(ErrorCode::kBadImage, "{}", what);
+  return make_error(ErrorCode::kBadInput, "{}", what);
 }
 
 }  // namespace
@@ -18,7 +18,7 @@ Result<void> TarExtension::set(std::string_view key, std::string_view value) {
   const auto numeric = [&](std::optional<std::uint64_t>& field) -> Result<void> {
     field = parse_decimal(value);
     if (!field) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "invalid '{}' in an extended header: expected a number", key);
     }
     return success();

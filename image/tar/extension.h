@@ -31,7 +31,7 @@ struct TarExtension {
   bool sparse = false;
   bool map_in_content = false;  // GNU sparse 1.0
 
-  // Applies one record of a pax header. kBadImage for an invalid value.
+  // Applies one record of a pax header. kBadInput for an invalid value.
   [[nodiscard]] Result<void> set(std::string_view key, std::string_view value);
 
  private:

@@ -31,17 +31,17 @@ Result<std::vector<std::string_view>> split_path(std::string_view path) {
     return names;
   }
   if (path.starts_with('/')) {
-    return make_error(ErrorCode::kBadImage, "'{}' is an absolute path", printable(path));
+    return make_error(ErrorCode::kBadInput, "'{}' is an absolute path", printable(path));
   }
   for (std::size_t start = 0; start <= path.size();) {
     const std::size_t end = std::min(path.find('/', start), path.size());
     const std::string_view name = path.substr(start, end - start);
     start = end + 1;
     if (name == "..") {
-      return make_error(ErrorCode::kBadImage, "'{}' leads out of the image", printable(path));
+      return make_error(ErrorCode::kBadInput, "'{}' leads out of the image", printable(path));
     }
     if (name.size() > FileTree::kMaxNameLength) {
-      return make_error(ErrorCode::kBadImage, "'{}' has a name of more than {} bytes",
+      return make_error(ErrorCode::kBadInput, "'{}' has a name of more than {} bytes",
                         printable(path), FileTree::kMaxNameLength);
     }
     if (!name.empty() && name != ".") {
@@ -135,7 +135,7 @@ Result<void> FileTree::count_metadata(std::string_view name, const Attributes& a
 Result<InodeNumber> FileTree::make_directory(InodeNumber parent, const std::string& name) {
   const std::uint32_t depth = inodes_[parent].directory->depth + 1;
   if (depth > kMaxDepth) {
-    return make_error(ErrorCode::kBadImage, "directory '{}' is more than {} levels deep",
+    return make_error(ErrorCode::kBadInput, "directory '{}' is more than {} levels deep",
                       printable(name), kMaxDepth);
   }
   BOTHY_TRY(budget_.spend(Resource::kInodes, 1));
@@ -165,7 +165,7 @@ Result<InodeNumber> FileTree::step(InodeNumber here, const std::string& name, Mi
       return kNowhere;
     }
     if (is_of_this_layer(entry)) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "the path leads through '{}', which is not a directory", printable(name));
     }
     release(entry.inode);
@@ -194,7 +194,7 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
     if (at != directory.entries.end() && inodes_[at->second.inode].type == FileType::kSymlink) {
       const std::string& target = inodes_[at->second.inode].target;
       if (++symlinks > kMaxSymlinks) {
-        return make_error(ErrorCode::kBadImage,
+        return make_error(ErrorCode::kBadInput,
                           "the path leads through more than {} symbolic links at '{}'",
                           kMaxSymlinks, printable(name));
       }
@@ -203,7 +203,7 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
       continue;
     }
     if (name.size() > kMaxNameLength) {
-      return make_error(ErrorCode::kBadImage, "'{}' has a name of more than {} bytes",
+      return make_error(ErrorCode::kBadInput, "'{}' has a name of more than {} bytes",
                         printable(name), kMaxNameLength);
     }
     BOTHY_TRY(here, step(here, name, missing));
@@ -218,7 +218,7 @@ Result<InodeNumber> FileTree::walk(const Names& names, Missing missing) {
 Result<DirectoryEntry*> FileTree::slot(std::string_view path) {
   BOTHY_TRY(Names names, split_path(path));
   if (names.empty()) {
-    return make_error(ErrorCode::kBadImage, "the image's root must be a directory");
+    return make_error(ErrorCode::kBadInput, "the image's root must be a directory");
   }
   const std::string name(names.back());
   names.pop_back();
@@ -287,7 +287,7 @@ Result<void> FileTree::add_link(std::string_view path, std::string_view target) 
     }
   }
   if (number == kNowhere || inodes_[number].directory) {
-    return make_error(ErrorCode::kBadImage, "the hard link's target '{}' {}", printable(target),
+    return make_error(ErrorCode::kBadInput, "the hard link's target '{}' {}", printable(target),
                       number == kNowhere ? "does not exist" : "is a directory");
   }
   BOTHY_TRY(count_metadata(path.substr(path.rfind('/') + 1), Attributes()));
@@ -309,7 +309,7 @@ Result<void> FileTree::add_link(std::string_view path, std::string_view target) 
 Result<void> FileTree::whiteout(std::string_view path) {
   BOTHY_TRY(Names names, split_path(path));
   if (names.empty()) {
-    return make_error(ErrorCode::kBadImage, "a whiteout can't remove the image's root");
+    return make_error(ErrorCode::kBadInput, "a whiteout can't remove the image's root");
   }
   const std::string_view name = names.back();
   names.pop_back();

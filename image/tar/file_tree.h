@@ -62,7 +62,7 @@ class FileTree {
   // Entries added from now on belong to the next layer.
   void begin_layer() { ++layer_; }
 
-  // Paths are relative to the image's root; "." and empty parts are ignored. kBadImage for "..",
+  // Paths are relative to the image's root; "." and empty parts are ignored. kBadInput for "..",
   // absolute paths, names longer than kMaxNameLength, paths through a file, paths deeper than
   // kMaxDepth, and an exceeded limit of the budget. Missing parents are created, owned by root,
   // with mode 0755. Symlinks on the way are followed within the tree, whose root is its own "..":
@@ -72,7 +72,7 @@ class FileTree {
   [[nodiscard]] Result<InodeNumber> add_directory(std::string_view path, Attributes attributes);
   // Adds anything else, in place of an existing entry. Ignores `file.links` and `.directory`.
   [[nodiscard]] Result<InodeNumber> add_file(std::string_view path, Inode file);
-  // Adds a name for the inode at `target`, of this layer or one below. kBadImage when `target` is a
+  // Adds a name for the inode at `target`, of this layer or one below. kBadInput when `target` is a
   // directory or does not exist.
   [[nodiscard]] Result<void> add_link(std::string_view path, std::string_view target);
   // Removes what lower layers have at `path`, if anything.

@@ -55,7 +55,7 @@ bool checksum_fits(const TarBlock& block) noexcept {
 Result<std::uint64_t> number(const TarBlock& block, Field field, std::string_view what) {
   const auto value = parse_tar_number(raw(block, field));
   if (!value || *value < 0) {
-    return make_error(ErrorCode::kBadImage, "invalid {} in an entry's header", what);
+    return make_error(ErrorCode::kBadInput, "invalid {} in an entry's header", what);
   }
   return static_cast<std::uint64_t>(*value);
 }
@@ -99,7 +99,7 @@ std::optional<std::int64_t> parse_tar_number(std::string_view field) noexcept {
 
 Result<TarHeader> parse_tar_header(const TarBlock& block) {
   if (!checksum_fits(block)) {
-    return make_error(ErrorCode::kBadImage, "wrong checksum in an entry's header");
+    return make_error(ErrorCode::kBadInput, "wrong checksum in an entry's header");
   }
   TarHeader header;
   header.type = block[kType];
@@ -116,7 +116,7 @@ Result<TarHeader> parse_tar_header(const TarBlock& block) {
   BOTHY_TRY(header.size, number(block, kSize, "size"));
   const auto mtime = parse_tar_number(raw(block, kMtime));
   if (!mtime) {
-    return make_error(ErrorCode::kBadImage, "invalid time in an entry's header");
+    return make_error(ErrorCode::kBadInput, "invalid time in an entry's header");
   }
   header.mtime = *mtime;
   if (header.type == '3' || header.type == '4') {
@@ -150,12 +150,12 @@ Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_pax_rec
     // The length counts itself, the blank and the newline.
     if (!length || digits == std::string_view::npos || *length > records.size() ||
         *length < digits + 3 || records[*length - 1] != '\n') {
-      return make_error(ErrorCode::kBadImage, "damaged extended header");
+      return make_error(ErrorCode::kBadInput, "damaged extended header");
     }
     const std::string_view record = records.substr(digits + 1, *length - digits - 2);
     const std::size_t equals = record.find('=');
     if (equals == std::string_view::npos || equals == 0) {
-      return make_error(ErrorCode::kBadImage, "damaged extended header");
+      return make_error(ErrorCode::kBadInput, "damaged extended header");
     }
     parsed.emplace_back(record.substr(0, equals), record.substr(equals + 1));
     records.remove_prefix(*length);

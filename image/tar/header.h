@@ -48,7 +48,7 @@ struct TarRun {
 
 [[nodiscard]] bool is_zero(const TarBlock& block) noexcept;
 
-// kBadImage for a wrong checksum, and for a field that is not a number in range.
+// kBadInput for a wrong checksum, and for a field that is not a number in range.
 [[nodiscard]] Result<TarHeader> parse_tar_header(const TarBlock& block);
 
 // An octal number, or base 256 where the top bit of the first byte is set.
@@ -60,7 +60,7 @@ struct TarRun {
                                           std::size_t count, std::vector<TarRun>& runs);
 
 // The records "LENGTH KEY=VALUE\n" of a pax header, in their order; keys and values are views of
-// `text`. kBadImage for a record with a wrong length.
+// `text`. kBadInput for a record with a wrong length.
 [[nodiscard]] Result<std::vector<std::pair<std::string_view, std::string_view>>> parse_pax_records(
     std::string_view text);
 

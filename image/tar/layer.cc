@@ -77,7 +77,7 @@ class LayerReader {
     }
     const std::string_view hidden = name.substr(kWhiteout.size());
     if (hidden.empty() || hidden == "." || hidden == "..") {
-      return make_error(ErrorCode::kBadImage, "the whiteout names no file");
+      return make_error(ErrorCode::kBadInput, "the whiteout names no file");
     }
     return tree_.whiteout(std::string(directory) + std::string(hidden));
   }
@@ -91,7 +91,7 @@ class LayerReader {
     file.minor = entry.minor;
     if (entry.type == FileType::kSymlink) {
       if (entry.link.empty()) {
-        return make_error(ErrorCode::kBadImage, "the symbolic link has no target");
+        return make_error(ErrorCode::kBadInput, "the symbolic link has no target");
       }
       file.target = entry.link;
     }

@@ -19,7 +19,7 @@ constexpr std::uint64_t padding_of(std::uint64_t size) noexcept {
 }
 
 Error damaged(std::string_view what) {
-  return make_error(ErrorCode::kBadImage, "{}", what);
+  return make_error(ErrorCode::kBadInput, "{}", what);
 }
 
 Result<std::uint32_t> fit_id(std::uint64_t id) {
@@ -68,7 +68,7 @@ Result<bool> TarReader::read_block(TarBlock& block) {
 
 Result<std::string> TarReader::read_text(std::uint64_t size) {
   if (size > kMaxHeaderSize) {
-    return make_error(ErrorCode::kBadImage, "an extended header exceeds {} bytes", kMaxHeaderSize);
+    return make_error(ErrorCode::kBadInput, "an extended header exceeds {} bytes", kMaxHeaderSize);
   }
   std::string text(size, '\0');
   BOTHY_TRY(const std::size_t got,
@@ -162,14 +162,14 @@ Result<void> TarReader::make_entry(const TarHeader& header, TarExtension extende
   entry_.hard_link = header.type == '1';
   const auto type = type_of(header.type, entry_.path);
   if (!type) {
-    return make_error(ErrorCode::kBadImage, "entry '{}' has the unknown type '{}'",
+    return make_error(ErrorCode::kBadInput, "entry '{}' has the unknown type '{}'",
                       printable(entry_.path), printable({&header.type, 1}));
   }
   entry_.type = *type;
   if (entry_.path.empty() || entry_.path.size() > kMaxPathLength ||
       entry_.link.size() > kMaxPathLength || entry_.path.find('\0') != std::string::npos ||
       entry_.link.find('\0') != std::string::npos) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "invalid name or link target in entry '{}': expected 1 to {} bytes",
                       printable(entry_.path), kMaxPathLength);
   }
@@ -185,12 +185,12 @@ Result<void> TarReader::make_entry(const TarHeader& header, TarExtension extende
     attributes.xattrs.push_back({name, std::move(value)});
   }
   if (total > kMaxAttributeBytes) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "entry '{}' has more than {} bytes of extended attributes",
                       printable(entry_.path), kMaxAttributeBytes);
   }
   if (header.major > 0xfff || header.minor > 0xfffff) {  // what Linux has
-    return make_error(ErrorCode::kBadImage, "entry '{}' has a device number out of range",
+    return make_error(ErrorCode::kBadInput, "entry '{}' has a device number out of range",
                       printable(entry_.path));
   }
   entry_.major = static_cast<std::uint32_t>(header.major);
@@ -296,7 +296,7 @@ Result<void> TarReader::check_runs() {
   std::uint64_t total = 0;
   for (const TarRun& run : runs_) {
     if (run.offset < end || run.offset > entry_.size || run.length > entry_.size - run.offset) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "entry '{}' has a sparse map with overlapping or misplaced runs",
                         printable(entry_.path));
     }
@@ -304,7 +304,7 @@ Result<void> TarReader::check_runs() {
     total += run.length;
   }
   if (total != stored_) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "entry '{}' has a sparse map that doesn't match its size",
                       printable(entry_.path));
   }

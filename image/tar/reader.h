@@ -66,7 +66,7 @@ class TarReader {
   explicit TarReader(ByteSource& source) : source_(source), buffer_(1U << 17U) {}
 
   // The next entry, valid until the next call; nullptr at the end. Skips unread content of the
-  // previous entry. kBadImage for a damaged or truncated archive.
+  // previous entry. kBadInput for a damaged or truncated archive.
   [[nodiscard]] Result<const TarEntry*> next();
 
   // The next part of the entry's content, valid until the next call; an empty one at the end.

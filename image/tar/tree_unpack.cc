@@ -60,7 +60,7 @@ class Unpacker {
     skip(rest.find('/'));
     skip(rest.find_first_not_of('/'));
     if (leads_out) {
-      return make_error(ErrorCode::kBadImage, "entry '{}' leads out of the archive",
+      return make_error(ErrorCode::kBadInput, "entry '{}' leads out of the archive",
                         printable(path));
     }
     BOTHY_TRY(auto names, split_path(rest));

@@ -52,7 +52,7 @@ Result<std::vector<std::byte>> unpacked(const std::string& path) {
       return content;
     }
     if (content.size() > kMaxModuleSize) {
-      return make_error(ErrorCode::kBadImage, "module {} has more than {} bytes", printable(path),
+      return make_error(ErrorCode::kBadInput, "module {} has more than {} bytes", printable(path),
                         kMaxModuleSize);
     }
   }
@@ -104,7 +104,7 @@ Result<ModuleIndex> ModuleIndex::parse(std::string_view dependencies, std::strin
     std::string_view line = cut(dependencies, '\n');
     const std::string_view file = cut(line, ':');
     if (file.starts_with('/') || file.find("..") != std::string_view::npos) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "--modules: modules.dep names a file outside of its directory: {}",
                         printable(file));
     }
@@ -168,7 +168,7 @@ Result<void> ModuleIndex::add_entry(const Entry& entry, std::vector<std::string>
     return success();
   }
   if (depth > kMaxDepth) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "the kernel's modules depend on each other in a circle");
   }
   std::vector<std::string> first = entry.needs;

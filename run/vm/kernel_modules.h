@@ -17,7 +17,7 @@ namespace bothy::run {
 // The index that depmod(8) makes of a kernel's modules. Names have no ".ko", and "_" for "-".
 class ModuleIndex {
  public:
-  // The contents of modules.dep, modules.builtin, modules.softdep and modules.alias. kBadImage for
+  // The contents of modules.dep, modules.builtin, modules.softdep and modules.alias. kBadInput for
   // a modules.dep that names files outside of its directory.
   [[nodiscard]] static Result<ModuleIndex> parse(std::string_view dependencies,
                                                  std::string_view builtin,

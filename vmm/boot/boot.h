@@ -53,7 +53,7 @@ struct BootEntry {
 
 // Loads everything into fresh memory: all zeros except for what the caller has put below 1 MiB.
 // Every file is hostile until checked. Codes: kNotFound and kPermission for a file that can't be
-// opened, kBadImage for its content, kInvalid for the command line, kExhausted when guest memory is
+// opened, kBadInput for its content, kInvalid for the command line, kExhausted when guest memory is
 // too small. After a failure the memory's content is undefined.
 [[nodiscard]] Result<BootEntry> load(const BootRequest& request, GuestMemory& memory);
 

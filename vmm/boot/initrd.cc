@@ -33,12 +33,12 @@ Result<void> check_content(const ImageFile& file) {
     case Content::kBzImage:
     case Content::kArm64Image:
     case Content::kText:
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "{} is {}, not an initrd; give a cpio archive, compressed or not",
                         file.name(), describe(content));
     case Content::kCpioOld:
       return make_error(
-          ErrorCode::kBadImage,
+          ErrorCode::kBadInput,
           "{} is {}, which kernels can't unpack; create the archive with cpio -H newc", file.name(),
           describe(content));
     default:

@@ -43,7 +43,7 @@ bool within(std::uint64_t start, std::uint64_t size, std::uint64_t limit) noexce
 Result<void> check_segment(const std::string& name, std::size_t index, const Elf64_Phdr& segment,
                            std::uint64_t image_limit, const GuestMemory& memory) {
   const auto bad = [&](std::string_view what) {
-    return make_error(ErrorCode::kBadImage, "{} is damaged: ELF segment {} {}; get the file again",
+    return make_error(ErrorCode::kBadInput, "{} is damaged: ELF segment {} {}; get the file again",
                       name, index, what);
   };
   if (segment.p_filesz > segment.p_memsz) {
@@ -53,14 +53,14 @@ Result<void> check_segment(const std::string& name, std::size_t index, const Elf
     return bad("lies past the end of the file (is it truncated?)");
   }
   if (segment.p_paddr < layout::kHighMemory) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{}: ELF segment {} has the address {:#x}, below {:#x}, which is reserved "
                       "for the monitor's "
                       "tables; link it at {:#x} or above",
                       name, index, segment.p_paddr, layout::kHighMemory, layout::kHighMemory);
   }
   if (!within(segment.p_paddr, segment.p_memsz, layout::kMmioHoleStart)) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{}: ELF segment {} has {} bytes at address {:#x}, outside the {} GiB of "
                       "RAM that a kernel can be loaded into",
                       name, index, segment.p_memsz, segment.p_paddr,
@@ -83,7 +83,7 @@ Result<void> check_disjoint(const std::string& name, std::vector<MemoryRange> ra
   for (std::size_t i = 1; i < ranges.size(); ++i) {
     if (ranges[i].start < ranges[i - 1].end()) {
       return make_error(
-          ErrorCode::kBadImage,
+          ErrorCode::kBadInput,
           "{} is damaged: two of its ELF segments overlap at {:#x}; get the file again", name,
           ranges[i].start);
     }
@@ -112,7 +112,7 @@ void plan_notes(ElfPlan& plan, const Elf64_Phdr& segment, std::uint64_t image_li
 Result<Elf64_Ehdr> check_elf_header(const std::string& name, Bytes head) {
   const auto header = load_at<Elf64_Ehdr>(head, 0);
   if (!header) {
-    return make_error(ErrorCode::kBadImage, "{} is truncated: it ends within its ELF header", name);
+    return make_error(ErrorCode::kBadInput, "{} is truncated: it ends within its ELF header", name);
   }
   if (header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
       header->e_machine != layout::kElfMachine) {
@@ -120,18 +120,18 @@ Result<Elf64_Ehdr> check_elf_header(const std::string& name, Bytes head) {
     const bool little = header->e_ident[EI_DATA] == ELFDATA2LSB;
     const auto machine = little ? header->e_machine : __builtin_bswap16(header->e_machine);
     return make_error(
-        ErrorCode::kBadImage, "{} is an ELF file for {}, not for {}; give a kernel for {}{}", name,
+        ErrorCode::kBadInput, "{} is an ELF file for {}, not for {}; give a kernel for {}{}", name,
         machine_name(machine), layout::kMachineName, layout::kMachineName, layout::kElfMachineHint);
   }
   if (header->e_type != ET_EXEC && header->e_type != ET_DYN) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} is an ELF file but not an executable (an object or a core file?); give "
                       "the linked vmlinux",
                       name);
   }
   if (header->e_phnum == 0 || header->e_phnum > kMaxSegments ||
       header->e_phentsize != sizeof(Elf64_Phdr)) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} is damaged: its ELF header claims {} segments of {} bytes each", name,
                       header->e_phnum, header->e_phentsize);
   }
@@ -162,7 +162,7 @@ Result<ElfPlan> plan_elf(const std::string& name, const Elf64_Ehdr& header,
     add_piece(plan, segment.p_offset, *memory.slice(segment.p_paddr, segment.p_filesz));
   }
   if (ranges.empty()) {
-    return make_error(ErrorCode::kBadImage, "{} is an ELF file with nothing to load", name);
+    return make_error(ErrorCode::kBadInput, "{} is an ELF file with nothing to load", name);
   }
   BOTHY_TRY(check_disjoint(name, std::move(ranges)));
   return plan;

@@ -45,18 +45,18 @@ Result<ImageFile> ImageFile::open(const std::string& path, std::string_view role
     return errno_error(fmt::format("can't get the status of {}", name));
   }
   if (!S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kBadImage, "{} is {}; give a regular file", name,
+    return make_error(ErrorCode::kBadInput, "{} is {}; give a regular file", name,
                       file_type(status.st_mode));
   }
   if (status.st_size <= 0) {
-    return make_error(ErrorCode::kBadImage, "{} is empty; get the file again", name);
+    return make_error(ErrorCode::kBadInput, "{} is empty; get the file again", name);
   }
   return ImageFile(std::move(fd), std::move(name), static_cast<std::uint64_t>(status.st_size));
 }
 
 Result<void> ImageFile::check_range(std::uint64_t offset, std::uint64_t size) const {
   if (offset > size_ || size > size_ - offset) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} is truncated: it has {} bytes instead of at least {}; get the file again",
                       name_, size_, offset + size);
   }
@@ -96,7 +96,7 @@ Result<void> ImageFile::read(std::uint64_t offset, std::span<std::byte> to) cons
       return errno_error(fmt::format("can't read {}", name_));
     }
     if (count == 0) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "{} was truncated while it was read; try again once it is complete", name_);
     }
     to = to.subspan(static_cast<std::size_t>(count));

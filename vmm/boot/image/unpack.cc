@@ -75,7 +75,7 @@ Error UnpackStream::failure() const {
     return *input_->error;
   }
   const char* reason = archive_error_string(archive_.get());
-  return make_error(ErrorCode::kBadImage, "{} is damaged: can't unpack its {} data: {}",
+  return make_error(ErrorCode::kBadInput, "{} is damaged: can't unpack its {} data: {}",
                     input_->file.name(), input_->format,
                     reason != nullptr ? reason : "unknown error");
 }

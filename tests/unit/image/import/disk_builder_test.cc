@@ -103,7 +103,7 @@ TEST_CASE("an error in a layer leaves no files") {
   const Image image = f.import_one(layout.root());
   const auto disk = ensure_disk(f.store, image, limits, {});
   REQUIRE_FALSE(disk.has_value());
-  CHECK(disk.error().code == bothy::ErrorCode::kBadImage);
+  CHECK(disk.error().code == bothy::ErrorCode::kBadInput);
   CHECK(disk.error().context.find(words) != std::string::npos);
   CHECK(disk.error().context.find("layout:x") != std::string::npos);
   CHECK(disk.error().context.find('\n') == std::string::npos);

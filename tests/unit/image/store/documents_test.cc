@@ -92,7 +92,7 @@ TEST_CASE("inconsistent documents are refused") {
     CAPTURE(text.substr(0, 200));
     const auto parsed = Manifest::parse(text);
     REQUIRE_FALSE(parsed.has_value());
-    CHECK(parsed.error().code == bothy::ErrorCode::kBadImage);
+    CHECK(parsed.error().code == bothy::ErrorCode::kBadInput);
   }
   for (const char* text : {"{}", R"({"rootfs":[]})", R"({"rootfs":{"diff_ids":["sha256:0"]}})",
                            R"({"rootfs":{"diff_ids":[]},"config":{"Env":"x"}})",

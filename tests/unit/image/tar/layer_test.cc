@@ -41,7 +41,7 @@ struct Fixture {
   std::string refusal(const std::string& archive) {
     const auto result = apply(archive);
     REQUIRE_FALSE(result.has_value());
-    CHECK(result.error().code == bothy::ErrorCode::kBadImage);
+    CHECK(result.error().code == bothy::ErrorCode::kBadInput);
     CHECK(result.error().context.find('\n') == std::string::npos);
     return result.error().context;
   }

@@ -51,7 +51,7 @@ std::string failure(const std::string& archive) {
   while (true) {
     const auto entry = tar.next();
     if (!entry) {
-      CHECK(entry.error().code == bothy::ErrorCode::kBadImage);
+      CHECK(entry.error().code == bothy::ErrorCode::kBadInput);
       return entry.error().context;
     }
     if (entry.value() == nullptr) {

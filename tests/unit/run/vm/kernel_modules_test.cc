@@ -60,11 +60,11 @@ TEST_CASE("A built-in module needs no file, and an unknown one is an error") {
 
 TEST_CASE("Malformed files of depmod do no harm") {
   for (const char* text : {"/etc/x.ko:\n", "../x.ko:\n", "kernel/../../x.ko: y.ko\n"}) {
-    CHECK(ModuleIndex::parse(text, "", "", "").error().code == ErrorCode::kBadImage);
+    CHECK(ModuleIndex::parse(text, "", "", "").error().code == ErrorCode::kBadInput);
   }
   const auto circle = ModuleIndex::parse("a.ko: b.ko\nb.ko: a.ko\n", "", "", "").value();
   Order order;
-  CHECK(circle.add("a", order).error().code == ErrorCode::kBadImage);
+  CHECK(circle.add("a", order).error().code == ErrorCode::kBadInput);
   for (const char* text : {"\n\n:", "a", "softdep", "softdep a", "alias", "alias a", " : : \n"}) {
     CHECK(ModuleIndex::parse(text, text, text, text));
   }

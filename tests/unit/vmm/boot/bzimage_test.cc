@@ -106,10 +106,10 @@ TEST_CASE("A payload that can't be entered directly falls back to the kernel's o
 TEST_CASE("A damaged payload is an error") {
   BzImageFile file = with_payload("xz");
   std::fill(file.payload.begin() + 1000, file.payload.begin() + 2000, std::byte{0x55});
-  check_refused(file.build(), ErrorCode::kBadImage, {"damaged", "xz"});
+  check_refused(file.build(), ErrorCode::kBadInput, {"damaged", "xz"});
   file = with_payload("gzip");
   file.payload.resize(3000);
-  check_refused(file.build(), ErrorCode::kBadImage, {"damaged", "gzip"});
+  check_refused(file.build(), ErrorCode::kBadInput, {"damaged", "gzip"});
 }
 
 TEST_CASE("The version string is that of the kernel, or left out") {
@@ -155,7 +155,7 @@ TEST_CASE("A bzImage truncated anywhere is refused") {
        {0x210UL, 0x260UL, 0x300UL, 2559UL, 2560UL, 3000UL, image.size() - 16}) {
     INFO(size);
     check_refused(ByteVector(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(size)),
-                  ErrorCode::kBadImage, {"truncated"});
+                  ErrorCode::kBadInput, {"truncated"});
   }
 }
 
@@ -163,7 +163,7 @@ TEST_CASE("An invalid bzImage header is refused") {
   const auto refused = [](auto&& change, std::initializer_list<std::string_view> words) {
     BzImageFile file = with_payload();
     change(file.header);
-    check_refused(file.build(), ErrorCode::kBadImage, words);
+    check_refused(file.build(), ErrorCode::kBadInput, words);
   };
   refused([](setup_header& h) { h.syssize = 0xffffffff; }, {"truncated"});
   refused([](setup_header& h) { h.setup_sects = 255; }, {"truncated"});

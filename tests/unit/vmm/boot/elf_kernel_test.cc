@@ -134,13 +134,13 @@ TEST_CASE("A kernel that contains only some of the texts does not count as havin
 }
 
 TEST_CASE("A compressed file without a kernel is refused with the type of its content") {
-  check_refused(test::compress(test::to_bytes("hello\n"), "gzip"), ErrorCode::kBadImage,
+  check_refused(test::compress(test::to_bytes("hello\n"), "gzip"), ErrorCode::kBadInput,
                 {"holds a text file"});
   check_refused(test::compress(test::compress(small_elf().build(), "gzip"), "gzip"),
-                ErrorCode::kBadImage, {"a gzip file"});
+                ErrorCode::kBadInput, {"a gzip file"});
   ByteVector cut = test::compress(small_elf().build(), "zstd");
   cut.resize(cut.size() / 2);
-  check_refused(cut, ErrorCode::kBadImage, {"damaged"});
+  check_refused(cut, ErrorCode::kBadInput, {"damaged"});
 }
 
 TEST_CASE("Unpacking is limited in size") {
@@ -149,33 +149,33 @@ TEST_CASE("Unpacking is limited in size") {
   const test::TestFile file(test::compress(elf.build(), "gzip"));
   BootRequest request = request_for(file.path());
   request.options.unpack_limit = 1 << 19;
-  check_refused(request, ErrorCode::kBadImage, {"past the end"});
+  check_refused(request, ErrorCode::kBadInput, {"past the end"});
 }
 
 TEST_CASE("An ELF file for another machine is refused with the machine's name") {
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_machine), std::uint16_t{EM_AARCH64}),
-                ErrorCode::kBadImage, {"aarch64", "x86"});
+                ErrorCode::kBadInput, {"aarch64", "x86"});
   ByteVector image = with_header_field(EI_CLASS, std::uint8_t{ELFCLASS32});
   poke(image, offsetof(Elf64_Ehdr, e_machine), std::uint16_t{EM_386});
-  check_refused(image, ErrorCode::kBadImage, {"32-bit x86", "bzImage"});
+  check_refused(image, ErrorCode::kBadInput, {"32-bit x86", "bzImage"});
   image = with_header_field(EI_DATA, std::uint8_t{ELFDATA2MSB});
   poke(image, offsetof(Elf64_Ehdr, e_machine), __builtin_bswap16(EM_S390));
-  check_refused(image, ErrorCode::kBadImage, {"s390"});
+  check_refused(image, ErrorCode::kBadInput, {"s390"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_type), std::uint16_t{ET_REL}),
-                ErrorCode::kBadImage, {"not an executable", "vmlinux"});
+                ErrorCode::kBadInput, {"not an executable", "vmlinux"});
 }
 
 TEST_CASE("An ELF header with invalid program headers is refused") {
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phnum), std::uint16_t{0xffff}),
-                ErrorCode::kBadImage, {"65535 segments"});
+                ErrorCode::kBadInput, {"65535 segments"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phnum), std::uint16_t{0}),
-                ErrorCode::kBadImage, {"0 segments"});
+                ErrorCode::kBadInput, {"0 segments"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phentsize), std::uint16_t{8}),
-                ErrorCode::kBadImage, {"damaged"});
+                ErrorCode::kBadInput, {"damaged"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phoff), ~std::uint64_t{0}),
-                ErrorCode::kBadImage, {"truncated"});
+                ErrorCode::kBadInput, {"truncated"});
   check_refused(with_header_field(offsetof(Elf64_Ehdr, e_phoff), std::uint64_t{1} << 20U),
-                ErrorCode::kBadImage, {"truncated"});
+                ErrorCode::kBadInput, {"truncated"});
 }
 
 TEST_CASE("An ELF file truncated anywhere is refused") {
@@ -184,7 +184,7 @@ TEST_CASE("An ELF file truncated anywhere is refused") {
   for (const std::size_t size : {5UL, 20UL, 63UL, 64UL, 100UL, 200UL, needed - 1000}) {
     INFO(size);
     check_refused(ByteVector(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(size)),
-                  ErrorCode::kBadImage, {"runcated"});
+                  ErrorCode::kBadInput, {"runcated"});
   }
   GuestMemory memory = guest_memory();
   load_good(ByteVector(image.begin(), image.begin() + static_cast<std::ptrdiff_t>(needed)), memory);
@@ -192,16 +192,16 @@ TEST_CASE("An ELF file truncated anywhere is refused") {
 
 TEST_CASE("A segment that wraps, overlaps or has an invalid size is refused") {
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_filesz), std::uint64_t{0x10000}),
-                ErrorCode::kBadImage, {"segment 0", "more bytes in the file than in memory"});
-  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_offset), kMax - 16), ErrorCode::kBadImage,
+                ErrorCode::kBadInput, {"segment 0", "more bytes in the file than in memory"});
+  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_offset), kMax - 16), ErrorCode::kBadInput,
                 {"past the end"});
-  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_paddr), kMax - 16), ErrorCode::kBadImage,
+  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_paddr), kMax - 16), ErrorCode::kBadInput,
                 {"outside"});
-  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_memsz), kMax), ErrorCode::kBadImage,
+  check_refused(with_segment_field(offsetof(Elf64_Phdr, p_memsz), kMax), ErrorCode::kBadInput,
                 {"outside"});
   ElfImage elf = small_elf();
   elf.segments.push_back({kBase + 0x37ff, test::noise(16), 0});
-  check_refused(elf.build(), ErrorCode::kBadImage, {"overlap", "0x10037ff"});
+  check_refused(elf.build(), ErrorCode::kBadInput, {"overlap", "0x10037ff"});
   elf.segments[1].address = kBase + 0x3800;
   GuestMemory memory = guest_memory();
   load_good(elf.build(), memory);
@@ -209,7 +209,7 @@ TEST_CASE("A segment that wraps, overlaps or has an invalid size is refused") {
 
 TEST_CASE("A segment in the range of the monitor's tables is refused") {
   check_refused(with_segment_field(offsetof(Elf64_Phdr, p_paddr), std::uint64_t{0x7000}),
-                ErrorCode::kBadImage, {"0x7000", "below 0x100000"});
+                ErrorCode::kBadInput, {"0x7000", "below 0x100000"});
 }
 
 TEST_CASE("A kernel that does not fit is refused with the memory that it needs") {
@@ -224,10 +224,10 @@ TEST_CASE("A kernel that does not fit is refused with the memory that it needs")
 TEST_CASE("An entry point outside the segments is refused") {
   ElfImage elf = small_elf();
   elf.pvh_entry = kBase + 0x1800;  // in .bss
-  check_refused(elf.build(), ErrorCode::kBadImage, {"PVH entry", "0x1001800"});
+  check_refused(elf.build(), ErrorCode::kBadInput, {"PVH entry", "0x1001800"});
   elf.pvh_entry.reset();
   elf.entry = 0xffffffff81000000;
-  check_refused(elf.build(), ErrorCode::kBadImage, {"ELF entry", "0xffffffff81000000"});
+  check_refused(elf.build(), ErrorCode::kBadInput, {"ELF entry", "0xffffffff81000000"});
 }
 
 TEST_CASE("Notes with invalid sizes are skipped, or end the search") {

@@ -39,9 +39,9 @@ TEST_CASE("A kernel that is not a regular file is refused without blocking") {
   const TestDirectory directory;
   const std::string fifo = directory.path() / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
-  check_refused(request_for(fifo), ErrorCode::kBadImage, {fifo, "a FIFO", "regular file"});
-  check_refused(request_for(directory.path()), ErrorCode::kBadImage, {"a directory"});
-  check_refused(request_for("/dev/zero"), ErrorCode::kBadImage, {"a device"});
+  check_refused(request_for(fifo), ErrorCode::kBadInput, {fifo, "a FIFO", "regular file"});
+  check_refused(request_for(directory.path()), ErrorCode::kBadInput, {"a directory"});
+  check_refused(request_for("/dev/zero"), ErrorCode::kBadInput, {"a device"});
   check_refused(request_for(directory.path() / "none"), ErrorCode::kNotFound,
                 {"can't open kernel"});
   check_refused(request_for(""), ErrorCode::kInvalid, {"kernel", "invalid path"});
@@ -53,14 +53,14 @@ TEST_CASE("A file that is not a kernel is refused with its type") {
   test::ByteVector arm64(64);
   const test::ByteVector magic = test::to_bytes("ARM\x64");
   std::copy(magic.begin(), magic.end(), arm64.begin() + 56);
-  check_refused(arm64, ErrorCode::kBadImage, {"arm64 Linux kernel", "x86-64"});
-  check_refused(test::to_bytes("#!/bin/sh\necho hello\n"), ErrorCode::kBadImage, {"a text file"});
-  check_refused(test::to_bytes("070701 archive"), ErrorCode::kBadImage, {"a cpio archive"});
-  check_refused(test::noise(5000), ErrorCode::kBadImage, {"data of an unknown type"});
-  check_refused(test::to_bytes("\x89LZO then"), ErrorCode::kBadImage,
+  check_refused(arm64, ErrorCode::kBadInput, {"arm64 Linux kernel", "x86-64"});
+  check_refused(test::to_bytes("#!/bin/sh\necho hello\n"), ErrorCode::kBadInput, {"a text file"});
+  check_refused(test::to_bytes("070701 archive"), ErrorCode::kBadInput, {"a cpio archive"});
+  check_refused(test::noise(5000), ErrorCode::kBadInput, {"data of an unknown type"});
+  check_refused(test::to_bytes("\x89LZO then"), ErrorCode::kBadInput,
                 {"lzop", "unpack the file first"});
-  check_refused(test::ByteVector(), ErrorCode::kBadImage, {"is empty"});
-  check_refused(test::ByteVector(1), ErrorCode::kBadImage, {"unknown type"});
+  check_refused(test::ByteVector(), ErrorCode::kBadInput, {"is empty"});
+  check_refused(test::ByteVector(1), ErrorCode::kBadInput, {"unknown type"});
 }
 
 TEST_CASE("Reads are checked against the file's size at opening") {
@@ -78,7 +78,7 @@ TEST_CASE("Reads are checked against the file's size at opening") {
   REQUIRE(::truncate(file.path().c_str(), 2) == 0);
   const auto cut = image.value().read(0, bytes);
   REQUIRE(cut.has_error());
-  CHECK(cut.error().code == ErrorCode::kBadImage);
+  CHECK(cut.error().code == ErrorCode::kBadInput);
   CHECK(cut.error().context.find("was truncated") != std::string::npos);
 }
 

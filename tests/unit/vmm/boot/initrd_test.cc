@@ -89,7 +89,7 @@ TEST_CASE("A file that can't be an initrd is refused with its type") {
                           std::initializer_list<std::string_view> words) {
     const TestFile file(content);
     const Setup setup({file.path()});
-    check_refused(setup.request, ErrorCode::kBadImage, words);
+    check_refused(setup.request, ErrorCode::kBadInput, words);
   };
   refused({}, {"initrd /proc", "empty"});
   refused(test::to_bytes("hello\nworld\n"), {"a text file", "cpio"});

@@ -41,7 +41,7 @@ TEST_CASE("Images that aren't raw are refused with the command that converts the
                                                {std::string(64, '<') + "\x7f\x10\xda\xbe", "vdi"},
                                                {"WithoutFreeSpace", "parallels"}}));
   const TemporaryFile file(65536, sample.head);
-  check_refused({.path = file.path()}, ErrorCode::kBadImage,
+  check_refused({.path = file.path()}, ErrorCode::kBadInput,
                 "qemu-img convert -f " + sample.format + " -O raw " + file.path());
   CHECK(DiskFile::open({.path = file.path(), .read_only = true, .raw = true}).has_value());
 }
@@ -50,7 +50,7 @@ TEST_CASE("A VHD of fixed size is recognised by its footer") {
   const TemporaryFile file(65536 + 512);
   const std::string cookie = "conectix";
   file.write(65536, std::as_bytes(std::span(cookie)));
-  check_refused({.path = file.path()}, ErrorCode::kBadImage, "a VHD image");
+  check_refused({.path = file.path()}, ErrorCode::kBadInput, "a VHD image");
 }
 
 TEST_CASE("Raw images of any length are accepted") {

@@ -22,7 +22,7 @@ constexpr std::uint16_t kOldestProtocol = 0x206;
 constexpr std::size_t kMaxVersion = 128;
 
 Error damaged(const ImageFile& file, std::string_view what) {
-  return make_error(ErrorCode::kBadImage,
+  return make_error(ErrorCode::kBadInput,
                     "{} is damaged: its bzImage header {}; get the file again", file.name(), what);
 }
 
@@ -33,11 +33,11 @@ Result<setup_header> read_header(const ImageFile& file, Bytes head) {
   const auto version =
       load_at<std::uint16_t>(head, kHeaderOffset + offsetof(setup_header, version));
   if (!jump || !version || kJumpTarget + *jump > head.size()) {
-    return make_error(ErrorCode::kBadImage, "{} is truncated: it ends within its bzImage header",
+    return make_error(ErrorCode::kBadInput, "{} is truncated: it ends within its bzImage header",
                       file.name());
   }
   if (*version < kOldestProtocol) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} uses boot protocol {}.{:02}: at least 2.06 (Linux 2.6.22) is required",
                       file.name(), *version >> 8U, *version & 0xffU);
   }
@@ -120,7 +120,7 @@ Result<BzImage> read_bzimage(const ImageFile& file, Bytes head) {
   BOTHY_TRY(image.header, read_header(file, head));
   const setup_header& header = image.header;
   if ((header.loadflags & LOADED_HIGH) == 0) {
-    return make_error(ErrorCode::kBadImage, "{} is a zImage: a bzImage is required", file.name());
+    return make_error(ErrorCode::kBadInput, "{} is a zImage: a bzImage is required", file.name());
   }
   // boot.rst, "setup_sects": 0 stands for 4; the boot sector comes on top.
   image.code = ((header.setup_sects == 0 ? 4U : header.setup_sects) + 1U) * kSector;
@@ -129,13 +129,13 @@ Result<BzImage> read_bzimage(const ImageFile& file, Bytes head) {
     return damaged(file, "has a kernel of size 0");
   }
   if (image.code >= file.size()) {
-    return make_error(ErrorCode::kBadImage, "{} is truncated: it ends before the kernel begins",
+    return make_error(ErrorCode::kBadInput, "{} is truncated: it ends before the kernel begins",
                       file.name());
   }
   // syssize counts whole paragraphs, so the last may go past the end. A signature may follow.
   const std::uint64_t present = file.size() - image.code;
   if (image.code_size >= present + kParagraph) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} is truncated: it has {} bytes instead of {}; get the file again",
                       file.name(), file.size(), image.code + image.code_size);
   }

@@ -63,7 +63,7 @@ Result<LoadedKernel> enter_elf(const std::string& name, const ElfPlan& plan,
   kernel.has_texts =
       std::ranges::all_of(texts, [&plan](std::string_view text) { return has_text(plan, text); });
   if (!has_code_at(plan, kernel.entry)) {
-    return make_error(ErrorCode::kBadImage,
+    return make_error(ErrorCode::kBadInput,
                       "{} can't be entered: its {} entry point {:#x} lies outside its segments",
                       name, pvh ? "PVH" : "ELF", kernel.entry);
   }
@@ -92,14 +92,14 @@ Result<LoadedKernel> load_elf(const ImageFile& file, Bytes head, const KernelOpt
 Result<ElfPlan> plan_unpacked(const std::string& name, Bytes head, std::uint64_t limit,
                               const GuestMemory& memory) {
   if (const Content content = detect_content(head); content != Content::kElf) {
-    return make_error(ErrorCode::kBadImage, "{} holds {}, not an x86-64 kernel", name,
+    return make_error(ErrorCode::kBadInput, "{} holds {}, not an x86-64 kernel", name,
                       describe(content));
   }
   BOTHY_TRY(const Elf64_Ehdr header, check_elf_header(name, head));
   std::vector<Elf64_Phdr> segments(header.e_phnum);
   const std::size_t size = segments.size() * sizeof(Elf64_Phdr);
   if (header.e_phoff > head.size() || size > head.size() - header.e_phoff) {
-    return make_error(ErrorCode::kBadImage, "{} is damaged: it has no program headers", name);
+    return make_error(ErrorCode::kBadInput, "{} is damaged: it has no program headers", name);
   }
   std::memcpy(segments.data(), head.data() + header.e_phoff, size);
   return plan_elf(name, header, segments, limit, memory);
@@ -150,7 +150,7 @@ Result<void> fill_from(Packed packed, const std::string& name, const ElfPlan& pl
   while (at < plan.image_size) {
     BOTHY_TRY(const Bytes block, packed.stream.next());
     if (block.empty()) {
-      return make_error(ErrorCode::kBadImage,
+      return make_error(ErrorCode::kBadInput,
                         "{} is damaged: unpacked, it ends after {} bytes of {}", name, at,
                         plan.image_size);
     }
@@ -166,7 +166,7 @@ Result<LoadedKernel> load_packed_elf(const ImageFile& file, Content format,
   if (!packed) {
     Error error = std::move(packed).error();
     if (error.code == ErrorCode::kUnsupported) {
-      return make_error(ErrorCode::kBadImage, "{} is {}: {}; unpack the file first", file.name(),
+      return make_error(ErrorCode::kBadInput, "{} is {}: {}; unpack the file first", file.name(),
                         describe(format), error.context);
     }
     return error;
@@ -211,7 +211,7 @@ Result<PayloadOutcome> load_payload(const ImageFile& file, const BzImage& image,
   }
   auto plan = plan_unpacked("its payload", packed.value().head, options.unpack_limit, memory);
   if (!plan) {
-    if (plan.error().code == ErrorCode::kBadImage) {
+    if (plan.error().code == ErrorCode::kBadInput) {
       return PayloadOutcome{{}, plan.error().context};
     }
     return std::move(plan).error();
@@ -267,7 +267,7 @@ Result<LoadedKernel> load_kernel(const std::string& path, const KernelOptions& o
   if (!compression_name(content).empty()) {
     return load_packed_elf(file, content, options, memory);
   }
-  return make_error(ErrorCode::kBadImage,
+  return make_error(ErrorCode::kBadInput,
                     "{} is {}, not an x86-64 kernel; give a bzImage (vmlinuz) or an ELF vmlinux",
                     file.name(), describe(content));
 }
