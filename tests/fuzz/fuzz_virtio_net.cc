@@ -18,7 +18,7 @@ using test::DriverQueue;
 using test::FakePort;
 using virtio::NetProgress;
 
-constexpr std::size_t kMostSteps = 400;
+constexpr std::size_t kMaxSteps = 400;
 constexpr std::uint16_t kQueueSize = 16;
 
 class Input {
@@ -184,7 +184,7 @@ class Machine {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   bothy::fuzz::Input input({data, size});
   bothy::fuzz::Machine machine(input);
-  for (std::size_t steps = 0; steps < bothy::fuzz::kMostSteps && !input.empty(); ++steps) {
+  for (std::size_t steps = 0; steps < bothy::fuzz::kMaxSteps && !input.empty(); ++steps) {
     machine.step();
   }
   machine.finish();

@@ -29,7 +29,7 @@ using virtio::VsockOp;
 
 constexpr std::uint64_t kCid = 3;
 constexpr std::uint32_t kHostPort = 52;
-constexpr std::size_t kMostClients = 8;
+constexpr std::size_t kMaxClients = 8;
 constexpr std::size_t kLargest = 300 << 10;
 
 class Machine {
@@ -126,7 +126,7 @@ class Machine {
   }
 
   void host_connects(Input& input) {
-    if (clients_.size() == kMostClients) {
+    if (clients_.size() == kMaxClients) {
       return;
     }
     if (UniqueFd guest = test::unix_accept(listener_)) {

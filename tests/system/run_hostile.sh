@@ -106,7 +106,7 @@ ends 143 'a signal before the guest listens' 60 $client
 client=$!
 until_has "$work/out" ready || true
 for _ in 1 2 3; do kill -TERM $client && sleep 0.5; done
-ends 137 'three in a row, for one that heeds none' 30 $client
+ends 137 'three in a row end a process that ignores signals' 30 $client
 yes >"$work/input" &
 holder=$!
 "$bothy" run --network none --rm -i bb sh -c 'exec <&-; echo closed; exec sleep 1000' <"$work/input" >"$work/out" 2>"$work/err" &
