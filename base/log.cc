@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "base/log_output.h"
+#include "base/timer.h"
 
 namespace bothy {
 namespace {
@@ -49,10 +50,11 @@ void log_line(LogLevel level, std::string_view line) noexcept {
   output().write(fmt::format("{}{}\n", prefix(level), line), limit);
 }
 
+LogLimiter::LogLimiter(std::uint32_t burst) noexcept : LogLimiter(burst, Clock::steady()) {}
+
 bool LogLimiter::allow() noexcept {
-  const auto now = std::chrono::duration_cast<std::chrono::seconds>(
-                       std::chrono::steady_clock::now().time_since_epoch())
-                       .count();
+  const auto now =
+      std::chrono::duration_cast<std::chrono::seconds>(clock_.now().time_since_epoch()).count();
   if (used_.load(std::memory_order_relaxed) < burst_) {
     last_second_.store(now, std::memory_order_relaxed);
     used_.fetch_add(1, std::memory_order_relaxed);

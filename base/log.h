@@ -28,11 +28,15 @@ void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
   }
 }
 
+class Clock;
+
 // A budget for lines that a guest can cause: `burst` at once and then one a second, so that a
 // hostile guest can't fill a disk with log. Any thread.
 class LogLimiter {
  public:
-  explicit LogLimiter(std::uint32_t burst = 10) noexcept : burst_(burst) {}
+  explicit LogLimiter(std::uint32_t burst = 10) noexcept;
+  // The clock outlives the limiter.
+  LogLimiter(std::uint32_t burst, const Clock& clock) noexcept : burst_(burst), clock_(clock) {}
 
   // Whether the line may be written.
   [[nodiscard]] bool allow() noexcept;
@@ -43,6 +47,7 @@ class LogLimiter {
 
  private:
   const std::uint32_t burst_;
+  const Clock& clock_;
   std::atomic<std::uint32_t> used_{0};
   std::atomic<std::int64_t> last_second_{0};
   std::atomic<std::uint64_t> dropped_{0};
