@@ -1,9 +1,10 @@
 #include "run/frame_channel.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -14,29 +15,36 @@ constexpr std::size_t kInitialBuffer = 64 * 1024;
 
 }  // namespace
 
+// A socket that can't be watched is one that is closed: start() tells.
 FrameChannel::FrameChannel(boost::asio::io_context& executor, UniqueFd socket)
-    : socket_(executor, socket.release()) {}
+    : executor_(executor), socket_(executor) {
+  static_cast<void>(socket_.own(std::move(socket)));
+}
 
 void FrameChannel::start(Hooks hooks) {
   hooks_ = std::move(hooks);
   incoming_.resize(kInitialBuffer);
-  read();
+  if (!socket_.is_open()) {
+    return socket_.post([this] { lost(); });
+  }
+  wait_to_read();
 }
 
-void FrameChannel::read() {
-  if (reading_ || !socket_.is_open()) {
-    return;
+void FrameChannel::wait_to_read() {
+  socket_.wait(FdWatch::Event::kReadable, [this] { on_readable(); });
+}
+
+void FrameChannel::on_readable() {
+  const auto kept = shared_from_this();  // until the hooks have returned
+  const ssize_t count =
+      ::recv(socket_.fd(), incoming_.data() + filled_, incoming_.size() - filled_, MSG_DONTWAIT);
+  if (count > 0) {
+    on_read(static_cast<std::size_t>(count));
+  } else if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    wait_to_read();
+  } else {
+    lost();
   }
-  reading_ = true;
-  socket_.async_read_some(
-      boost::asio::buffer(incoming_.data() + filled_, incoming_.size() - filled_),
-      [self = shared_from_this()](const boost::system::error_code& error, std::size_t count) {
-        self->reading_ = false;
-        if (error) {
-          return self->lost();
-        }
-        self->on_read(count);
-      });
 }
 
 void FrameChannel::on_read(std::size_t count) {
@@ -67,7 +75,7 @@ void FrameChannel::on_read(std::size_t count) {
   if (incoming_.size() < std::max(wanted, filled_ + 1)) {
     incoming_.resize(std::max(wanted, filled_ + 1));
   }
-  read();
+  wait_to_read();
 }
 
 void FrameChannel::send(std::uint16_t type, std::uint32_t process,
@@ -80,29 +88,38 @@ void FrameChannel::send(std::uint16_t type, std::uint32_t process,
   waiting_.insert(waiting_.end(), head.begin(), head.end());
   waiting_.insert(waiting_.end(), bytes.begin(), bytes.end());
   if (sending_.empty()) {
-    write();
+    sending_ = std::exchange(waiting_, {});
+    wait_to_write();
   }
 }
 
-void FrameChannel::write() {
+void FrameChannel::wait_to_write() {
+  socket_.wait(FdWatch::Event::kWritable, [this] { on_writable(); });
+}
+
+void FrameChannel::on_writable() {
+  const auto kept = shared_from_this();  // until the hooks have returned
+  const ssize_t count = ::send(socket_.fd(), sending_.data() + sent_, sending_.size() - sent_,
+                               MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    return lost();
+  }
+  sent_ += count > 0 ? static_cast<std::size_t>(count) : 0;
+  sent_ < sending_.size() ? wait_to_write() : on_written();
+}
+
+void FrameChannel::on_written() {
+  sent_ = 0;
   sending_ = std::exchange(waiting_, {});
-  boost::asio::async_write(
-      socket_, boost::asio::buffer(sending_),
-      [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-        self->sending_.clear();
-        if (error) {
-          return self->lost();
-        }
-        if (!self->waiting_.empty()) {
-          return self->write();
-        }
-        if (self->finishing_) {
-          return self->lost();
-        }
-        if (const auto drained = self->hooks_.drained) {
-          drained();
-        }
-      });
+  if (!sending_.empty()) {
+    return wait_to_write();
+  }
+  if (finishing_) {
+    return lost();
+  }
+  if (const auto drained = hooks_.drained) {
+    drained();
+  }
 }
 
 void FrameChannel::finish() {
@@ -113,13 +130,14 @@ void FrameChannel::finish() {
   const auto closed = std::exchange(hooks_, {}).closed;
   close();
   if (closed) {
-    boost::asio::post(socket_.get_executor(), closed);  // never from within finish()
+    boost::asio::post(executor_, closed);  // never from within finish()
   }
 }
 
 void FrameChannel::close() {
-  boost::system::error_code ignored;
-  socket_.close(ignored);
+  socket_.close();
+  sending_.clear();
+  waiting_.clear();
   hooks_ = {};
 }
 

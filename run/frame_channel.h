@@ -2,7 +2,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd_watch.h"
 #include "base/unique_fd.h"
 #include "run/frame.h"
 
@@ -36,7 +36,7 @@ struct FrameView {
 };
 
 // For the executor's thread. The peer is not trusted: a frame longer than kMaxFrame closes the
-// channel.
+// channel. A hook may let go of the channel that calls it.
 class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
  public:
   struct Hooks {
@@ -65,18 +65,22 @@ class FrameChannel : public std::enable_shared_from_this<FrameChannel> {
   void close();
 
  private:
-  void read();
+  void wait_to_read();
+  void on_readable();
   void on_read(std::size_t count);
-  void write();
+  void wait_to_write();
+  void on_writable();
+  void on_written();
   void lost();
 
-  boost::asio::posix::stream_descriptor socket_;
+  boost::asio::io_context& executor_;
+  FdWatch socket_;
   Hooks hooks_;
   std::vector<std::byte> incoming_;
   std::size_t filled_ = 0;  // of incoming_
   std::vector<std::byte> sending_;
+  std::size_t sent_ = 0;  // of sending_
   std::vector<std::byte> waiting_;
-  bool reading_ = false;
   bool finishing_ = false;
 };
 

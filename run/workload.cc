@@ -1,11 +1,11 @@
 #include "run/workload.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/write.hpp>
 #include <cerrno>
 #include <utility>
 
@@ -36,14 +36,20 @@ Workload::Workload(boost::asio::io_context& executor, Clock& clock, Setup setup,
 void Workload::set_stream(std::uint32_t index, UniqueFd fd) {
   const std::array expected{setup_.terminal || setup_.input, !setup_.terminal && setup_.output,
                             !setup_.terminal && setup_.error};
-  if (index > 2 || !expected.at(index) || channels_.at(index).socket || end_) {
+  if (index > 2 || !expected.at(index) || channels_.at(index).stream || end_) {
     return;
   }
   Channel& channel = channels_.at(index);
-  channel.socket.emplace(executor_, fd.release());
+  const int flags = ::fcntl(fd.get(), F_GETFL);
+  channel.stream.emplace(executor_);
+  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
+      !channel.stream->own(std::move(fd))) {
+    channel.done = true;  // as if the process had closed its end
+    return channel.stream->post([this] { check_end(); });
+  }
   channel.buffer.resize(kBufferSize);
   if (!channel.done) {
-    read(index);
+    wait_to_read(index);
   }
   if (index == 0) {
     write();
@@ -55,34 +61,36 @@ bool Workload::is_blocked() const {
          std::ranges::any_of(listeners_, [](const Listener* each) { return each->is_full(); });
 }
 
-void Workload::read(std::size_t index) {
+void Workload::wait_to_read(std::size_t index) {
   Channel& channel = channels_.at(index);
-  if (channel.reading || channel.done || !channel.socket || is_blocked()) {
-    return;
+  if (!channel.done && channel.stream && !is_blocked()) {
+    channel.stream->wait(FdWatch::Event::kReadable, [this, index] { on_readable(index); });
   }
-  channel.reading = true;
-  channel.socket->async_read_some(
-      boost::asio::buffer(channel.buffer),
-      [self = shared_from_this(), index](const boost::system::error_code& error,
-                                         std::size_t count) {
-        Channel& from = self->channels_.at(index);
-        from.reading = false;
-        if (error) {
-          from.done = true;
-          return self->check_end();
-        }
-        const auto bytes = std::span<const std::byte>(from.buffer).first(count);
-        const Stream stream = index == 2 ? Stream::kError : Stream::kOutput;
-        if (self->setup_.log != nullptr) {
-          self->setup_.log->append(stream, bytes);
-        }
-        for (Listener* listener : std::vector(self->listeners_.begin(), self->listeners_.end())) {
-          if (!self->hurried_ || !listener->is_full()) {
-            listener->on_output(stream, bytes);
-          }
-        }
-        self->read(index);
-      });
+}
+
+void Workload::on_readable(std::size_t index) {
+  const auto kept = shared_from_this();  // until the listeners have returned
+  Channel& channel = channels_.at(index);
+  const ssize_t count = ::read(channel.stream->fd(), channel.buffer.data(), channel.buffer.size());
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return wait_to_read(index);
+  }
+  if (count <= 0) {  // the end; of a terminal, EIO
+    channel.done = true;
+    return check_end();
+  }
+  const auto bytes =
+      std::span<const std::byte>(channel.buffer).first(static_cast<std::size_t>(count));
+  const Stream stream = index == 2 ? Stream::kError : Stream::kOutput;
+  if (setup_.log != nullptr) {
+    setup_.log->append(stream, bytes);
+  }
+  for (Listener* listener : std::vector(listeners_.begin(), listeners_.end())) {
+    if (!hurried_ || !listener->is_full()) {
+      listener->on_output(stream, bytes);
+    }
+  }
+  wait_to_read(index);
 }
 
 void Workload::hurry() {
@@ -92,7 +100,7 @@ void Workload::hurry() {
 
 void Workload::listener_has_room() {
   for (std::size_t i = 0; i < channels_.size(); ++i) {
-    read(i);
+    wait_to_read(i);
   }
 }
 
@@ -112,8 +120,7 @@ void Workload::end_input() {
 }
 
 void Workload::write() {
-  auto& socket = channels_[0].socket;
-  if (!socket || !writing_.empty()) {
+  if (!channels_[0].stream || !writing_.empty()) {
     return;
   }
   if (incoming_.empty()) {
@@ -124,28 +131,42 @@ void Workload::write() {
     return;
   }
   writing_ = std::exchange(incoming_, {});
-  boost::asio::async_write(
-      *socket, boost::asio::buffer(writing_),
-      [self = shared_from_this()](const boost::system::error_code& error, std::size_t) {
-        self->writing_.clear();
-        if (error) {
-          self->input_ended_ = true;  // the process reads no more
-          self->incoming_.clear();
-        }
-        if (std::exchange(self->input_full_, false)) {
-          for (Listener* listener : std::vector(self->listeners_.begin(), self->listeners_.end())) {
-            listener->on_input_room();
-          }
-        }
-        self->write();
-      });
+  written_ = 0;
+  wait_to_write();
+}
+
+void Workload::wait_to_write() {
+  channels_[0].stream->wait(FdWatch::Event::kWritable, [this] { on_writable(); });
+}
+
+void Workload::on_writable() {
+  const auto kept = shared_from_this();  // until the listeners have returned
+  const ssize_t count =
+      ::write(channels_[0].stream->fd(), writing_.data() + written_, writing_.size() - written_);
+  if (count < 0 && errno != EAGAIN && errno != EINTR) {
+    input_ended_ = true;  // the process reads no more
+    incoming_.clear();
+    return on_written();
+  }
+  written_ += count > 0 ? static_cast<std::size_t>(count) : 0;
+  written_ < writing_.size() ? wait_to_write() : on_written();
+}
+
+void Workload::on_written() {
+  writing_.clear();
+  if (std::exchange(input_full_, false)) {
+    for (Listener* listener : std::vector(listeners_.begin(), listeners_.end())) {
+      listener->on_input_room();
+    }
+  }
+  write();
 }
 
 // A socket may still be needed by the other side; a pipe's end is told by closing it.
 void Workload::close_input() {
-  auto& socket = channels_[0].socket;
-  if (::shutdown(socket->native_handle(), SHUT_WR) != 0 && errno == ENOTSOCK) {
-    socket.reset();
+  auto& stream = channels_[0].stream;
+  if (::shutdown(stream->fd(), SHUT_WR) != 0 && errno == ENOTSOCK) {
+    stream.reset();
   }
 }
 
@@ -163,7 +184,7 @@ void Workload::set_exited(int wait_status) {
   stream_timer_.start(kStreamGrace, [this] {
     const auto kept = shared_from_this();
     for (Channel& channel : channels_) {
-      channel.done = channel.done || !channel.socket;
+      channel.done = channel.done || !channel.stream;
     }
     check_end();
   });
@@ -183,7 +204,7 @@ void Workload::fail(int code, std::string error) {
   end_ = WorkloadEnd{code, std::move(error)};
   stream_timer_.cancel();
   for (Channel& channel : channels_) {
-    channel.socket.reset();
+    channel.stream.reset();
     channel.done = true;
   }
   for (Listener* listener : std::vector(listeners_.begin(), listeners_.end())) {

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -13,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "base/fd_watch.h"
 #include "base/timer.h"
 #include "base/unique_fd.h"
 #include "run/log_file.h"
@@ -41,7 +41,8 @@ struct WorkloadEnd {
   std::string error;
 };
 
-// For the executor's thread. Ends once the process has exited and all its output has been read.
+// For the executor's thread. Ends once the process has exited and all its output has been read. A
+// listener or OnEnd may let go of the workload that calls it.
 class Workload : public std::enable_shared_from_this<Workload> {
  public:
   // The streams that the process has.
@@ -56,8 +57,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
 
   Workload(boost::asio::io_context& executor, Clock& clock, Setup setup, OnEnd on_end);
 
-  // The owner's end of stream `index`: 0 stdin or the terminal, 1 stdout, 2 stderr; anything that
-  // can be polled. An unexpected or a second one is closed.
+  // The owner's end of stream `index`: 0 stdin or the terminal, 1 stdout, 2 stderr; a socket, a
+  // pipe or a terminal, which becomes non-blocking. An unexpected or a second one is closed.
   void set_stream(std::uint32_t index, UniqueFd fd);
   void set_exited(int wait_status);
   // Ends the workload at once: it never ran, or nothing more will be known of it.
@@ -78,14 +79,17 @@ class Workload : public std::enable_shared_from_this<Workload> {
 
  private:
   struct Channel {
-    std::optional<boost::asio::posix::stream_descriptor> socket;
+    std::optional<FdWatch> stream;
     bool done = false;  // at its end, or not expected
-    bool reading = false;
     std::vector<std::byte> buffer;
   };
 
-  void read(std::size_t index);
+  void wait_to_read(std::size_t index);
+  void on_readable(std::size_t index);
   void write();
+  void wait_to_write();
+  void on_writable();
+  void on_written();
   void close_input();
   void check_end();
   [[nodiscard]] bool is_blocked() const;
@@ -97,6 +101,7 @@ class Workload : public std::enable_shared_from_this<Workload> {
   std::set<Listener*> listeners_;
   std::vector<std::byte> incoming_;  // for stdin
   std::vector<std::byte> writing_;
+  std::size_t written_ = 0;  // of writing_
   bool input_ended_ = false;
   bool input_full_ = false;
   bool hurried_ = false;
