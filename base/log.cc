@@ -14,7 +14,7 @@ std::atomic<LogLevel> g_level{LogLevel::kWarning};
 constexpr std::chrono::milliseconds kErrorTimeout{1000};
 constexpr std::chrono::milliseconds kTimeout{100};
 
-// Never destroyed: what runs at the end of the process may log.
+// Never destroyed: code at the end of the process may log.
 LogOutput& output() noexcept {
   static LogOutput& output = *new LogOutput;
   return output;

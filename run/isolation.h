@@ -1,4 +1,4 @@
-// Isolation: what runs the processes of an instance, and the seam between its owner and the kinds
+// Isolation: runs the processes of an instance; the seam between its owner and the kinds
 // of isolation. An Owner drives one Isolation and knows nothing of what is behind it.
 //
 //   starter's process   IsolationKind::prepare -> PreparedIsolation::prepare_instance

@@ -157,7 +157,7 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
 
 void add_isolation_flags(CLI::App& command, RunFlags& flags) {
   command.option_defaults()->group("Isolation");
-  std::string help = "What runs the instance:";
+  std::string help = "Isolation of the instance:";
   for (const run::IsolationKind* kind : run::isolation_kinds()) {
     help += " " + std::string(kind->name) + ", " + std::string(kind->help);
   }

@@ -77,7 +77,7 @@ run 0 'pause' -- "$bothy" pause web
 run 0 'is told' --out paused -- "$bothy" ps
 run 0 'resume' -- "$bothy" resume web
 says 'goes on' served wget -qO- --timeout 60 --tries 10 http://127.0.0.1:8088/
-run 1 'rm of what runs' --err 'bothy stop' -- "$bothy" rm web
+run 1 'rm of a running instance' --err 'bothy stop' -- "$bothy" rm web
 run 0 'stop' -- "$bothy" stop -t 2 web
 run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web

@@ -149,7 +149,7 @@ TEST_CASE("A guest that shuts down receiving can still send") {
   VsockRig rig;
   const auto stream = rig.connect_to_guest(1024);
   rig.send_shutdown(stream.ports, kVsockNoReceive);
-  CHECK(!send_text(stream.host, "nobody hears this"));
+  CHECK(!send_text(stream.host, "no peer reads this"));
   rig.send(VsockOp::kData, stream.ports, "but this");
   CHECK(receive_text(stream.host) == "but this");
 }
