@@ -1,0 +1,40 @@
+// Capabilities of processes (capabilities(7)), by their names and bits.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace bothy::container {
+
+// A bit for each capability: 1 << CAP_*.
+using Capabilities = std::uint64_t;
+
+struct CapabilitySets {
+  Capabilities bounding = 0;
+  Capabilities effective = 0;
+  Capabilities inheritable = 0;
+  Capabilities permitted = 0;
+  Capabilities ambient = 0;
+};
+
+// "CAP_CHOWN", "cap_chown" or "chown"; kInvalid for a name that isn't one.
+[[nodiscard]] Result<Capabilities> parse_capability(std::string_view name);
+// "CAP_CHOWN", in order of the bits.
+[[nodiscard]] std::vector<std::string> capability_names(Capabilities set);
+
+// All that bothy knows the names of.
+[[nodiscard]] Capabilities all_capabilities() noexcept;
+// Those of a container unless its user adds or drops some, the same as Docker's and Podman's.
+[[nodiscard]] Capabilities default_capabilities() noexcept;
+
+// `base` with --cap-add and --cap-drop applied as Docker does: "ALL" stands for all, an added
+// capability wins over a dropped "ALL". kInvalid for an unknown name.
+[[nodiscard]] Result<Capabilities> change_capabilities(Capabilities base,
+                                                       const std::vector<std::string>& added,
+                                                       const std::vector<std::string>& dropped);
+
+}  // namespace bothy::container

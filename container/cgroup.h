@@ -1,0 +1,102 @@
+// Cgroup: the control group of a container, on cgroup v2 or on v1's hierarchies.
+//
+// v2: one directory. Hosts with v1 may have a v2 tree as well, without controllers ("hybrid"): then
+// the cgroup there is for freezing, killing and counting processes, and v1's for limits.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "container/device_rule.h"
+#include "container/resources.h"
+
+namespace bothy::container {
+
+// What is mounted on this host, found out once: /proc/self/mountinfo and /proc/self/cgroup.
+struct CgroupHost {
+  struct Hierarchy {                       // of v1
+    std::vector<std::string> controllers;  // "cpu", "cpuacct"
+    std::string mount_point;
+    std::string own;  // the cgroup of this process below mount_point, "/..."
+  };
+  std::string unified;                           // mount point of v2; empty: none
+  std::string unified_own;                       // the cgroup of this process in it
+  std::vector<std::string> unified_controllers;  // of its root
+  std::vector<Hierarchy> hierarchies;
+
+  [[nodiscard]] static Result<CgroupHost> find();
+  // From the texts of the two files: for tests.
+  [[nodiscard]] static Result<CgroupHost> parse(std::string_view mountinfo, std::string_view cgroup,
+                                                std::string_view controllers);
+};
+
+struct CgroupStatistics {
+  std::uint64_t cpu_ns = 0;
+  std::uint64_t memory = 0;        // bytes in use
+  std::uint64_t memory_limit = 0;  // 0: none
+  std::uint64_t processes = 0;
+  std::uint64_t read_bytes = 0;
+  std::uint64_t written_bytes = 0;
+};
+
+// Paths of cgroups in `path` are relative to the mount points: "bothy/ID". Functions for one
+// thread. A Cgroup removes nothing by itself.
+class Cgroup {
+ public:
+  // Makes the cgroup in every hierarchy that `resources` and `rules` need, and in v2 wherever that
+  // is mounted, with missing parents, enables the controllers on the way, and applies the limits.
+  // A limit that can't be applied is an error that names the limit, the controller and the remedy;
+  // nothing is left then. `rules`: the device filter; none: no filter. An ordinary user's cgroup is
+  // made below the nearest one that was delegated to that user; with no such cgroup, and neither
+  // limits nor rules, the result is a Cgroup without directories.
+  [[nodiscard]] static Result<Cgroup> create(const CgroupHost& host, std::string_view path,
+                                             const Resources& resources,
+                                             const std::vector<DeviceRule>& rules);
+  // One that exists; kNotFound otherwise. `paths` are paths() of the one that was made.
+  [[nodiscard]] static Result<Cgroup> open(const std::vector<std::string>& paths);
+
+  // The absolute paths of its directories, v2's first.
+  [[nodiscard]] const std::vector<std::string>& paths() const noexcept { return paths_; }
+  // The directory in v2, for CLONE_INTO_CGROUP; -1: none.
+  [[nodiscard]] int unified_fd() const noexcept { return unified_.get(); }
+  // cgroup.procs of each v1 hierarchy, open for writing: a process that writes "0" to each moves
+  // itself there.
+  [[nodiscard]] std::vector<int> join_fds() const;
+
+  [[nodiscard]] Result<void> apply(const Resources& resources);
+  [[nodiscard]] Result<void> set_device_rules(const std::vector<DeviceRule>& rules);
+
+  [[nodiscard]] Result<void> freeze();
+  [[nodiscard]] Result<void> thaw();
+  // SIGKILL to every process in it and below, frozen ones included; cgroup.kill where it is.
+  [[nodiscard]] Result<void> kill();
+  [[nodiscard]] Result<std::vector<pid_t>> processes() const;
+  [[nodiscard]] Result<CgroupStatistics> statistics() const;
+  // Whether the kernel has killed a process of it for want of memory.
+  [[nodiscard]] bool had_oom_kill() const;
+
+  // Removes the directories, and any that the container made below; waits a little for processes
+  // that are ending. kBusy when some stay. Those that don't exist are no error.
+  [[nodiscard]] Result<void> remove();
+
+ private:
+  Cgroup() = default;
+
+  std::vector<std::string> paths_;
+  UniqueFd unified_;
+  bool unified_has_controllers_ = false;
+  struct V1 {
+    std::vector<std::string> controllers;
+    std::string path;
+    UniqueFd procs;
+  };
+  std::vector<V1> v1_;
+};
+
+}  // namespace bothy::container

@@ -1,0 +1,115 @@
+// Launcher: starts a container, or a process in one.
+//
+// Everything that can be computed is computed before the clone (ContainerPlan, plan.h); the new
+// process makes system calls and nothing else until it executes the command. Neither function waits
+// for that: a file system that the container controls may block the new process for good.
+//
+//   launch(), enter() --> Launching --> read_report() until kRunning or kFailed
+#pragma once
+
+#include <sys/types.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "container/seccomp.h"
+#include "container/spec.h"
+
+namespace bothy::container {
+
+class ContainerPlan;
+
+struct LaunchOptions {
+  // The root file system: a mount, detached or attached in this process's mount namespace. -1: what
+  // spec.root.path is.
+  int root = -1;
+  // A directory of the host that the root is attached to, in the container's mount namespace alone.
+  std::string attach_point;
+  // Sources of bind mounts: the mount of index i of spec.mounts comes from the descriptor, a
+  // detached mount, unless that is -1 or missing.
+  std::vector<int> mount_sources;
+  // A user namespace to be joined instead of a new one with spec.mappings; -1: none.
+  int user_namespace = -1;
+
+  int cgroup = -1;                // of v2, Cgroup::unified_fd()
+  std::vector<int> cgroup_joins;  // of v1, Cgroup::join_fds()
+
+  // Standard descriptors of the process; -1: /dev/null. Not used with a terminal.
+  std::array<int, 3> stdio{-1, -1, -1};
+  std::uint32_t preserved = 0;  // descriptors from 3 on that the process gets as well
+  int console_socket = -1;      // where the terminal is sent, instead of read_report()
+
+  std::optional<SeccompFilter> seccomp;
+  // A static executable that becomes the container's PID 1 and runs the process below it; -1: none.
+  int init = -1;
+  bool pivot = true;        // otherwise chroot(2): for a root on initramfs
+  bool new_keyring = true;  // a session keyring of its own
+  // A listening unix socket: the process waits for a connection before it executes the command, and
+  // reports to it. -1: at once.
+  int start_socket = -1;
+};
+
+struct EnterOptions {
+  int pidfd = -1;  // of the container's first process
+  pid_t pid = -1;  // the same one
+  int cgroup = -1;
+  std::vector<int> cgroup_joins;
+  std::array<int, 3> stdio{-1, -1, -1};
+  std::uint32_t preserved = 0;
+  int console_socket = -1;
+  std::optional<SeccompFilter> seccomp;
+  // USER[:GROUP] instead of the ids of the process; looked up inside.
+  std::optional<std::string> user;
+  bool new_keyring = true;
+};
+
+enum class LaunchStatus : std::uint8_t {
+  kPending,   // nothing new: read_report() again when report_fd() is readable
+  kTerminal,  // `terminal` is the master of the process's terminal
+  kRunning,   // the command runs, or with a start socket: waits
+  kFailed,    // the process has ended
+};
+
+struct LaunchReport {
+  LaunchStatus status = LaunchStatus::kPending;
+  UniqueFd terminal;
+  int error_number = 0;  // of kFailed
+  bool at_exec = false;  // of kFailed: the command itself can't be executed
+  std::string message;   // of kFailed: complete
+};
+
+// A new process of a container, which is a child of the calling one. Movable; belongs to one
+// thread.
+class Launching {
+ public:
+  Launching(pid_t pid, UniqueFd pidfd, UniqueFd report, std::shared_ptr<const ContainerPlan> plan);
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+  [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
+  [[nodiscard]] UniqueFd take_pidfd() noexcept { return std::move(pidfd_); }
+  // Readable when read_report() has something to say. Doesn't block.
+  [[nodiscard]] int report_fd() const noexcept { return report_.get(); }
+  [[nodiscard]] LaunchReport read_report();
+  // Blocks until the process runs or has failed; a terminal is kept in the report.
+  [[nodiscard]] LaunchReport wait();
+
+ private:
+  pid_t pid_;
+  UniqueFd pidfd_;
+  UniqueFd report_;
+  std::shared_ptr<const ContainerPlan> plan_;
+};
+
+// The calling process must have one thread. Errors of what is found out before the clone:
+// kInvalid for what the spec asks and bothy or this host can't do, kNotFound for a file of it.
+[[nodiscard]] Result<Launching> launch(const OciSpec& spec, const LaunchOptions& options);
+// Starts a process in a running container, with all of its namespaces.
+[[nodiscard]] Result<Launching> enter(const Process& process, const EnterOptions& options);
+
+}  // namespace bothy::container
