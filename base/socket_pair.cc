@@ -6,9 +6,9 @@
 
 namespace bothy {
 
-Result<SocketPair> SocketPair::create() {
+Result<SocketPair> SocketPair::create(int type) {
   std::array<int, 2> ends{};
-  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+  if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return errno_error("can't create a pair of sockets");
   }
   return SocketPair{UniqueFd(ends[0]), UniqueFd(ends[1])};

@@ -25,10 +25,17 @@ namespace bothy::container {
 
 class ContainerPlan;
 
+// An overlay that the container's process mounts in its own user namespace, for ordinary users.
+struct OverlayRoot {
+  std::string lower;  // paths of the host
+  std::string upper;
+  std::string work;
+};
+
 struct LaunchOptions {
-  // The root file system: a mount, detached or attached in this process's mount namespace. -1: what
-  // spec.root.path is.
+  // The root file system, a detached mount (fsmount(2), open_tree(2)). -1: what spec.root.path is.
   int root = -1;
+  std::optional<OverlayRoot> overlay;  // instead of `root`
   // A directory of the host that the root is attached to, in the container's mount namespace alone.
   std::string attach_point;
   // Sources of bind mounts: the mount of index i of spec.mounts comes from the descriptor, a
@@ -53,6 +60,7 @@ struct LaunchOptions {
   // A listening unix socket: the process waits for a connection before it executes the command, and
   // reports to it. -1: at once.
   int start_socket = -1;
+  bool dies_with_parent = false;  // the process gets SIGKILL when this one ends
 };
 
 struct EnterOptions {
@@ -64,8 +72,6 @@ struct EnterOptions {
   std::uint32_t preserved = 0;
   int console_socket = -1;
   std::optional<SeccompFilter> seccomp;
-  // USER[:GROUP] instead of the ids of the process; looked up inside.
-  std::optional<std::string> user;
   bool new_keyring = true;
 };
 

@@ -68,6 +68,7 @@ struct Device {
   std::uint32_t mode = 0666;
   std::uint32_t user = 0;  // ids in the container
   std::uint32_t group = 0;
+  std::string host_path;  // where a user namespace keeps it from being made; empty: the same path
 };
 
 struct Rlimit {

@@ -1,0 +1,307 @@
+#include "container/launcher.h"
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/files.h"
+#include "base/socket_pair.h"
+#include "container/plan.h"
+#include "container/plan_devices.h"
+#include "container/plan_mounts.h"
+#include "container/plan_process.h"
+#include "container/stage.h"
+#include "container/sysctls.h"
+#include "container/system_calls.h"
+#include "container/user_namespace.h"
+
+namespace bothy::container {
+namespace {
+
+// Descriptors that the plan refers to until the clone.
+using Opened = std::vector<UniqueFd>;
+
+Result<void> check(const OciSpec& spec) {
+  if (!spec.process) {
+    return make_error(ErrorCode::kInvalid, "the spec has no process to start");
+  }
+  const Namespace* mounts = spec.find(NamespaceKind::kMount);
+  if (mounts == nullptr || !mounts->path.empty()) {
+    return make_error(ErrorCode::kInvalid, "a container needs a mount namespace of its own");
+  }
+  if (!spec.hostname.empty() && spec.find(NamespaceKind::kUts) == nullptr) {
+    return make_error(ErrorCode::kInvalid, "a host name needs a uts namespace");
+  }
+  return check_sysctls(spec);
+}
+
+Result<std::array<int, 3>> standard_descriptors(const std::array<int, 3>& wanted, Opened& opened) {
+  std::array<int, 3> all = wanted;
+  if (std::ranges::any_of(all, [](int each) { return each < 0; })) {
+    BOTHY_TRY(UniqueFd null, open_file("/dev/null", O_RDWR));
+    for (int& each : all) {
+      each = each < 0 ? null.get() : each;
+    }
+    opened.push_back(std::move(null));
+  }
+  return all;
+}
+
+Result<void> plan_join(ContainerPlan& plan, const Namespace& joined, Opened& opened) {
+  BOTHY_TRY(UniqueFd fd, open_file(joined.path, O_RDONLY | O_NONBLOCK));
+  plan.describe(fmt::format("can't join the {} namespace '{}'", to_string(joined.kind),
+                            printable(joined.path)));
+  plan.add(SYS_setns, {plan.new_slot(fd.get()), clone_flag(joined.kind)});
+  opened.push_back(std::move(fd));
+  return success();
+}
+
+// Namespaces that exist belong to other user namespaces than a new one: they are joined before it.
+// A user namespace that exists may own the others: it is joined first (user_namespaces(7)).
+Result<void> plan_namespaces(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options,
+                             Opened& opened) {
+  const Namespace* user = spec.find(NamespaceKind::kUser);
+  if (user != nullptr && !user->path.empty()) {
+    BOTHY_TRY(plan_join(plan, *user, opened));
+  }
+  for (const Namespace& each : spec.namespaces) {
+    if (each.kind == NamespaceKind::kUser) {
+      continue;
+    }
+    if (each.path.empty()) {
+      plan.clone_flags |= clone_flag(each.kind);
+    } else {
+      BOTHY_TRY(plan_join(plan, each, opened));
+    }
+  }
+  if (user != nullptr && user->path.empty()) {
+    plan.describe("can't join the container's user namespace");
+    plan.add(SYS_setns, {plan.new_slot(options.user_namespace), CLONE_NEWUSER});
+  }
+  return success();
+}
+
+// The offsets are set by a process outside the namespace, before there is one inside
+// (time_namespaces(7)).
+void plan_time(ContainerPlan& plan, const OciSpec& spec) {
+  std::string text;
+  const auto add = [&](std::string_view clock, const std::optional<TimeOffset>& offset) {
+    if (offset) {
+      text += fmt::format("{} {} {}\n", clock, offset->seconds, offset->nanoseconds);
+    }
+  };
+  add("monotonic", spec.monotonic_offset);
+  add("boottime", spec.boot_offset);
+  const Namespace* time = spec.find(NamespaceKind::kTime);
+  if (text.empty() || time == nullptr || !time->path.empty()) {
+    return;
+  }
+  plan.clone_flags &= ~clone_flag(NamespaceKind::kTime);
+  plan.describe("can't set the clocks of the time namespace");
+  plan.add(SYS_unshare, {clone_flag(NamespaceKind::kTime)});
+  const Slot file = plan.new_slot();
+  plan.add(SYS_openat, {AT_FDCWD, "/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC}).result = file;
+  plan.add(SYS_write, {file, plan.keep(text), text.size()});
+}
+
+bool needs_joiner(const OciSpec& spec) {
+  return spec.find(NamespaceKind::kUser) != nullptr || spec.monotonic_offset || spec.boot_offset ||
+         std::ranges::any_of(spec.namespaces,
+                             [](const Namespace& each) { return !each.path.empty(); });
+}
+
+void plan_network(ContainerPlan& plan, const OciSpec& spec) {
+  const Namespace* network = spec.find(NamespaceKind::kNetwork);
+  if (network == nullptr || !network->path.empty()) {
+    return;
+  }
+  plan.describe("can't set the loopback interface up");
+  ifreq request{};
+  std::memcpy(request.ifr_name, "lo", 3);
+  request.ifr_flags = IFF_UP | IFF_RUNNING;
+  const Slot socket = plan.new_slot();
+  plan.add(SYS_socket, {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0}).result = socket;
+  plan.add(SYS_ioctl, {socket, SIOCSIFFLAGS, plan.keep(request)});
+}
+
+void plan_names(ContainerPlan& plan, const OciSpec& spec) {
+  plan.describe("can't set the host name");
+  if (!spec.hostname.empty()) {
+    plan.add(SYS_sethostname, {plan.keep(spec.hostname), spec.hostname.size()});
+  }
+  if (!spec.domain_name.empty()) {
+    plan.add(SYS_setdomainname, {plan.keep(spec.domain_name), spec.domain_name.size()});
+  }
+}
+
+Result<Launching> clone(std::shared_ptr<ContainerPlan> plan, SocketPair reports) {
+  BOTHY_TRY(Cloned cloned, clone_process(*plan));
+  return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours), std::move(plan));
+}
+
+}  // namespace
+
+Launching::Launching(pid_t pid, UniqueFd pidfd, UniqueFd report,
+                     std::shared_ptr<const ContainerPlan> plan)
+    : pid_(pid), pidfd_(std::move(pidfd)), report_(std::move(report)), plan_(std::move(plan)) {}
+
+LaunchReport Launching::read_report() {
+  Report report;
+  iovec part{&report, sizeof(report)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  const ssize_t count = ::recvmsg(report_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  LaunchReport result;
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+    return result;
+  }
+  if (count != static_cast<ssize_t>(sizeof(report)) || report.kind == Report::kReady) {
+    result.status = LaunchStatus::kRunning;
+    return result;
+  }
+  if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
+      report.kind == Report::kTerminal && header != nullptr) {
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
+    result.status = LaunchStatus::kTerminal;
+    result.terminal.reset(descriptor);
+    return result;
+  }
+  result.status = LaunchStatus::kFailed;
+  result.error_number = report.error_number;
+  result.at_exec = report.at_exec != 0;
+  result.message = errno_error(plan_->description(report.description), report.error_number).context;
+  return result;
+}
+
+LaunchReport Launching::wait() {
+  UniqueFd terminal;
+  for (;;) {
+    pollfd ready{report_.get(), POLLIN, 0};
+    ::poll(&ready, 1, -1);
+    LaunchReport report = read_report();
+    if (report.status == LaunchStatus::kTerminal) {
+      terminal = std::move(report.terminal);
+    } else if (report.status != LaunchStatus::kPending) {
+      report.terminal = std::move(terminal);
+      return report;
+    }
+  }
+}
+
+Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
+  BOTHY_TRY(check(spec));
+  LaunchOptions options = wanted;
+  Opened opened;
+  const Namespace* user = spec.find(NamespaceKind::kUser);
+  if (user != nullptr && user->path.empty() && options.user_namespace < 0) {
+    BOTHY_TRY(UniqueFd made, make_user_namespace(spec.mappings));
+    options.user_namespace = made.get();
+    opened.push_back(std::move(made));
+  }
+  BOTHY_TRY(options.stdio, standard_descriptors(options.stdio, opened));
+  BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
+  auto plan = std::make_shared<ContainerPlan>();
+  plan->report = reports.theirs.get();
+  plan->cgroup = options.cgroup;
+  plan->joins = needs_joiner(spec);
+  const Namespace* time = spec.find(NamespaceKind::kTime);
+  plan->shares = time == nullptr || time->path.empty();
+  if (!plan->joins) {
+    plan->begin_inner();
+  }
+  plan_host_side(*plan, *spec.process, options.cgroup_joins);
+  BOTHY_TRY(plan_namespaces(*plan, spec, options, opened));
+  plan_time(*plan, spec);
+  plan->begin_inner();
+  plan_beginning(*plan, user != nullptr);
+  plan_network(*plan, spec);
+  BOTHY_TRY(const FileSystemPlan files, plan_file_system(*plan, spec, options));
+  plan_names(*plan, spec);
+  plan_process(*plan,
+               {*spec.process, options.stdio, options.preserved, options.seccomp,
+                options.start_socket, options.new_keyring, options.dies_with_parent},
+               files.root, files.terminal);
+  return clone(std::move(plan), std::move(reports));
+}
+
+namespace {
+
+// Joining the user namespace that a process is in already is an error (setns(2)).
+Result<std::uint64_t> namespaces_to_join(pid_t pid) {
+  std::uint64_t flags =
+      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+  const auto differs = [pid](const char* name) -> Result<bool> {
+    struct stat ours {};
+    struct stat theirs {};
+    const std::string path = fmt::format("/proc/{}/ns/{}", pid, name);
+    if (::stat(fmt::format("/proc/self/ns/{}", name).c_str(), &ours) != 0) {
+      return false;  // this kernel doesn't have the namespace
+    }
+    if (::stat(path.c_str(), &theirs) != 0) {
+      return errno_error("can't look at the container's namespaces");
+    }
+    return ours.st_ino != theirs.st_ino;
+  };
+  BOTHY_TRY(const bool user, differs("user"));
+  BOTHY_TRY(const bool time, differs("time"));
+  return flags | (user ? CLONE_NEWUSER : 0U) |
+         (time ? clone_flag(NamespaceKind::kTime) : std::uint64_t{0});
+}
+
+Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process, int socket) {
+  plan.describe("can't open the container's /dev/pts");
+  open_how how{};
+  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+  const Slot terminals = plan.new_slot();
+  plan.add(SYS_openat2, {root, "dev/pts", plan.keep(how), sizeof(how)}).result = terminals;
+  return plan_new_terminal(plan, terminals, process, socket);
+}
+
+}  // namespace
+
+Result<Launching> enter(const Process& process, const EnterOptions& options) {
+  Opened opened;
+  BOTHY_TRY(const std::uint64_t namespaces, namespaces_to_join(options.pid));
+  BOTHY_TRY(const auto stdio, standard_descriptors(options.stdio, opened));
+  BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
+  auto plan = std::make_shared<ContainerPlan>();
+  plan->report = reports.theirs.get();
+  plan->cgroup = options.cgroup;
+  plan->joins = true;
+  plan->shares = (namespaces & clone_flag(NamespaceKind::kTime)) == 0;
+  plan_host_side(*plan, process, options.cgroup_joins);
+  plan->describe("can't join the container's namespaces");
+  plan->add(SYS_setns, {plan->new_slot(options.pidfd), namespaces});
+  plan->begin_inner();
+  plan_beginning(*plan, (namespaces & CLONE_NEWUSER) != 0);
+  const Slot root = plan->new_slot();
+  plan->describe("can't open the container's root directory");
+  plan->add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;
+  Slot terminal;
+  if (process.terminal) {
+    terminal = plan_terminal_inside(*plan, root, process, options.console_socket);
+  }
+  plan_process(*plan,
+               {process, stdio, options.preserved, options.seccomp, -1, options.new_keyring, false},
+               root, terminal);
+  return clone(std::move(plan), std::move(reports));
+}
+
+}  // namespace bothy::container

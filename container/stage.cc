@@ -1,0 +1,236 @@
+#include "container/stage.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "container/system_calls.h"
+
+namespace bothy::container {
+namespace {
+
+constexpr int kStageFailed = 127;
+constexpr std::uint64_t kCloneClearSighand = 0x100000000ULL;
+constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;
+constexpr std::size_t kJoinerStack = 64UL * 1024;
+
+void send_report(int socket, const Report& report, int descriptor) noexcept {
+  iovec part{const_cast<Report*>(&report), sizeof(report)};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  msghdr message{};
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
+  }
+  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+  }
+}
+
+// As execvp(3): a directory that may not be searched doesn't end the search. Returns on failure.
+int execute(const ContainerPlan& plan) noexcept {
+  int error = ENOENT;
+  for (const char* candidate : plan.candidates()) {
+    ::execve(candidate, plan.arguments(), plan.environment());
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+      return errno;
+    }
+    error = errno == EACCES ? EACCES : error;
+  }
+  return error;
+}
+
+bool tolerates(const Call& call, int error) noexcept {
+  for (const int each : call.tolerated) {
+    if (each == kAnyError || each == error) {
+      return true;
+    }
+  }
+  return false;
+}
+
+// The result, or -1 with errno set.
+long make_call(ContainerPlan& plan, const Call& call) noexcept {
+  std::array<long, 6> values{};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const Argument& argument = call.arguments[i];
+    values[i] = argument.is_slot ? plan.slot({static_cast<int>(argument.value)})
+                                 : static_cast<long>(argument.value);
+  }
+  switch (call.number) {
+    case kSendTerminal:
+      send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0, 0},
+                  static_cast<int>(values[1]));
+      return 0;
+    case kSendReady:
+      send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0, 0}, -1);
+      return 0;
+    case kReportTo:
+      plan.report = static_cast<int>(values[0]);
+      return 0;
+    case kExecute:
+      errno = execute(plan);
+      return -1;
+    default:
+      return ::syscall(call.number, values[0], values[1], values[2], values[3], values[4],
+                       values[5]);
+  }
+}
+
+// nullptr, or the call that failed, with errno set.
+const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcept {
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const Call& call = calls[i];
+    long result = make_call(plan, call);
+    while (result < 0 && errno == EINTR) {
+      result = make_call(plan, call);
+    }
+    if (result < 0 && (call.number == kExecute || !tolerates(call, errno))) {
+      return &call;
+    }
+    if (result >= 0 && call.result.index >= 0) {
+      plan.slot(call.result) = static_cast<int>(result);
+    }
+    i += result >= 0 ? call.success_skips : call.failure_skips;
+  }
+  return nullptr;
+}
+
+void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
+  const int error = errno;
+  send_report(plan.report,
+              {Report::kFailed, error, call.description, call.number == kExecute ? 1U : 0U}, -1);
+}
+
+[[noreturn]] void run_process(ContainerPlan& plan) noexcept {
+  if (const Call* failed = make_calls(plan, plan.inner())) {
+    report_failure(plan, *failed);
+  }
+  ::_exit(kStageFailed);
+}
+
+// What the parent and the joiner share.
+struct Shared {
+  ContainerPlan* plan = nullptr;
+  CloneArguments* arguments = nullptr;
+  pid_t pid = -1;
+  int error_number = 0;
+};
+
+pid_t clone_into(ContainerPlan& plan, CloneArguments& arguments) noexcept {
+  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(CloneArguments)));
+  if (pid == 0) {
+    run_process(plan);
+  }
+  return pid;
+}
+
+int run_joiner(void* pointer) {
+  auto& shared = *static_cast<Shared*>(pointer);
+  if (const Call* failed = make_calls(*shared.plan, shared.plan->outer())) {
+    report_failure(*shared.plan, *failed);
+    ::_exit(kStageFailed);
+  }
+  shared.pid = clone_into(*shared.plan, *shared.arguments);
+  shared.error_number = errno;
+  ::_exit(0);
+}
+
+CloneArguments clone_arguments(const ContainerPlan& plan) noexcept {
+  CloneArguments arguments;
+  arguments.flags = plan.clone_flags | kCloneClearSighand;
+  arguments.exit_signal = SIGCHLD;
+  if (plan.cgroup >= 0) {
+    arguments.flags |= kCloneIntoCgroup;
+    arguments.cgroup = static_cast<std::uint64_t>(plan.cgroup);
+  }
+  return arguments;
+}
+
+Error clone_error(int error_number) {
+  return errno_error("can't clone a process into the container's namespaces and cgroup",
+                     error_number);
+}
+
+Result<Cloned> clone_directly(ContainerPlan& plan) {
+  int pidfd = -1;
+  CloneArguments arguments = clone_arguments(plan);
+  arguments.flags |= CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  const pid_t pid = clone_into(plan, arguments);
+  if (pid < 0) {
+    return clone_error(errno);
+  }
+  return Cloned{pid, UniqueFd(pidfd)};
+}
+
+// The joiner's memory is the parent's, which waits for its end; where a time namespace is joined, a
+// copy (setns(2): such a process may not share its memory).
+Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
+  void* memory =
+      ::mmap(nullptr, kJoinerStack, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return errno_error("can't map memory for a process");
+  }
+  auto* shared = new (memory) Shared;  // below the stack, which never grows that far
+  CloneArguments arguments = clone_arguments(plan);
+  arguments.flags |= CLONE_PARENT;
+  arguments.exit_signal = 0;  // clone3(2): that of the joiner
+  shared->plan = &plan;
+  shared->arguments = &arguments;
+  const int sharing = plan.shares ? CLONE_VM | CLONE_VFORK : 0;
+  const pid_t joiner =
+      ::clone(&run_joiner, static_cast<char*>(memory) + kJoinerStack, sharing | SIGCHLD, shared);
+  const int error_number = errno;
+  int status = 0;
+  while (joiner > 0 && ::waitpid(joiner, &status, 0) < 0 && errno == EINTR) {
+  }
+  const Shared result = *shared;  // before its memory goes
+  ::munmap(memory, kJoinerStack);
+  if (joiner < 0) {
+    return errno_error("can't start a process that joins the container's namespaces", error_number);
+  }
+  if (result.pid < 0 && result.error_number != 0) {
+    return clone_error(result.error_number);
+  }
+  if (result.pid < 0) {
+    return Cloned{};  // the joiner has reported why
+  }
+  // The process is a child that nobody has waited for: the number is still its own.
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
+  if (!pidfd) {
+    return errno_error("can't open a descriptor for a process of the container");
+  }
+  return Cloned{result.pid, std::move(pidfd)};
+}
+
+}  // namespace
+
+Result<Cloned> clone_process(ContainerPlan& plan) {
+  // A handler of this process must not run in the new one, which the clone shares memory with.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  auto cloned = plan.joins ? clone_by_joiner(plan) : clone_directly(plan);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return cloned;
+}
+
+}  // namespace bothy::container
