@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <memory>
 #include <new>
 #include <utility>
 
@@ -22,7 +23,14 @@ namespace {
 constexpr int kStageFailed = 127;
 constexpr std::uint64_t kCloneClearSighand = 0x100000000ULL;
 constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;
-constexpr std::size_t kJoinerStack = 64UL * 1024;
+
+// A frame that no return leads out of, on another stack than the program's: ASan's bookkeeping of
+// stacks doesn't fit.
+#define BOTHY_OWN_STACK __attribute__((no_sanitize("address")))
+
+struct JoinerStack {
+  alignas(16) std::array<char, 64UL * 1024> bytes;
+};
 
 void send_report(int socket, const Report& report, int descriptor) noexcept {
   iovec part{const_cast<Report*>(&report), sizeof(report)};
@@ -118,7 +126,7 @@ void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
               {Report::kFailed, error, call.description, call.number == kExecute ? 1U : 0U}, -1);
 }
 
-[[noreturn]] void run_process(ContainerPlan& plan) noexcept {
+[[noreturn]] BOTHY_OWN_STACK void run_process(ContainerPlan& plan) noexcept {
   if (const Call* failed = make_calls(plan, plan.inner())) {
     report_failure(plan, *failed);
   }
@@ -133,7 +141,7 @@ struct Shared {
   int error_number = 0;
 };
 
-pid_t clone_into(ContainerPlan& plan, CloneArguments& arguments) noexcept {
+BOTHY_OWN_STACK pid_t clone_into(ContainerPlan& plan, CloneArguments& arguments) noexcept {
   const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(CloneArguments)));
   if (pid == 0) {
     run_process(plan);
@@ -141,14 +149,14 @@ pid_t clone_into(ContainerPlan& plan, CloneArguments& arguments) noexcept {
   return pid;
 }
 
-int run_joiner(void* pointer) {
+BOTHY_OWN_STACK int run_joiner(void* pointer) {
   auto& shared = *static_cast<Shared*>(pointer);
   if (const Call* failed = make_calls(*shared.plan, shared.plan->outer())) {
     report_failure(*shared.plan, *failed);
     ::_exit(kStageFailed);
   }
   shared.pid = clone_into(*shared.plan, *shared.arguments);
-  shared.error_number = errno;
+  shared.error_number = shared.pid < 0 ? errno : 0;
   ::_exit(0);
 }
 
@@ -183,34 +191,29 @@ Result<Cloned> clone_directly(ContainerPlan& plan) {
 // The joiner's memory is the parent's, which waits for its end; where a time namespace is joined, a
 // copy (setns(2): such a process may not share its memory).
 Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
+  const auto stack = std::make_unique<JoinerStack>();
   void* memory =
-      ::mmap(nullptr, kJoinerStack, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return errno_error("can't map memory for a process");
   }
-  auto* shared = new (memory) Shared;  // below the stack, which never grows that far
   CloneArguments arguments = clone_arguments(plan);
   arguments.flags |= CLONE_PARENT;
   arguments.exit_signal = 0;  // clone3(2): that of the joiner
-  shared->plan = &plan;
-  shared->arguments = &arguments;
+  auto* shared = new (memory) Shared{&plan, &arguments, -1, 0};
   const int sharing = plan.shares ? CLONE_VM | CLONE_VFORK : 0;
-  const pid_t joiner =
-      ::clone(&run_joiner, static_cast<char*>(memory) + kJoinerStack, sharing | SIGCHLD, shared);
+  const pid_t joiner = ::clone(&run_joiner, stack->bytes.end(), sharing | SIGCHLD, shared);
   const int error_number = errno;
-  int status = 0;
-  while (joiner > 0 && ::waitpid(joiner, &status, 0) < 0 && errno == EINTR) {
+  while (joiner > 0 && ::waitpid(joiner, nullptr, 0) < 0 && errno == EINTR) {
   }
   const Shared result = *shared;  // before its memory goes
-  ::munmap(memory, kJoinerStack);
+  ::munmap(memory, sizeof(Shared));
   if (joiner < 0) {
     return errno_error("can't start a process that joins the container's namespaces", error_number);
   }
-  if (result.pid < 0 && result.error_number != 0) {
-    return clone_error(result.error_number);
-  }
   if (result.pid < 0) {
-    return Cloned{};  // the joiner has reported why
+    // Without an error of the clone the joiner has reported why.
+    return result.error_number == 0 ? Result<Cloned>(Cloned{}) : clone_error(result.error_number);
   }
   // The process is a child that nobody has waited for: the number is still its own.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
