@@ -141,6 +141,14 @@ Result<UniqueFd> open_regular(const std::string& path) {
   return fd;
 }
 
+Result<void> set_nonblocking(int fd) {
+  const int flags = ::fcntl(fd, F_GETFL);
+  if (flags < 0 || ::fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0) {
+    return errno_error(fmt::format("can't make descriptor {} non-blocking", fd));
+  }
+  return success();
+}
+
 Result<std::uint64_t> size_of(int fd, const std::string& path) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) {

@@ -21,6 +21,9 @@ namespace bothy {
 // not a regular file.
 [[nodiscard]] Result<UniqueFd> open_regular(const std::string& path);
 
+// Sets O_NONBLOCK, for every process that shares the descriptor.
+[[nodiscard]] Result<void> set_nonblocking(int fd);
+
 [[nodiscard]] Result<std::uint64_t> size_of(int fd, const std::string& path);
 
 // The content of a regular file; kBadInput when it has more than `limit` bytes.

@@ -14,6 +14,8 @@
 #include <exception>
 #include <string_view>
 
+#include "base/files.h"
+
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern char** environ;
 
@@ -75,9 +77,8 @@ Result<void> ChildPlan::open_pipes() {
     BOTHY_TRY(auto output, make_pipe());
     captured_ = std::move(output[0]);
     captured_of_child_ = std::move(output[1]);
-    if (options_->drop_unread_output &&
-        ::fcntl(captured_of_child_.get(), F_SETFL, O_WRONLY | O_NONBLOCK) != 0) {
-      return errno_error("can't make a pipe non-blocking");
+    if (options_->drop_unread_output) {
+      BOTHY_TRY(set_nonblocking(captured_of_child_.get()));
     }
   }
   return success();

@@ -1,6 +1,5 @@
 #include "run/conversation.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -19,6 +18,7 @@
 #include <set>
 #include <vector>
 
+#include "base/files.h"
 #include "base/log.h"
 #include "base/terminal.h"
 #include "base/unix_listener.h"
@@ -115,7 +115,7 @@ class Conversation {
 };
 
 Result<Outcome> Conversation::run() {
-  ::fcntl(socket_, F_SETFL, ::fcntl(socket_, F_GETFL) | O_NONBLOCK);
+  BOTHY_TRY(set_nonblocking(socket_));
   reading_ = options_.input;
   if (options_.terminal && options_.input) {
     terminal_ = RawTerminal::enter(STDIN_FILENO, RawTerminal::Output::kAsIs);

@@ -1,6 +1,5 @@
 #include "run/workload.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include "base/files.h"
 
 namespace bothy::run {
 namespace {
@@ -40,10 +41,8 @@ void Workload::set_stream(std::uint32_t index, UniqueFd fd) {
     return;
   }
   Channel& channel = channels_.at(index);
-  const int flags = ::fcntl(fd.get(), F_GETFL);
   channel.stream.emplace(executor_);
-  if (flags < 0 || ::fcntl(fd.get(), F_SETFL, flags | O_NONBLOCK) != 0 ||
-      !channel.stream->own(std::move(fd))) {
+  if (!set_nonblocking(fd.get()) || !channel.stream->own(std::move(fd))) {
     channel.done = true;  // as if the process had closed its end
     return channel.stream->post([this] { check_end(); });
   }

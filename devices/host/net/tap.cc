@@ -10,6 +10,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/files.h"
+
 // Since Linux 6.2; Debian 12's headers are older.
 #ifndef TUN_F_USO4
 #define TUN_F_USO4 0x20
@@ -41,7 +43,7 @@ ifreq request_for(const std::string& name) noexcept {
   return request;
 }
 
-bool exists(const std::string& name) {
+bool interface_exists(const std::string& name) {
   return !name.empty() && ::if_nametoindex(name.c_str()) != 0;
 }
 
@@ -222,7 +224,7 @@ Result<std::unique_ptr<Tap>> Tap::open(const std::string& name, std::size_t queu
   if (name.find_first_of("/%: \t\n") != std::string::npos || name == "." || name == "..") {
     return make_error(ErrorCode::kInvalid, "invalid tap name '{}': not an interface name", name);
   }
-  const bool existed = exists(name);
+  const bool existed = interface_exists(name);
   BOTHY_TRY(Attached first, attach_first(name, queues, existed));
   if (first.error_number != 0) {
     return attach_error(name, existed, first.error_number);
@@ -259,10 +261,7 @@ Result<std::unique_ptr<Tap>> Tap::adopt(UniqueFd fd) {
                       "IFF_VNET_HDR: all three are needed",
                       number, request.ifr_name);
   }
-  const int flags = ::fcntl(number, F_GETFL);
-  if (flags < 0 || ::fcntl(number, F_SETFL, flags | O_NONBLOCK) != 0) {
-    return errno_error(fmt::format("can't make descriptor {} non-blocking", number));
-  }
+  BOTHY_TRY(set_nonblocking(number));
   std::vector<UniqueFd> fds;
   fds.push_back(std::move(fd));
   std::unique_ptr<Tap> tap(new Tap(request.ifr_name, std::move(fds)));

@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -50,6 +51,19 @@ TEST_CASE("remove_tree() says what it couldn't remove and why, and removes the r
   CHECK(removed.error().context.find("can't remove '") != std::string::npos);
   CHECK(removed.error().context.ends_with(": Too many levels of symbolic links"));
   CHECK_FALSE(exists(directory / "tree/z"));
+}
+
+TEST_CASE("A descriptor becomes non-blocking and keeps its other flags") {
+  const test::TemporaryDirectory directory;
+  directory.write("file", "text");
+  const UniqueFd fd(::open((directory / "file").c_str(), O_RDWR | O_APPEND | O_CLOEXEC));
+  const int before = ::fcntl(fd.get(), F_GETFL);
+  REQUIRE((before & O_NONBLOCK) == 0);
+  CHECK(set_nonblocking(fd.get()));
+  CHECK(::fcntl(fd.get(), F_GETFL) == (before | O_NONBLOCK));
+  const auto closed = set_nonblocking(-1);
+  REQUIRE_FALSE(closed);
+  CHECK(closed.error().context == "can't make descriptor -1 non-blocking: Bad file descriptor");
 }
 
 TEST_CASE("A long name is truncated") {
