@@ -1,5 +1,7 @@
 #include "devices/host/vsock/poll_set.h"
 
+#include "base/files.h"
+
 namespace bothy {
 namespace {
 
@@ -19,6 +21,8 @@ Result<PollSet> PollSet::create() {
   if (!fd) {
     return errno_error("can't create an epoll descriptor");
   }
+  // FdWatch watches a blocking descriptor through a further epoll instance.
+  BOTHY_TRY(set_nonblocking(fd.get()));
   return PollSet(std::move(fd));
 }
 

@@ -1,7 +1,6 @@
 #include "devices/virtio/balloon/page_queue.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace bothy::virtio {
@@ -9,21 +8,19 @@ namespace bothy::virtio {
 BalloonPageQueue::BalloonPageQueue(boost::asio::io_context& executor, ActiveQueue active,
                                    DriverLink& link, const GuestMemory& memory,
                                    ReadRanges read_ranges, std::atomic<std::uint64_t>& returned)
-    : executor_(executor),
-      link_(link),
+    : link_(link),
       memory_(memory),
       read_ranges_(std::move(read_ranges)),
       returned_(returned),
       queue_(std::move(active.queue)),
       index_(active.index) {
   if (queue_) {
-    doorbell_.emplace(executor_, *active.kick, [this] { run(); });
+    doorbell_.emplace(executor, *active.kick, [this] { run(); });
     run();
   }
 }
 
 QueueState BalloonPageQueue::stop() noexcept {
-  *alive_ = false;
   doorbell_.reset();
   if (!queue_) {
     return {};
@@ -35,9 +32,6 @@ QueueState BalloonPageQueue::stop() noexcept {
 }
 
 void BalloonPageQueue::run() {
-  if (turn_posted_) {
-    return;
-  }
   const bool more = run_turn();
   if (queue_->needs_signal()) {
     link_.signal_queue(index_);
@@ -46,13 +40,7 @@ void BalloonPageQueue::run() {
     return link_.park(queue_->why_broken());
   }
   if (more) {
-    turn_posted_ = true;
-    boost::asio::post(executor_, [this, alive = alive_] {
-      if (*alive) {
-        turn_posted_ = false;
-        run();
-      }
-    });
+    doorbell_->call_again();
   }
 }
 

@@ -34,7 +34,6 @@ class BalloonPageQueue {
   BalloonPageQueue(boost::asio::io_context& executor, ActiveQueue active, DriverLink& link,
                    const GuestMemory& memory, ReadRanges read_ranges,
                    std::atomic<std::uint64_t>& returned);
-  ~BalloonPageQueue() { *alive_ = false; }
   BalloonPageQueue(const BalloonPageQueue&) = delete;
   BalloonPageQueue& operator=(const BalloonPageQueue&) = delete;
 
@@ -49,7 +48,6 @@ class BalloonPageQueue {
   // Returns the next range or a part of it, at most `max_bytes`, and says how much that was.
   std::uint64_t discard_next(std::uint64_t max_bytes);
 
-  boost::asio::io_context& executor_;
   DriverLink& link_;
   const GuestMemory& memory_;
   const ReadRanges read_ranges_;
@@ -58,10 +56,7 @@ class BalloonPageQueue {
   const std::uint16_t index_;
   std::optional<Chain> chain_;       // the request being served
   std::vector<MemoryRange> ranges_;  // of it, not yet returned, in reverse order
-  bool turn_posted_ = false;
   std::optional<Doorbell> doorbell_;
-  // Tasks that are already posted find out by this that the object is destroyed.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace bothy::virtio

@@ -1,7 +1,6 @@
 #include "devices/virtio/console/port.h"
 
 #include <algorithm>
-#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace bothy::virtio {
@@ -27,8 +26,6 @@ ConsolePort::~ConsolePort() {
 
 void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink& link, Run run) {
   link_ = &link;
-  alive_ = std::make_shared<bool>(true);
-  turn_posted_ = false;
   on_request_sent_ = std::move(run.on_request_sent);
   {
     const std::lock_guard lock(mutex_);
@@ -49,7 +46,7 @@ void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink
   if (from_guest_) {
     from_guest_doorbell_.emplace(executor_, *from_guest.kick, [this] { transmit(); });
     if (spec_.sink != nullptr) {
-      spec_.sink->set_room_hook([this] { post_turn(); });
+      spec_.sink->set_room_hook([this] { from_guest_doorbell_->call_again(); });
     }
     transmit();
   }
@@ -57,13 +54,13 @@ void ConsolePort::start(ActiveQueue to_guest, ActiveQueue from_guest, DriverLink
 
 ConsolePort::States ConsolePort::stop() noexcept {
   States states;
-  from_guest_doorbell_.reset();
   to_guest_doorbell_.reset();
   if (from_guest_) {
-    send_burst();
     if (spec_.sink != nullptr) {
       spec_.sink->set_room_hook(nullptr);
     }
+    from_guest_doorbell_.reset();
+    send_burst();
     if (chain_ && unsent_.remaining() == chain_->reader().remaining()) {
       from_guest_->unpop(std::move(*chain_));
     }
@@ -71,7 +68,6 @@ ConsolePort::States ConsolePort::stop() noexcept {
     states.from_guest = from_guest_->state();
     from_guest_.reset();
   }
-  *alive_ = false;
   on_request_sent_ = nullptr;
   const std::lock_guard lock(mutex_);
   on_input_held_back_ = nullptr;
@@ -91,18 +87,6 @@ void ConsolePort::set_guest_open(bool open) noexcept {
   }
 }
 
-void ConsolePort::post_turn() {
-  if (turn_posted_.exchange(true)) {
-    return;
-  }
-  boost::asio::post(executor_, [this, alive = alive_] {
-    if (*alive) {
-      turn_posted_ = false;
-      transmit();
-    }
-  });
-}
-
 void ConsolePort::transmit() {
   from_guest_->disable_kicks();
   const Progress progress = send_burst();
@@ -111,7 +95,7 @@ void ConsolePort::transmit() {
   }
   // When stalled, the sink's room hook posts the next turn.
   if (progress == Progress::kBusy || (progress == Progress::kIdle && from_guest_->enable_kicks())) {
-    post_turn();
+    from_guest_doorbell_->call_again();
   }
 }
 

@@ -2,7 +2,6 @@
 // and the source of bytes on the host.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <functional>
@@ -67,7 +66,6 @@ class ConsolePort final : public CharacterReceiver {
   [[nodiscard]] std::size_t fill_buffers(std::span<const std::byte> bytes);
   // Calls the room hook if a receive() has left bytes over. Under the lock.
   void call_room_hook();
-  void post_turn();
 
   boost::asio::io_context& executor_;
   const ConsolePortSpec spec_;
@@ -79,8 +77,6 @@ class ConsolePort final : public CharacterReceiver {
   std::optional<Chain> chain_;  // the request being sent
   Reader unsent_;               // the part of it that isn't sent yet
   std::function<void()> on_request_sent_;
-  std::shared_ptr<bool> alive_;            // false for posted tasks of an earlier run
-  std::atomic<bool> turn_posted_ = false;  // any thread: set by the sink's room hook too
   DriverLink* link_ = nullptr;
 
   // To the guest.

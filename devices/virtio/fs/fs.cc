@@ -92,7 +92,6 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
   link_ = &link;
   rings_ = {(features & feature(kFeatureIndirect)) != 0,
             (features & feature(kFeatureEventIndex)) != 0, false};
-  running_ = std::make_shared<bool>(true);
   served_ = std::vector<ServedQueue>(queues.size());
   for (std::size_t i = 0; i < queues.size(); ++i) {
     served_[i].active = std::move(queues[i]);
@@ -103,10 +102,8 @@ void Fs::start(std::uint64_t features, std::vector<ActiveQueue> queues, DriverLi
   if (const auto handed = hand_over(features); !handed) {
     return fail(handed.error().context);
   }
-  boost::system::error_code error;
-  watch_.assign(back_end_->fd(), error);
-  if (error) {
-    return fail("can't watch virtiofsd: " + error.message());
+  if (const auto watched = watch_.borrow(back_end_->fd()); !watched) {
+    return fail(watched.error().context);
   }
   watch();
 }
@@ -132,17 +129,12 @@ Result<void> Fs::hand_over(std::uint64_t features) {
 }
 
 void Fs::watch() {
-  watch_.async_wait(
-      boost::asio::posix::stream_descriptor::wait_read,
-      [this, running = running_](const boost::system::error_code& error) {
-        if (!*running || error) {
-          return;
-        }
-        if (back_end_->alive()) {
-          return watch();
-        }
-        fail(fmt::format("virtiofsd of share '{}' has ended or broken the protocol", config_.tag));
-      });
+  watch_.wait(FdWatch::Event::kReadable, [this] {
+    if (back_end_->alive()) {
+      return watch();
+    }
+    fail(fmt::format("virtiofsd of share '{}' has ended or broken the protocol", config_.tag));
+  });
 }
 
 void Fs::fail(const std::string& why) {
@@ -166,7 +158,7 @@ void Fs::fail(const std::string& why) {
 }
 
 std::vector<QueueState> Fs::stop() noexcept {
-  *running_ = false;
+  watch_.close();
   std::vector<QueueState> states(served_.size());
   std::vector<VhostRingPosition> rings;
   for (std::size_t i = 0; i < served_.size(); ++i) {
@@ -185,9 +177,6 @@ std::vector<QueueState> Fs::stop() noexcept {
       states[ring.index] = {.next_available = *ring.base, .next_used = *ring.base};
     }
   }
-  if (watch_.is_open()) {
-    static_cast<void>(watch_.release());  // owned by the connection
-  }
   served_.clear();
   link_ = nullptr;
   return states;
@@ -204,9 +193,7 @@ void Fs::take_back(std::span<VhostRingPosition> rings) noexcept {
 }
 
 void Fs::disconnect() noexcept {
-  if (watch_.is_open()) {
-    static_cast<void>(watch_.release());
-  }
+  watch_.close();
   back_end_.reset();
 }
 

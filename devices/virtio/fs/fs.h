@@ -2,12 +2,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "base/fd_watch.h"
 #include "devices/host/fs/virtiofsd.h"
 #include "devices/host/vhost_user.h"
 #include "devices/virtio/device.h"
@@ -90,8 +90,7 @@ class Fs final : public Device {
   DriverLink* link_ = nullptr;
   RingFeatures rings_;
   std::vector<ServedQueue> served_;
-  boost::asio::posix::stream_descriptor watch_;
-  std::shared_ptr<bool> running_;  // false for posted tasks once the device has stopped
+  FdWatch watch_;  // of the connection
 };
 
 }  // namespace bothy::virtio

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <functional>
+#include <memory>
+#include <optional>
 
 #include "devices/virtio/device.h"
+#include "devices/virtio/transport/doorbell.h"
 
 namespace bothy::virtio {
 
@@ -20,23 +22,18 @@ class QueueWorker {
   QueueWorker(boost::asio::io_context& executor, ActiveQueue active, DriverLink& link, Serve serve);
   QueueWorker(const QueueWorker&) = delete;
   QueueWorker& operator=(const QueueWorker&) = delete;
-  ~QueueWorker();
 
   // No request is served afterwards.
   QueueState stop() noexcept;
 
  private:
-  void wait();
   void run();
 
   std::unique_ptr<Queue> queue_;
   DriverLink& link_;
   const Serve serve_;
-  boost::asio::posix::stream_descriptor kick_;
-  // Tells handlers in flight that this object is destroyed.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
-  const EventFd* event_ = nullptr;
   const std::uint16_t index_;
+  std::optional<Doorbell> doorbell_;
 };
 
 }  // namespace bothy::virtio

@@ -1,6 +1,5 @@
 #include "devices/virtio/vsock/worker.h"
 
-#include <boost/asio/post.hpp>
 #include <utility>
 
 namespace bothy::virtio {
@@ -21,22 +20,22 @@ VsockWorker::VsockWorker(boost::asio::io_context& executor, std::vector<ActiveQu
       link_(link),
       poll_(poll),
       muxer_(guest_cid, ports, poll, max_connections),
-      sockets_(executor, poll.fd()) {
+      sockets_(executor) {
   open(receive_, std::move(queues.at(0)));
   open(transmit_, std::move(queues.at(1)));
   open(events_, std::move(queues.at(2)));
+  if (const auto watched = sockets_.borrow(poll.fd()); !watched) {
+    park(watched.error().context);
+    return;
+  }
   wait_for_sockets();
   muxer_.accept_waiting();
   run_turn();
 }
 
-VsockWorker::~VsockWorker() {
-  *alive_ = false;
-  static_cast<void>(sockets_.release());
-}
-
 std::vector<QueueState> VsockWorker::stop() noexcept {
-  *alive_ = false;
+  running_ = false;
+  sockets_.close();
   muxer_.close_all();
   if (receive_chain_) {
     receive_.queue->unpop(*std::exchange(receive_chain_, std::nullopt));
@@ -57,22 +56,19 @@ void VsockWorker::open(ServedQueue& served, ActiveQueue active) {
 }
 
 void VsockWorker::wait_for_sockets() {
-  sockets_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                      [this, alive = alive_](const boost::system::error_code& error) {
-                        if (*alive && !error) {
-                          std::array<epoll_event, kMaxEventsPerTurn> room;
-                          for (const epoll_event& event : poll_.take(room)) {
-                            muxer_.on_event(event);
-                          }
-                          wait_for_sockets();
-                          run_turn();
-                        }
-                      });
+  sockets_.wait(FdWatch::Event::kReadable, [this] {
+    std::array<epoll_event, kMaxEventsPerTurn> room;
+    for (const epoll_event& event : poll_.take(room)) {
+      muxer_.on_event(event);
+    }
+    wait_for_sockets();
+    run_turn();
+  });
 }
 
 void VsockWorker::run_turn() {
-  if (!*alive_) {
-    return;  // parked
+  if (!running_) {
+    return;
   }
   bool more = serve_transmit();
   more = serve_receive() || more;
@@ -81,11 +77,9 @@ void VsockWorker::run_turn() {
     return;
   }
   if (more && !std::exchange(turn_posted_, true)) {
-    boost::asio::post(executor_, [this, alive = alive_] {
-      if (*alive) {
-        turn_posted_ = false;
-        run_turn();
-      }
+    sockets_.post([this] {
+      turn_posted_ = false;
+      run_turn();
     });
   }
 }
@@ -170,17 +164,18 @@ bool VsockWorker::signal_or_park(ServedQueue& served) {
     park(served.queue->why_broken());
     return false;
   }
-  return *alive_;
+  return running_;
 }
 
 void VsockWorker::park(const std::string& why) {
-  *alive_ = false;
+  running_ = false;
+  sockets_.close();
   muxer_.close_all();
   link_.park(why);
 }
 
 void VsockWorker::reset_transport() noexcept {
-  if (*alive_) {
+  if (running_) {
     muxer_.close_all();
     muxer_.accept_waiting();  // clients for whom there were too many connections
     reset_due_ = true;

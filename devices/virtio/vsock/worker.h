@@ -4,11 +4,11 @@
 
 #include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "base/fd_watch.h"
 #include "devices/virtio/device.h"
 #include "devices/virtio/transport/doorbell.h"
 #include "devices/virtio/vsock/muxer.h"
@@ -25,7 +25,6 @@ class VsockWorker {
               PollSet& poll);
   VsockWorker(const VsockWorker&) = delete;
   VsockWorker& operator=(const VsockWorker&) = delete;
-  ~VsockWorker();
 
   // Closes every connection. No queue is served after that.
   std::vector<QueueState> stop() noexcept;
@@ -54,13 +53,12 @@ class VsockWorker {
   DriverLink& link_;
   PollSet& poll_;
   VsockMuxer muxer_;
-  // Tasks that are already posted find out by this that the worker is stopped or destroyed.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
   ServedQueue receive_;
   ServedQueue transmit_;
   ServedQueue events_;
-  boost::asio::posix::stream_descriptor sockets_;
+  FdWatch sockets_;
   std::optional<Chain> receive_chain_;  // a receive buffer that no packet is in yet
+  bool running_ = true;                 // neither stopped nor parked
   bool turn_posted_ = false;
   bool reset_due_ = false;
 };
