@@ -157,9 +157,15 @@ struct PrepareContext {
 
 // A flag of `bothy run` that only one kind of isolation has.
 struct IsolationFlag {
+  enum class Form : std::uint8_t {
+    kValue,   // the last one given counts
+    kValues,  // all count
+    kSwitch,  // no value
+  };
   std::string_view name;        // "--kernel"
   std::string_view value_name;  // "FILE"
   std::string_view help;
+  Form form = Form::kValue;
 };
 
 struct IsolationKind {

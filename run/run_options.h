@@ -39,7 +39,13 @@ struct PublishedPort {
 // When an image is fetched from its registry: never, when it isn't in the store, or each time.
 enum class Pull { kNever, kMissing, kAlways };
 
-enum class Network { kUser, kNone, kTap };
+enum class Network {
+  kUser,       // outgoing traffic without privileges, and published ports
+  kNone,       // a loopback interface alone
+  kTap,        // a TAP device of the host
+  kHost,       // the host's own
+  kNamespace,  // a network namespace of the host
+};
 
 // A process: the first one, or one of `exec`.
 struct ProcessOptions {
@@ -56,8 +62,9 @@ struct RunOptions {
   std::string image;
   Pull pull = Pull::kMissing;
   std::string isolation = "vm";
-  // Flags of one kind of isolation alone, "--kernel", and their values.
-  std::map<std::string, std::string, std::less<>> isolation_flags;
+  // Flags of one kind of isolation alone, "--kernel", and the values of those that were given: one,
+  // several, or an empty one of a switch.
+  std::map<std::string, std::vector<std::string>, std::less<>> isolation_flags;
   std::vector<std::string> arguments;
   std::optional<std::string> entrypoint;  // an empty one removes the image's
   ProcessOptions process;
@@ -72,24 +79,33 @@ struct RunOptions {
   std::vector<PublishedPort> ports;
   std::vector<std::string> dns;
   Network network = Network::kUser;
-  std::string tap;  // of kTap
+  std::string network_name;  // of kTap: the device; of kNamespace: an absolute path
   bool read_only = false;
   bool detach = false;
   bool remove = false;
   bool init = false;
   bool trace = false;  // report the timeline
 
-  std::uint32_t cpus = 1;
-  std::uint64_t memory = 512ULL << 20U;
-  std::uint64_t storage = 0;  // bytes on disk for what is written; 0: memory
+  // Nothing: as the isolation has it.
+  std::optional<std::uint64_t> millicpus;  // thousandths of a CPU
+  std::optional<std::uint64_t> memory;     // bytes
+  std::optional<std::uint64_t> processes;  // their number, threads included
+  std::uint64_t storage = 0;               // bytes on disk for what is written; 0: memory
 
   std::string store;
   std::optional<std::chrono::milliseconds> timeout;
 
   // Empty for a flag that wasn't given.
   [[nodiscard]] std::string isolation_flag(std::string_view flag) const {
+    const auto values = isolation_values(flag);
+    return values.empty() ? std::string() : values.back();
+  }
+  [[nodiscard]] std::vector<std::string> isolation_values(std::string_view flag) const {
     const auto found = isolation_flags.find(flag);
-    return found == isolation_flags.end() ? std::string() : found->second;
+    return found == isolation_flags.end() ? std::vector<std::string>() : found->second;
+  }
+  [[nodiscard]] bool has_isolation_flag(std::string_view flag) const {
+    return isolation_flags.contains(flag);
   }
 };
 

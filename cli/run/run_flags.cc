@@ -60,7 +60,15 @@ Result<void> resolve_resources(const RunFlags& flags, run::RunOptions& options) 
   if (!options.dns.empty() && options.network == run::Network::kNone) {
     return make_error(ErrorCode::kInvalid, "--dns needs a network, not --network none");
   }
-  BOTHY_TRY(options.memory, parse_size(flags.memory));
+  if (!flags.cpus.empty()) {
+    BOTHY_TRY(options.millicpus, parse_cpus(flags.cpus));
+  }
+  if (!flags.memory.empty()) {
+    BOTHY_TRY(options.memory, parse_memory_limit(flags.memory));
+  }
+  if (!flags.processes.empty()) {
+    BOTHY_TRY(options.processes, parse_process_limit(flags.processes));
+  }
   if (!flags.storage.empty()) {
     BOTHY_TRY(options.storage, parse_size(flags.storage));
   }
@@ -72,9 +80,14 @@ Result<void> resolve_resources(const RunFlags& flags, run::RunOptions& options) 
 
 Result<void> resolve_isolation(const RunFlags& flags, run::RunOptions& options) {
   BOTHY_TRY(const run::IsolationKind* kind, run::find_isolation(options.isolation));
-  for (const auto& [flag, value] : flags.isolation_flags) {
-    if (!value.empty()) {
-      options.isolation_flags[flag] = value;
+  for (const auto& [flag, values] : flags.isolation_flags) {
+    if (!values.empty()) {
+      options.isolation_flags[flag] = values;
+    }
+  }
+  for (const auto& [flag, given] : flags.isolation_switches) {
+    if (given) {
+      options.isolation_flags[flag] = {""};
     }
   }
   return run::validate_isolation(*kind, options);
@@ -134,11 +147,13 @@ void add_image_flags(CLI::App& command, RunFlags& flags) {
 void add_resource_flags(CLI::App& command, RunFlags& flags) {
   run::RunOptions& options = flags.options;
   command.option_defaults()->group("Resources");
-  command.add_option("--cpus", options.cpus, "Number of CPUs")
-      ->type_name("N")
-      ->capture_default_str();
-  add_value(command, "-m,--memory", flags.memory, "SIZE", "Memory, with a suffix K, M or G")
-      ->capture_default_str();
+  add_value(command, "--cpus", flags.cpus, "N",
+            "Number of CPUs: 1 for a microVM, no limit for a container, which may have a part of "
+            "one, such as 0.5");
+  add_value(command, "-m,--memory", flags.memory, "SIZE",
+            "Memory, with a suffix K, M or G: 512M for a microVM, no limit for a container");
+  add_value(command, "--pids-limit", flags.processes, "N",
+            "Limit on the number of processes and threads");
   add_value(command, "--storage", flags.storage, "SIZE",
             "Keep what is written on a disk of this size instead of in memory");
   command.add_flag("--read-only", options.read_only, "Make the root file system read-only");
@@ -148,7 +163,8 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
              "Mount a volume: source=, target=, readonly, tmpfs-size=");
   add_values(command, "--tmpfs", flags.tmpfs, "TARGET[:OPTIONS]", "Mount a tmpfs");
   command.option_defaults()->group("Network");
-  add_value(command, "--network", flags.network, "user|none|tap=NAME", "Network of the instance")
+  add_value(command, "--network", flags.network, "user|none|tap=NAME|host|ns:PATH",
+            "Network of the instance; tap= for microVMs, host and ns: for containers")
       ->capture_default_str();
   add_values(command, "-p,--publish", flags.ports, "[ADDRESS:]HOST:GUEST[/udp]",
              "Publish a port of the instance on the host");
@@ -167,8 +183,16 @@ void add_isolation_flags(CLI::App& command, RunFlags& flags) {
   for (const run::IsolationKind* kind : run::isolation_kinds()) {
     for (const run::IsolationFlag& flag : kind->flags) {
       const std::string name(flag.name);
-      add_value(command, name, flags.isolation_flags[name], std::string(flag.value_name),
-                std::string(flag.help));
+      const std::string help_of_flag(flag.help);
+      if (flag.form == run::IsolationFlag::Form::kSwitch) {
+        command.add_flag(name, flags.isolation_switches[name], help_of_flag);
+        continue;
+      }
+      CLI::Option* option = add_values(command, name, flags.isolation_flags[name],
+                                       std::string(flag.value_name), help_of_flag);
+      if (flag.form == run::IsolationFlag::Form::kValue) {
+        option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+      }
     }
   }
 }
@@ -209,7 +233,6 @@ Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
   options.image = operands.front();
   options.arguments.assign(operands.begin() + 1, operands.end());
   BOTHY_TRY(options.pull, parse_pull(flags.pull));
-  BOTHY_TRY(resolve_isolation(flags, options));
   if (has_entrypoint) {
     options.entrypoint = flags.entrypoint;
   }
@@ -220,6 +243,7 @@ Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
   BOTHY_TRY(resolve_process(flags, options));
   BOTHY_TRY(resolve_mounts(flags, options));
   BOTHY_TRY(resolve_resources(flags, options));
+  BOTHY_TRY(resolve_isolation(flags, options));
   return options;
 }
 

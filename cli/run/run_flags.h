@@ -27,12 +27,16 @@ struct RunFlags {
   std::vector<std::string> ports;
   std::vector<std::string> limits;
   std::string entrypoint;
-  std::string memory = "512M";
+  std::string cpus;
+  std::string memory;
+  std::string processes;
   std::string storage;
   std::string network = "user";
   std::string pull = "missing";
   std::string timeout;
-  std::map<std::string, std::string, std::less<>> isolation_flags;  // those not given are empty
+  // Those not given are empty, or false.
+  std::map<std::string, std::vector<std::string>, std::less<>> isolation_flags;
+  std::map<std::string, bool, std::less<>> isolation_switches;
   bool json = false;
 };
 

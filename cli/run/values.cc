@@ -13,6 +13,7 @@
 
 #include "base/files.h"
 #include "base/key_values.h"
+#include "base/units.h"
 
 namespace bothy {
 namespace {
@@ -35,6 +36,9 @@ constexpr std::array<std::pair<std::string_view, std::uint32_t>, 16> kLimits{{
     {"sigpending", RLIMIT_SIGPENDING},
     {"stack", RLIMIT_STACK},
 }};
+
+constexpr std::uint64_t kMaxCpus = 8192;              // of Linux on x86_64, CONFIG_NR_CPUS
+constexpr std::uint64_t kMaxProcesses = 1ULL << 22U;  // of Linux, PID_MAX_LIMIT
 
 // "-p: invalid port mapping '80': expected HOST:GUEST"
 Error invalid(std::string_view flag, std::string_view what, std::string_view text,
@@ -251,15 +255,66 @@ Result<run::Pull> parse_pull(std::string_view text) {
 }
 
 Result<void> parse_network(std::string_view text, run::RunOptions& options) {
-  if (text == "user" || text == "none") {
-    options.network = text == "user" ? run::Network::kUser : run::Network::kNone;
-  } else if (text.starts_with("tap=") && text.size() > 4) {
+  constexpr std::string_view kTapPrefix = "tap=";
+  constexpr std::string_view kPathPrefix = "ns:";
+  if (text == "user") {
+    options.network = run::Network::kUser;
+  } else if (text == "none") {
+    options.network = run::Network::kNone;
+  } else if (text == "host") {
+    options.network = run::Network::kHost;
+  } else if (text.starts_with(kTapPrefix) && text.size() > kTapPrefix.size()) {
     options.network = run::Network::kTap;
-    options.tap = text.substr(4);
+    options.network_name = text.substr(kTapPrefix.size());
+  } else if (text.starts_with(kPathPrefix) && text.size() > kPathPrefix.size()) {
+    std::error_code error;
+    const std::string path(text.substr(kPathPrefix.size()));
+    options.network = run::Network::kNamespace;
+    options.network_name = std::filesystem::absolute(path, error).string();
   } else {
-    return invalid("--network", "network", text, "user, none or tap=NAME");
+    return invalid("--network", "network", text, "user, none, tap=NAME, host or ns:PATH");
   }
   return success();
+}
+
+Result<std::uint64_t> parse_cpus(std::string_view text) {
+  constexpr std::uint64_t kThousandths = 1000;
+  std::uint64_t whole = 0;
+  const char* const end = text.data() + text.size();
+  auto [at, error] = std::from_chars(text.data(), end, whole);
+  std::uint64_t part = 0;
+  bool valid = error == std::errc() && whole <= kMaxCpus;
+  if (valid && at != end) {
+    const std::string_view digits(at + 1, static_cast<std::size_t>(end - at - 1));
+    const auto parsed = std::from_chars(digits.data(), end, part);
+    valid = *at == '.' && !digits.empty() && digits.size() <= 3 && parsed.ptr == end &&
+            digits.front() != '-';
+    for (std::size_t i = digits.size(); i < 3; ++i) {
+      part *= 10;
+    }
+  }
+  if (!valid || whole + part == 0) {
+    return invalid("--cpus", "number of CPUs", text, "a number such as 2 or 0.5");
+  }
+  return whole * kThousandths + part;
+}
+
+Result<std::uint64_t> parse_memory_limit(std::string_view text) {
+  BOTHY_TRY(const std::uint64_t bytes, parse_size(text));
+  if (bytes == 0) {
+    return invalid("-m", "amount of memory", text, "a size such as 512M");
+  }
+  return bytes;
+}
+
+Result<std::uint64_t> parse_process_limit(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number == 0 ||
+      number > kMaxProcesses) {
+    return invalid("--pids-limit", "number of processes", text, "1 to 4194304");
+  }
+  return number;
 }
 
 }  // namespace bothy

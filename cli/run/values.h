@@ -27,7 +27,13 @@ namespace bothy {
 [[nodiscard]] Result<run::Rlimit> parse_rlimit(std::string_view text);
 // "missing", "never" or "always".
 [[nodiscard]] Result<run::Pull> parse_pull(std::string_view text);
-// "user", "none" or "tap=NAME".
+// "user", "none", "tap=NAME", "host" or "ns:PATH", which is made absolute.
 [[nodiscard]] Result<void> parse_network(std::string_view text, run::RunOptions& options);
+// "2" or "0.125", in thousandths of a CPU; more than 0.
+[[nodiscard]] Result<std::uint64_t> parse_cpus(std::string_view text);
+// A size of more than 0.
+[[nodiscard]] Result<std::uint64_t> parse_memory_limit(std::string_view text);
+// 1 to the largest number of processes that Linux can have.
+[[nodiscard]] Result<std::uint64_t> parse_process_limit(std::string_view text);
 
 }  // namespace bothy

@@ -24,6 +24,9 @@ constexpr std::string_view kPrefix = "24";
 constexpr std::string_view kGateway = "10.0.2.2";
 constexpr std::string_view kResolver = "10.0.2.3";
 
+constexpr std::uint64_t kDefaultMillicpus = 1000;
+constexpr std::uint64_t kDefaultMemory = 512ULL << 20U;
+
 // An early console alone: it shows the last lines of a kernel that panics. Each character on a
 // console that a driver sets up would cost every run an exit or two.
 constexpr std::string_view kKernelParameters =
@@ -195,8 +198,8 @@ MachineConfig machine_config(const RunOptions& options, const std::string& kerne
   MachineConfig machine;
   machine.kernel = kernel;
   machine.cmdline = kKernelParameters;
-  machine.vcpus = options.cpus;
-  machine.memory = options.memory;
+  machine.vcpus = static_cast<std::uint32_t>(options.millicpus.value_or(kDefaultMillicpus) / 1000);
+  machine.memory = options.memory.value_or(kDefaultMemory);
   machine.console.kind = ConsoleKind::kSerial;
   machine.console.backend = {CharacterBackendConfig::Kind::kFile,
                              instance.data_directory() + "/console"};
@@ -227,7 +230,7 @@ MachineConfig machine_config(const RunOptions& options, const std::string& kerne
     machine.devices.push_back(device_config(user_network(options)));
   } else if (options.network == Network::kTap) {
     NetConfig net;
-    net.tap = options.tap;
+    net.tap = options.network_name;
     machine.devices.push_back(device_config(std::move(net)));
   }
   return machine;

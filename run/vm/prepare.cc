@@ -63,6 +63,21 @@ Result<void> validate(const RunOptions& options) {
     return make_error(ErrorCode::kInvalid, "--modules needs --kernel, the kernel of these modules");
   }
   BOTHY_TRY(arch::CpuFeatures::parse(options.isolation_flag(kCpuFeaturesFlag)));
+  if (options.network == Network::kHost || options.network == Network::kNamespace) {
+    return make_error(ErrorCode::kInvalid,
+                      "--network {}: not available with --isolation vm: a microVM has a network "
+                      "stack of its own; use user, none or tap=NAME",
+                      options.network == Network::kHost ? "host" : "ns:PATH");
+  }
+  if (options.processes) {
+    return make_error(ErrorCode::kUnsupported,
+                      "--pids-limit: not available with --isolation vm yet");
+  }
+  if (options.millicpus.value_or(1000) % 1000 != 0) {
+    return make_error(ErrorCode::kInvalid,
+                      "--cpus: a microVM has whole CPUs: expected a whole number with --isolation "
+                      "vm");
+  }
   return success();
 }
 

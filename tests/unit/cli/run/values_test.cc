@@ -92,14 +92,44 @@ TEST_CASE("--pull takes one of three values") {
   CHECK(parse_pull("sometimes").error().code == ErrorCode::kInvalid);
 }
 
-TEST_CASE("--network takes one of three values") {
+TEST_CASE("--network takes one of five values") {
   run::RunOptions options;
   REQUIRE(parse_network("none", options));
   CHECK(options.network == run::Network::kNone);
   REQUIRE(parse_network("tap=vm0", options));
-  CHECK(options.tap == "vm0");
-  CHECK(parse_network("tap=", options).has_error());
-  CHECK(parse_network("host", options).has_error());
+  CHECK(options.network_name == "vm0");
+  REQUIRE(parse_network("host", options));
+  CHECK(options.network == run::Network::kHost);
+  REQUIRE(parse_network("ns:/run/netns/x", options));
+  CHECK(options.network == run::Network::kNamespace);
+  CHECK(options.network_name == "/run/netns/x");
+  REQUIRE(parse_network("ns:x", options));
+  CHECK(options.network_name.front() == '/');
+  for (const char* text : {"", "tap=", "ns:", "bridge"}) {
+    INFO(text);
+    CHECK(parse_network(text, options).error().code == ErrorCode::kInvalid);
+  }
+}
+
+TEST_CASE("--cpus takes whole CPUs and thousandths") {
+  CHECK(parse_cpus("1").value() == 1000);
+  CHECK(parse_cpus("0.5").value() == 500);
+  CHECK(parse_cpus("2.025").value() == 2025);
+  for (const char* text : {"", "0", "0.0", "-1", "1.", ".5", "1.-5", "1,5", "1.0001", "0.0005",
+                           "1x", "9999", "99999999999999999999"}) {
+    INFO(text);
+    CHECK(parse_cpus(text).error().code == ErrorCode::kInvalid);
+  }
+}
+
+TEST_CASE("Limits of memory and processes are at least 1") {
+  CHECK(parse_memory_limit("64M").value() == 64U << 20U);
+  CHECK(parse_memory_limit("0").error().code == ErrorCode::kInvalid);
+  CHECK(parse_process_limit("1").value() == 1);
+  for (const char* text : {"", "0", "-1", "x", "4194305"}) {
+    INFO(text);
+    CHECK(parse_process_limit(text).error().code == ErrorCode::kInvalid);
+  }
 }
 
 TEST_CASE("Errors of flags name the flag, the value and what is expected") {

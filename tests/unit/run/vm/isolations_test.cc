@@ -17,13 +17,27 @@ TEST_CASE("Flags of one kind of isolation are checked by that kind") {
   const IsolationKind& vm = *find_isolation("vm").value();
   RunOptions options;
   CHECK(validate_isolation(vm, options));
-  options.isolation_flags["--modules"] = "/lib/modules/6.1";
+  options.isolation_flags["--modules"] = {"/lib/modules/6.1"};
   CHECK(validate_isolation(vm, options).error().context.starts_with("--modules needs --kernel"));
-  options.isolation_flags["--kernel"] = "/boot/vmlinuz";
+  options.isolation_flags["--kernel"] = {"/boot/vmlinuz"};
   CHECK(validate_isolation(vm, options));
-  options.isolation_flags["--other"] = "x";
+  options.isolation_flags["--other"] = {"x"};
   CHECK(validate_isolation(vm, options).error().context ==
         "--other: not available with --isolation vm");
+}
+
+TEST_CASE("A microVM has whole CPUs and a network stack of its own") {
+  const IsolationKind& vm = *find_isolation("vm").value();
+  RunOptions options;
+  options.millicpus = 2000;
+  CHECK(validate_isolation(vm, options));
+  options.millicpus = 1500;
+  CHECK(validate_isolation(vm, options).error().context.starts_with("--cpus: "));
+  options.millicpus.reset();
+  options.network = Network::kHost;
+  CHECK(validate_isolation(vm, options).error().context.starts_with("--network host: "));
+  options.network = Network::kNamespace;
+  CHECK(validate_isolation(vm, options).error().context.starts_with("--network ns:PATH: "));
 }
 
 }  // namespace bothy::run
