@@ -12,17 +12,12 @@
 #include "devices/virtio/net/kind.h"
 #include "devices/virtio/vsock/kind.h"
 #include "guest/embed/config_writer.h"
+#include "run/mount_order.h"
+#include "run/user_network.h"
 #include "run/vm/scratch_disk.h"
 
 namespace bothy::run {
 namespace {
-
-// The addresses of the user network, set in passt and in the guest: the guest needs no DHCP.
-constexpr std::string_view kInterfaceName = "eth0";
-constexpr std::string_view kAddress = "10.0.2.15";
-constexpr std::string_view kPrefix = "24";
-constexpr std::string_view kGateway = "10.0.2.2";
-constexpr std::string_view kResolver = "10.0.2.3";
 
 constexpr std::uint64_t kDefaultMillicpus = 1000;
 constexpr std::uint64_t kDefaultMemory = 512ULL << 20U;
@@ -31,32 +26,6 @@ constexpr std::uint64_t kDefaultMemory = 512ULL << 20U;
 // console that a driver sets up would cost every run an exit or two.
 constexpr std::string_view kKernelParameters =
     "loglevel=3 console=null earlycon=uart8250,io,0x3f8 keep_bootcon 8250.nr_uarts=0";
-
-std::string resolv_conf(const RunOptions& options) {
-  std::string text;
-  for (const std::string& server : options.dns) {
-    text += "nameserver " + server + "\n";
-  }
-  return text.empty() ? fmt::format("nameserver {}\n", kResolver) : text;
-}
-
-std::string hosts(const RunOptions& options) {
-  std::string text = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-  const std::string_view own = options.network == Network::kUser ? kAddress : "127.0.0.1";
-  return text + fmt::format("{}\t{}\n", own, options.hostname);
-}
-
-// The ports of one protocol as passt's flags have them: "ADDRESS/HOST:GUEST,...", or "none".
-std::string passt_ports(const std::vector<PublishedPort>& ports, bool udp) {
-  std::string text;
-  for (const PublishedPort& port : ports) {
-    if (port.udp == udp) {
-      text += (text.empty() ? "" : ",") + (port.address.empty() ? "" : port.address + "/") +
-              fmt::format("{}:{}", port.host, port.guest);
-    }
-  }
-  return text.empty() ? "none" : text;
-}
 
 // As many as make the guest's generator ready; none while the host's own isn't ready.
 std::string random_bytes() {
@@ -70,21 +39,12 @@ std::string volume_tag(std::size_t index) {
   return fmt::format("volume{}", index);
 }
 
-std::size_t depth_of(std::string_view path) {
-  std::size_t depth = 0;
-  for (std::size_t i = 0; i < path.size(); ++i) {
-    depth += path[i] != '/' && (i == 0 || path[i - 1] == '/') ? 1 : 0;
-  }
-  return depth;
-}
-
 // A file's directory, and its name there.
 std::pair<std::string, std::string> split_file(const std::string& path) {
   const std::size_t slash = path.rfind('/');
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-// As Docker does: a deeper target is mounted later, whatever the order of the flags.
 void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
   struct Mount {
     std::string type;
@@ -104,7 +64,7 @@ void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
     }
     mounts.push_back({"virtiofs", source, volume.target, volume.read_only ? "ro" : ""});
   }
-  std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return depth_of(mount.target); });
+  std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return path_depth(mount.target); });
   for (const Mount& mount : mounts) {
     records.add_strings(agent::kMount, {mount.type, mount.source, mount.target, mount.options});
   }
@@ -114,21 +74,7 @@ NetConfig user_network(const RunOptions& options) {
   NetConfig net;
   net.backend = NetBackendKind::kUser;
   net.on_demand = options.ports.empty();  // published ports are open from the start
-  net.passt = {"--ipv4-only",
-               "--address",
-               std::string(kAddress),
-               "--netmask",
-               std::string(kPrefix),
-               "--gateway",
-               std::string(kGateway),
-               "--dns-forward",
-               std::string(kResolver),
-               "--no-dhcp",
-               "--no-map-gw",
-               "--tcp-ports",
-               passt_ports(options.ports, false),
-               "--udp-ports",
-               passt_ports(options.ports, true)};
+  net.passt = user_network_arguments(options);
   return net;
 }
 
@@ -176,12 +122,13 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
   }
   records.add(agent::kHostname, options.hostname);
   if (options.network == Network::kUser) {
-    records.add_strings(agent::kInterface, {kInterfaceName, kAddress, kPrefix, kGateway});
+    records.add_strings(agent::kInterface,
+                        {kUserInterface, kUserAddress, kUserPrefix, kUserGateway});
   }
-  if (options.network == Network::kUser || !options.dns.empty()) {
-    records.add_strings(agent::kFile, {"/etc/resolv.conf", resolv_conf(options)});
+  if (const std::string text = resolv_conf_file(options); !text.empty()) {
+    records.add_strings(agent::kFile, {"/etc/resolv.conf", text});
   }
-  records.add_strings(agent::kFile, {"/etc/hosts", hosts(options)});
+  records.add_strings(agent::kFile, {"/etc/hosts", hosts_file(options)});
   records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
   add_mounts(options, records);
   records.add(agent::kShutdownGrace, std::uint32_t{1000});
