@@ -17,6 +17,7 @@
 
 #include "base/files.h"
 #include "base/socket_pair.h"
+#include "container/join.h"
 #include "container/plan.h"
 #include "container/plan_devices.h"
 #include "container/plan_mounts.h"
@@ -241,28 +242,6 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
 }
 
 namespace {
-
-// Joining the user namespace that a process is in already is an error (setns(2)).
-Result<std::uint64_t> namespaces_to_join(pid_t pid) {
-  std::uint64_t flags =
-      CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
-  const auto differs = [pid](const char* name) -> Result<bool> {
-    struct stat ours {};
-    struct stat theirs {};
-    const std::string path = fmt::format("/proc/{}/ns/{}", pid, name);
-    if (::stat(fmt::format("/proc/self/ns/{}", name).c_str(), &ours) != 0) {
-      return false;  // this kernel doesn't have the namespace
-    }
-    if (::stat(path.c_str(), &theirs) != 0) {
-      return errno_error("can't look at the container's namespaces");
-    }
-    return ours.st_ino != theirs.st_ino;
-  };
-  BOTHY_TRY(const bool user, differs("user"));
-  BOTHY_TRY(const bool time, differs("time"));
-  return flags | (user ? CLONE_NEWUSER : 0U) |
-         (time ? clone_flag(NamespaceKind::kTime) : std::uint64_t{0});
-}
 
 Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process, int socket) {
   plan.describe("can't open the container's /dev/pts");

@@ -1,0 +1,19 @@
+// Which namespaces of a process differ from this process's.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+#include "base/result.h"
+
+namespace bothy::container {
+
+// CLONE_NEWUSER, or 0 when both processes are in one user namespace: to join one's own is an error
+// (setns(2)).
+[[nodiscard]] Result<std::uint64_t> user_namespace_to_join(pid_t pid);
+
+// The flags of all namespaces to be joined to be where `pid` is.
+[[nodiscard]] Result<std::uint64_t> namespaces_to_join(pid_t pid);
+
+}  // namespace bothy::container
