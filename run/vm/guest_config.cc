@@ -13,8 +13,8 @@
 #include "devices/virtio/vsock/kind.h"
 #include "guest/embed/config_writer.h"
 #include "run/mount_order.h"
+#include "run/scratch_disk.h"
 #include "run/user_network.h"
-#include "run/vm/scratch_disk.h"
 
 namespace bothy::run {
 namespace {

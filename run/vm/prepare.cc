@@ -9,8 +9,8 @@
 #include "arch/cpu_features.h"
 #include "base/files.h"
 #include "image/import/disk_builder.h"
+#include "run/scratch_disk.h"
 #include "run/vm/kernel_modules.h"
-#include "run/vm/scratch_disk.h"
 #include "run/vm/vm_isolation.h"
 
 namespace bothy::run {

@@ -1,4 +1,5 @@
-// The scratch disk of a microVM, which holds what its guest writes (--storage).
+// The scratch disk of an instance, which holds what its processes write (--storage): root's
+// containers mount it, microVMs get it as a disk.
 #pragma once
 
 #include <cstdint>

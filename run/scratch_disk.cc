@@ -1,4 +1,4 @@
-#include "run/vm/scratch_disk.h"
+#include "run/scratch_disk.h"
 
 #include <fcntl.h>
 #include <unistd.h>
