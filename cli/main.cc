@@ -19,6 +19,7 @@
 #include "cli/image/command.h"
 #include "cli/instances/commands.h"
 #include "cli/instances/copy_command.h"
+#include "cli/oci/command.h"
 #include "cli/process_clock.h"
 #include "cli/run/command.h"
 
@@ -53,10 +54,10 @@ struct Command {
   void (*add)(CLI::App& app, int& status);
 };
 constexpr std::array kCommands{
-    Command{"run", bothy::add_run_command},      Command{"image", bothy::add_image_command},
-    Command{"", bothy::add_instance_commands},   Command{"cp", bothy::add_copy_command},
-    Command{"boot", bothy::add_boot_command},    Command{"control", bothy::add_control_command},
-    Command{"doctor", bothy::add_doctor_command}};
+    Command{"run", bothy::add_run_command},       Command{"image", bothy::add_image_command},
+    Command{"", bothy::add_instance_commands},    Command{"cp", bothy::add_copy_command},
+    Command{"boot", bothy::add_boot_command},     Command{"control", bothy::add_control_command},
+    Command{"doctor", bothy::add_doctor_command}, Command{"oci", bothy::add_oci_command}};
 
 // Adds all commands, or only the one called: the flags of all commands would take a twentieth of a
 // machine's start-up.
@@ -72,9 +73,9 @@ void add_commands(CLI::App& app, std::string_view called, int& status) {
 // The order and grouping of `bothy --help`.
 void describe_overview(CLI::App& app) {
   using Entry = std::pair<std::string_view, const char*>;
-  constexpr std::array kGroups{Entry{"run", "Run images"}, Entry{"image", "Images"},
+  constexpr std::array kGroups{Entry{"run", "Run images"},     Entry{"image", "Images"},
                                Entry{"boot", "Bare microVMs"}, Entry{"control", "Bare microVMs"},
-                               Entry{"doctor", "Host"}};
+                               Entry{"doctor", "Host"},        Entry{"oci", "Container engines"}};
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     const auto* group =
         std::ranges::find(kGroups, std::string_view(command->get_name()), &Entry::first);

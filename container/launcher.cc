@@ -30,6 +30,8 @@
 namespace bothy::container {
 namespace {
 
+constexpr std::size_t kMaxDescription = 1024;
+
 // Descriptors that the plan refers to until the clone.
 using Opened = std::vector<UniqueFd>;
 
@@ -146,32 +148,39 @@ void plan_names(ContainerPlan& plan, const OciSpec& spec) {
   }
 }
 
-Result<Launching> clone(std::shared_ptr<ContainerPlan> plan, SocketPair reports) {
-  BOTHY_TRY(Cloned cloned, clone_process(*plan));
-  return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours), std::move(plan));
+Result<Launching> clone(ContainerPlan& plan, SocketPair reports) {
+  BOTHY_TRY(Cloned cloned, clone_process(plan));
+  return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours));
 }
 
-}  // namespace
+LaunchReport failure(const Report& report, std::string_view text) {
+  LaunchReport result;
+  result.status = LaunchStatus::kFailed;
+  result.error_number = report.error_number;
+  result.at_exec = report.at_exec != 0;
+  result.message = errno_error(std::string(text), report.error_number).context;
+  return result;
+}
 
-Launching::Launching(pid_t pid, UniqueFd pidfd, UniqueFd report,
-                     std::shared_ptr<const ContainerPlan> plan)
-    : pid_(pid), pidfd_(std::move(pidfd)), report_(std::move(report)), plan_(std::move(plan)) {}
-
-LaunchReport Launching::read_report() {
+LaunchReport receive_report(int socket, int flags) {
   Report report;
-  iovec part{&report, sizeof(report)};
+  std::array<char, kMaxDescription> text{};
+  std::array<iovec, 2> parts{{{&report, sizeof(report)}, {text.data(), text.size()}}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  const ssize_t count = ::recvmsg(report_.get(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  ssize_t count = 0;
+  do {
+    count = ::recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+  } while (count < 0 && errno == EINTR);
   LaunchReport result;
-  if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
+  if (count < 0 && errno == EAGAIN) {
     return result;
   }
-  if (count != static_cast<ssize_t>(sizeof(report)) || report.kind == Report::kReady) {
+  if (count < static_cast<ssize_t>(sizeof(report)) || report.kind == Report::kReady) {
     result.status = LaunchStatus::kRunning;
     return result;
   }
@@ -183,11 +192,13 @@ LaunchReport Launching::read_report() {
     result.terminal.reset(descriptor);
     return result;
   }
-  result.status = LaunchStatus::kFailed;
-  result.error_number = report.error_number;
-  result.at_exec = report.at_exec != 0;
-  result.message = errno_error(plan_->description(report.description), report.error_number).context;
-  return result;
+  return failure(report, {text.data(), static_cast<std::size_t>(count) - sizeof(report)});
+}
+
+}  // namespace
+
+LaunchReport Launching::read_report() {
+  return receive_report(report_.get(), MSG_DONTWAIT);
 }
 
 LaunchReport Launching::wait() {
@@ -205,6 +216,10 @@ LaunchReport Launching::wait() {
   }
 }
 
+LaunchReport receive_start(int socket) {
+  return receive_report(socket, 0);
+}
+
 Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   BOTHY_TRY(check(spec));
   LaunchOptions options = wanted;
@@ -217,28 +232,28 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   }
   BOTHY_TRY(options.stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
-  auto plan = std::make_shared<ContainerPlan>();
-  plan->report = reports.theirs.get();
-  plan->cgroup = options.cgroup;
-  plan->joins = needs_joiner(spec);
+  ContainerPlan plan;
+  plan.report = reports.theirs.get();
+  plan.cgroup = options.cgroup;
+  plan.joins = needs_joiner(spec);
   const Namespace* time = spec.find(NamespaceKind::kTime);
-  plan->shares = time == nullptr || time->path.empty();
-  if (!plan->joins) {
-    plan->begin_inner();
+  plan.shares = time == nullptr || time->path.empty();
+  if (!plan.joins) {
+    plan.begin_inner();
   }
-  plan_host_side(*plan, *spec.process, options.cgroup_joins);
-  BOTHY_TRY(plan_namespaces(*plan, spec, options, opened));
-  plan_time(*plan, spec);
-  plan->begin_inner();
-  plan_beginning(*plan, user != nullptr);
-  plan_network(*plan, spec);
-  BOTHY_TRY(const FileSystemPlan files, plan_file_system(*plan, spec, options));
-  plan_names(*plan, spec);
-  plan_process(*plan,
+  plan_host_side(plan, *spec.process, options.cgroup_joins);
+  BOTHY_TRY(plan_namespaces(plan, spec, options, opened));
+  plan_time(plan, spec);
+  plan.begin_inner();
+  plan_beginning(plan, user != nullptr);
+  plan_network(plan, spec);
+  BOTHY_TRY(const FileSystemPlan files, plan_file_system(plan, spec, options));
+  plan_names(plan, spec);
+  plan_process(plan,
                {*spec.process, options.stdio, options.preserved, options.seccomp,
                 options.start_socket, options.new_keyring, options.dies_with_parent},
                files.root, files.terminal);
-  return clone(std::move(plan), std::move(reports));
+  return clone(plan, std::move(reports));
 }
 
 namespace {
@@ -260,27 +275,27 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   BOTHY_TRY(const std::uint64_t namespaces, namespaces_to_join(options.pid));
   BOTHY_TRY(const auto stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
-  auto plan = std::make_shared<ContainerPlan>();
-  plan->report = reports.theirs.get();
-  plan->cgroup = options.cgroup;
-  plan->joins = true;
-  plan->shares = (namespaces & clone_flag(NamespaceKind::kTime)) == 0;
-  plan_host_side(*plan, process, options.cgroup_joins);
-  plan->describe("can't join the container's namespaces");
-  plan->add(SYS_setns, {plan->new_slot(options.pidfd), namespaces});
-  plan->begin_inner();
-  plan_beginning(*plan, (namespaces & CLONE_NEWUSER) != 0);
-  const Slot root = plan->new_slot();
-  plan->describe("can't open the container's root directory");
-  plan->add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;
+  ContainerPlan plan;
+  plan.report = reports.theirs.get();
+  plan.cgroup = options.cgroup;
+  plan.joins = true;
+  plan.shares = (namespaces & clone_flag(NamespaceKind::kTime)) == 0;
+  plan_host_side(plan, process, options.cgroup_joins);
+  plan.describe("can't join the container's namespaces");
+  plan.add(SYS_setns, {plan.new_slot(options.pidfd), namespaces});
+  plan.begin_inner();
+  plan_beginning(plan, (namespaces & CLONE_NEWUSER) != 0);
+  const Slot root = plan.new_slot();
+  plan.describe("can't open the container's root directory");
+  plan.add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;
   Slot terminal;
   if (process.terminal) {
-    terminal = plan_terminal_inside(*plan, root, process, options.console_socket);
+    terminal = plan_terminal_inside(plan, root, process, options.console_socket);
   }
-  plan_process(*plan,
+  plan_process(plan,
                {process, stdio, options.preserved, options.seccomp, -1, options.new_keyring, false},
                root, terminal);
-  return clone(std::move(plan), std::move(reports));
+  return clone(plan, std::move(reports));
 }
 
 }  // namespace bothy::container

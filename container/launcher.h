@@ -11,9 +11,9 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -22,8 +22,6 @@
 #include "container/spec.h"
 
 namespace bothy::container {
-
-class ContainerPlan;
 
 // An overlay that the container's process mounts in its own user namespace, for ordinary users.
 struct OverlayRoot {
@@ -94,7 +92,8 @@ struct LaunchReport {
 // thread.
 class Launching {
  public:
-  Launching(pid_t pid, UniqueFd pidfd, UniqueFd report, std::shared_ptr<const ContainerPlan> plan);
+  Launching(pid_t pid, UniqueFd pidfd, UniqueFd report) noexcept
+      : pid_(pid), pidfd_(std::move(pidfd)), report_(std::move(report)) {}
 
   [[nodiscard]] pid_t pid() const noexcept { return pid_; }
   [[nodiscard]] int pidfd() const noexcept { return pidfd_.get(); }
@@ -109,12 +108,14 @@ class Launching {
   pid_t pid_;
   UniqueFd pidfd_;
   UniqueFd report_;
-  std::shared_ptr<const ContainerPlan> plan_;
 };
 
 // The calling process must have one thread. Errors of what is found out before the clone:
 // kInvalid for what the spec asks and bothy or this host can't do, kNotFound for a file of it.
 [[nodiscard]] Result<Launching> launch(const OciSpec& spec, const LaunchOptions& options);
+// What a process that waited says to a connection to its start socket: blocks until the command
+// runs or has failed.
+[[nodiscard]] LaunchReport receive_start(int socket);
 // Starts a process in a running container, with all of its namespaces.
 [[nodiscard]] Result<Launching> enter(const Process& process, const EnterOptions& options);
 

@@ -6,14 +6,14 @@
 namespace bothy::container {
 
 void ContainerPlan::describe(std::string text) {
-  descriptions_.push_back(std::move(text));
+  description_ = keep(std::move(text));
 }
 
 Call& ContainerPlan::add(int number, std::initializer_list<Argument> arguments) {
   Call call;
   call.number = number;
   std::ranges::copy(arguments, call.arguments.begin());
-  call.description = static_cast<std::uint32_t>(descriptions_.size() - 1);
+  call.description = description_;
   std::vector<Call>& calls = is_inner_ ? inner_ : outer_;
   calls.push_back(call);
   return calls.back();
@@ -35,7 +35,6 @@ const void* ContainerPlan::keep_bytes(std::span<const std::byte> bytes) {
 void ContainerPlan::set_command(const std::vector<std::string>& arguments,
                                 const std::vector<std::string>& environment,
                                 const std::vector<std::string>& candidates) {
-  command_ = arguments.front();
   for (const std::string& argument : arguments) {
     arguments_.push_back(const_cast<char*>(keep(argument)));
   }
@@ -47,10 +46,6 @@ void ContainerPlan::set_command(const std::vector<std::string>& arguments,
   for (const std::string& candidate : candidates) {
     candidates_.push_back(keep(candidate));
   }
-}
-
-const std::string& ContainerPlan::description(std::uint32_t index) const {
-  return descriptions_.at(std::min<std::size_t>(index, descriptions_.size() - 1));
 }
 
 }  // namespace bothy::container

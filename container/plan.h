@@ -54,15 +54,14 @@ struct Call {
   std::array<int, 2> tolerated{};   // errno values that aren't failures, or kAnyError
   std::uint16_t success_skips = 0;  // calls that are left out after a success
   std::uint16_t failure_skips = 0;  // and after a tolerated failure
-  std::uint32_t description = 0;    // of ContainerPlan::descriptions
+  const char* description = "";     // ContainerPlan::describe()
 };
 
-// What a new process reports, as one message.
+// What a new process reports, as one message; after kFailed the call's description follows.
 struct Report {
   enum Kind : std::uint32_t { kFailed = 1, kTerminal = 2, kReady = 3 };
   std::uint32_t kind = 0;
   std::int32_t error_number = 0;
-  std::uint32_t description = 0;
   std::uint32_t at_exec = 0;
 };
 
@@ -98,8 +97,6 @@ class ContainerPlan {
 
   [[nodiscard]] std::span<const Call> outer() const noexcept { return outer_; }
   [[nodiscard]] std::span<const Call> inner() const noexcept { return inner_; }
-  [[nodiscard]] const std::string& description(std::uint32_t index) const;
-  [[nodiscard]] const std::string& command() const noexcept { return command_; }
 
   // --- For the stage: in the new process alone ---
 
@@ -124,10 +121,9 @@ class ContainerPlan {
   std::vector<Call> outer_;
   std::vector<Call> inner_;
   std::vector<int> slots_;
-  std::vector<std::string> descriptions_;
+  const char* description_ = "";
   std::deque<std::string> texts_;
   std::deque<std::vector<std::byte>> blobs_;
-  std::string command_;
   std::vector<char*> arguments_;
   std::vector<char*> environment_;
   std::vector<const char*> candidates_;

@@ -32,12 +32,13 @@ struct JoinerStack {
   alignas(16) std::array<char, 64UL * 1024> bytes;
 };
 
-void send_report(int socket, const Report& report, int descriptor) noexcept {
-  iovec part{const_cast<Report*>(&report), sizeof(report)};
+void send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
+  std::array<iovec, 2> parts{{{const_cast<Report*>(&report), sizeof(report)},
+                              {const_cast<char*>(text), std::strlen(text)}}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
   msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
   if (descriptor >= 0) {
     message.msg_control = control.data();
     message.msg_controllen = control.size();
@@ -83,11 +84,11 @@ long make_call(ContainerPlan& plan, const Call& call) noexcept {
   }
   switch (call.number) {
     case kSendTerminal:
-      send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0, 0},
+      send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0}, "",
                   static_cast<int>(values[1]));
       return 0;
     case kSendReady:
-      send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0, 0}, -1);
+      send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0}, "", -1);
       return 0;
     case kReportTo:
       plan.report = static_cast<int>(values[0]);
@@ -122,8 +123,8 @@ const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcep
 
 void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
   const int error = errno;
-  send_report(plan.report,
-              {Report::kFailed, error, call.description, call.number == kExecute ? 1U : 0U}, -1);
+  send_report(plan.report, {Report::kFailed, error, call.number == kExecute ? 1U : 0U},
+              call.description, -1);
 }
 
 [[noreturn]] BOTHY_OWN_STACK void run_process(ContainerPlan& plan) noexcept {

@@ -1,0 +1,20 @@
+// A bundle: a directory with a config.json and a root file system (runtime-spec, bundle.md).
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "container/spec.h"
+
+namespace bothy::oci {
+
+struct Bundle {
+  std::string directory;    // absolute
+  container::OciSpec spec;  // relative paths of the host made absolute
+};
+
+// kNotFound for a directory or config.json that doesn't exist, kBadInput for a config.json that
+// can't be used; kInvalid for what bothy doesn't support.
+[[nodiscard]] Result<Bundle> load_bundle(const std::string& directory);
+
+}  // namespace bothy::oci

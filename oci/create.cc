@@ -1,0 +1,244 @@
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/files.h"
+#include "container/cgroup.h"
+#include "container/launcher.h"
+#include "oci/bundle.h"
+#include "oci/foreground.h"
+#include "oci/hooks.h"
+#include "oci/verbs.h"
+
+namespace bothy::oci {
+namespace {
+
+namespace ct = bothy::container;
+
+// Removes what there is of a container unless it is kept.
+class Unfinished {
+ public:
+  Unfinished(const Records& records, std::string id) : records_(records), id_(std::move(id)) {}
+  Unfinished(const Unfinished&) = delete;
+  Unfinished& operator=(const Unfinished&) = delete;
+  ~Unfinished() {
+    if (!kept_) {
+      if (cgroup) {
+        static_cast<void>(cgroup->kill());
+        static_cast<void>(cgroup->remove());
+      }
+      static_cast<void>(records_.remove(id_));
+    }
+  }
+  void keep() noexcept { kept_ = true; }
+
+  std::optional<ct::Cgroup> cgroup;
+
+ private:
+  const Records& records_;
+  std::string id_;
+  bool kept_ = false;
+};
+
+std::string now() {
+  timespec time{};
+  ::clock_gettime(CLOCK_REALTIME, &time);
+  tm parts{};
+  ::gmtime_r(&time.tv_sec, &parts);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900,
+                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
+                     time.tv_nsec);
+}
+
+// Without the C library's look-up of names, which needs its shared libraries.
+std::string user_name() {
+  return ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
+}
+
+Result<UniqueFd> connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof(address.sun_path)) {
+    return make_error(ErrorCode::kInvalid, "socket '{}': the path is too long", printable(path));
+  }
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket ||
+      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
+    return errno_error(fmt::format("can't connect to '{}'", printable(path)));
+  }
+  return socket;
+}
+
+// Bound by its name in the directory of the container, whose own path may be too long for a socket.
+Result<UniqueFd> listen_for_start(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  BOTHY_TRY(const UniqueFd directory, open_file(path.substr(0, slash), O_PATH | O_DIRECTORY));
+  const std::string name =
+      fmt::format("/proc/self/fd/{}/{}", directory.get(), path.substr(slash + 1));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::memcpy(address.sun_path, name.c_str(), name.size());
+  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+  if (!socket ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
+      ::listen(socket.get(), 1) != 0) {
+    return errno_error(fmt::format("can't listen on '{}'", path));
+  }
+  return socket;
+}
+
+Result<void> write_pid_file(const std::string& path, pid_t pid) {
+  if (path.empty()) {
+    return success();
+  }
+  const std::string text = std::to_string(pid);
+  BOTHY_TRY(const UniqueFd file, open_file(path + ".new", O_WRONLY | O_CREAT | O_TRUNC, 0644));
+  BOTHY_TRY(write_all(file.get(), std::as_bytes(std::span(text)), path));
+  return rename_file(path + ".new", path);
+}
+
+// Where compiled filters are kept: nobody but this user may write there.
+std::string filter_cache() {
+  return ::geteuid() == 0 ? "/run/bothy/seccomp" : std::string();
+}
+
+Result<void> set_terminal(const CreateOptions& options, const ct::OciSpec& spec, bool attached,
+                          UniqueFd& socket, ct::LaunchOptions& launch) {
+  if (!spec.process->terminal) {
+    return options.console_socket.empty()
+               ? Result<void>(success())
+               : make_error(ErrorCode::kInvalid, "--console-socket: process.terminal is false");
+  }
+  if (options.console_socket.empty()) {
+    return attached ? Result<void>(success())
+                    : make_error(ErrorCode::kInvalid, "process.terminal needs --console-socket");
+  }
+  BOTHY_TRY(socket, connect_to(options.console_socket));
+  launch.console_socket = socket.get();
+  return success();
+}
+
+struct Made {
+  Record record;
+  ct::Launching process;
+  ct::Cgroup cgroup;
+  UniqueFd terminal;
+};
+
+std::string cgroup_path(const ct::OciSpec& spec, const std::string& id) {
+  return spec.cgroups_path.empty() ? "bothy/" + id : spec.cgroups_path;
+}
+
+Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::Cgroup& cgroup) {
+  Record record;
+  record.version = bundle.spec.version;
+  record.id = options.id;
+  record.bundle = bundle.directory;
+  record.root = bundle.spec.root.path;
+  record.created = now();
+  record.owner = user_name();
+  record.annotations = bundle.spec.annotations;
+  record.cgroups = cgroup.paths();
+  record.poststart = bundle.spec.hooks.poststart;
+  record.poststop = bundle.spec.hooks.poststop;
+  return record;
+}
+
+enum class Waits { kForStart, kNot };
+
+Result<Made> make(const Records& records, const CreateOptions& options, const Bundle& bundle,
+                  Waits waits, bool attached) {
+  const ct::OciSpec& spec = bundle.spec;
+  if (!spec.process) {
+    return make_error(ErrorCode::kInvalid, "config.json: process is missing");
+  }
+  BOTHY_TRY(check_hooks(spec.hooks));
+  BOTHY_TRY(records.reserve(options.id));
+  Unfinished unfinished(records, options.id);
+  ct::LaunchOptions launch;
+  launch.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  launch.preserved = options.preserved;
+  launch.pivot = options.pivot;
+  launch.new_keyring = options.new_keyring;
+  UniqueFd console;
+  BOTHY_TRY(set_terminal(options, spec, attached, console, launch));
+  if (spec.seccomp) {
+    BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, filter_cache()));
+  }
+  UniqueFd start;
+  if (waits == Waits::kForStart) {
+    BOTHY_TRY(start, listen_for_start(records.start_socket(options.id)));
+    launch.start_socket = start.get();
+  }
+  BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
+  BOTHY_TRY(unfinished.cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id),
+                                                  spec.resources, spec.device_rules));
+  launch.cgroup = unfinished.cgroup->unified_fd();
+  launch.cgroup_joins = unfinished.cgroup->join_fds();
+  BOTHY_TRY(ct::Launching process, ct::launch(spec, launch));
+  ct::LaunchReport report = process.wait();
+  if (report.status == ct::LaunchStatus::kFailed) {
+    return failed_start(report);
+  }
+  Record record = record_of(options, bundle, *unfinished.cgroup);
+  record.pid = process.pid();
+  // A process that has ended already is one that isn't running.
+  record.pid_start = process_start(record.pid) ? process_start(record.pid).value() : 0;
+  if (waits == Waits::kForStart) {
+    const std::string state = state_json(record, Status::kCreating);
+    BOTHY_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
+    BOTHY_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
+  }
+  BOTHY_TRY(records.save(record));
+  BOTHY_TRY(write_pid_file(options.pid_file, record.pid));
+  unfinished.keep();
+  return Made{std::move(record), std::move(process), std::move(*unfinished.cgroup),
+              std::move(report.terminal)};
+}
+
+}  // namespace
+
+Error failed_start(const ct::LaunchReport& report) {
+  return {code_from_errno(report.error_number), report.message};
+}
+
+Result<void> create(const Records& records, const CreateOptions& options) {
+  BOTHY_TRY(const Bundle bundle, load_bundle(options.bundle));
+  BOTHY_TRY(make(records, options, bundle, Waits::kForStart, false));
+  return success();
+}
+
+Result<int> run(const Records& records, const CreateOptions& options, bool detach) {
+  BOTHY_TRY(const Bundle bundle, load_bundle(options.bundle));
+  // These hooks run between the making of a container and its command.
+  const ct::Hooks& hooks = bundle.spec.hooks;
+  const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty();
+  const Waits waits = has_hooks ? Waits::kForStart : Waits::kNot;
+  BOTHY_TRY(Made made, make(records, options, bundle, waits, !detach));
+  if (waits == Waits::kForStart) {
+    if (auto started = start(records, options.id); !started) {
+      static_cast<void>(remove(records, options.id, true));
+      return started.error();
+    }
+  } else {
+    run_poststart(made.record);
+  }
+  if (detach) {
+    return 0;
+  }
+  BOTHY_TRY(const int code, follow(made.process, std::move(made.terminal)));
+  BOTHY_TRY(remove(records, options.id, true));
+  return code;
+}
+
+}  // namespace bothy::oci

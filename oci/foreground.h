@@ -1,0 +1,14 @@
+// A container in the foreground of the program that started it.
+#pragma once
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "container/launcher.h"
+
+namespace bothy::oci {
+
+// Waits for the end of a process that is a child of this one, passes on signals to it and, with a
+// terminal, what goes in and out of that. Gives the exit status, as a shell's. For one thread.
+[[nodiscard]] Result<int> follow(const container::Launching& process, UniqueFd terminal);
+
+}  // namespace bothy::oci

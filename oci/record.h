@@ -1,0 +1,77 @@
+// Record: what bothy keeps of a container of the OCI interface, a directory ROOT/ID:
+//
+//   state.json   the record; written once the container exists
+//   start.sock   where a created container waits for `start`; gone once it has been started
+//
+// The directory itself reserves the id.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "container/spec.h"
+
+namespace bothy::oci {
+
+// runtime-spec, runtime.md, State.
+enum class Status : std::uint8_t { kCreating, kCreated, kRunning, kPaused, kStopped };
+[[nodiscard]] std::string_view to_string(Status status) noexcept;
+
+struct Record {
+  std::string version;  // of the config.json
+  std::string id;
+  pid_t pid = 0;
+  std::uint64_t pid_start = 0;  // of the process, in clock ticks since boot: pids are used again
+  std::string bundle;
+  std::string root;
+  std::string created;  // RFC 3339
+  std::string owner;    // the user's name or number
+  std::map<std::string, std::string> annotations;
+  std::vector<std::string> cgroups;
+  std::vector<container::Hook> poststart;
+  std::vector<container::Hook> poststop;
+};
+
+// The containers of one ROOT. Any number of processes may work on it at once.
+class Records {
+ public:
+  // `root`: --root; empty: /run/bothy/oci for root, $XDG_RUNTIME_DIR/bothy/oci for others. Makes
+  // nothing.
+  [[nodiscard]] static Result<Records> locate(const std::string& root);
+
+  // kInvalid for an id that isn't made of letters, digits, "_", "+", "-" and ".", of 1 to 1024
+  // characters; kBusy when it is in use.
+  [[nodiscard]] Result<void> reserve(std::string_view id) const;
+  [[nodiscard]] Result<void> save(const Record& record) const;
+  // kNotFound when there is no such container.
+  [[nodiscard]] Result<Record> load(std::string_view id) const;
+  [[nodiscard]] Result<void> remove(std::string_view id) const;
+  // Removes the directory of an id whose container was never finished; none is no error.
+  [[nodiscard]] Result<void> remove_leftover(std::string_view id) const;
+  [[nodiscard]] std::string start_socket(std::string_view id) const;
+
+  [[nodiscard]] Result<Status> status(const Record& record) const;
+
+ private:
+  explicit Records(std::string root) : root_(std::move(root)) {}
+  [[nodiscard]] std::string directory(std::string_view id) const;
+
+  std::string root_;
+};
+
+// The state as `state` prints it and hooks read it.
+[[nodiscard]] std::string state_json(const Record& record, Status status);
+
+// A descriptor of the container's first process; kNotFound when that has ended.
+[[nodiscard]] Result<UniqueFd> open_process(const Record& record);
+// As in Record::pid_start; kNotFound when there is no such process or it has ended.
+[[nodiscard]] Result<std::uint64_t> process_start(pid_t pid);
+
+}  // namespace bothy::oci

@@ -1,0 +1,45 @@
+// The verbs of the OCI runtime interface (runtime-spec, runtime.md, Operations).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "container/launcher.h"
+#include "oci/record.h"
+
+namespace bothy::oci {
+
+struct CreateOptions {
+  std::string id;
+  std::string bundle;           // a directory
+  std::string pid_file;         // where the pid is written; empty: nowhere
+  std::string console_socket;   // a unix socket that gets the terminal; empty: none
+  std::uint32_t preserved = 0;  // descriptors from 3 on that the process gets
+  bool pivot = true;
+  bool new_keyring = true;
+};
+
+// Makes a container whose process waits for start(). After a failure nothing of it is left.
+[[nodiscard]] Result<void> create(const Records& records, const CreateOptions& options);
+
+// Lets the process of a created container run. kInvalid when it isn't in the state "created". The
+// error of a command that can't be executed has the process's reason.
+[[nodiscard]] Result<void> start(const Records& records, const std::string& id);
+
+// Creates and starts a container. Attached: waits for its end, deletes it, and gives its exit
+// status, 128 and the signal's number for a process that a signal ended; signals that this process
+// gets go to the container's. Detached: gives 0.
+[[nodiscard]] Result<int> run(const Records& records, const CreateOptions& options, bool detach);
+
+// kInvalid when the container has stopped. `all`: every process of its cgroup.
+[[nodiscard]] Result<void> kill(const Records& records, const std::string& id, int signal,
+                                bool all);
+
+// Deletes a container that has stopped, or with `force` any: ended first, and none is no error.
+[[nodiscard]] Result<void> remove(const Records& records, const std::string& id, bool force);
+
+// The error of a process that couldn't execute its command.
+[[nodiscard]] Error failed_start(const container::LaunchReport& report);
+
+}  // namespace bothy::oci
