@@ -4,6 +4,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,20 @@ namespace bothy::container {
 namespace {
 
 constexpr const char* kSelf = "/proc/self/exe";
-constexpr std::uint64_t kMaxArguments = 8U << 20U;  // more than execve(2) takes
+
+Result<std::string> read_cmdline() {
+  BOTHY_TRY(const UniqueFd file, open_file("/proc/self/cmdline", O_RDONLY));
+  std::string text;
+  std::array<char, 4096> part;
+  ssize_t count = 0;
+  while ((count = ::read(file.get(), part.data(), part.size())) > 0) {
+    text.append(part.data(), static_cast<std::size_t>(count));
+  }
+  if (count < 0) {
+    return errno_error("can't read this process's arguments");
+  }
+  return text;
+}
 
 // This process's arguments in `text`, each ended by a zero byte.
 std::vector<char*> split_arguments(std::string& text) {
@@ -51,7 +65,7 @@ Result<void> protect_own_executable() {
                          sizeof(attributes)) != 0) {
     return errno_error("can't mount this program's own file read-only (Linux 5.12 can)");
   }
-  BOTHY_TRY(std::string text, read_file("/proc/self/cmdline", kMaxArguments));
+  BOTHY_TRY(std::string text, read_cmdline());
   const std::vector<char*> arguments = split_arguments(text);
   ::syscall(SYS_execveat, tree.get(), "", arguments.data(), environ, AT_EMPTY_PATH);
   return errno_error("can't execute this program's own file from a read-only mount");
