@@ -52,7 +52,7 @@ std::pair<Slot, const char*> plan_parent(Maker& maker, const std::string& path) 
 // Attaches `tree` to a file of its own in `directory`.
 void plan_cover(ContainerPlan& plan, Slot directory, const char* name, Slot tree) {
   open_how how{};
-  how.flags = O_PATH | O_NOFOLLOW | O_CLOEXEC;
+  how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   const Slot target = plan.new_slot();
   plan.add(SYS_mknodat, {directory, name, S_IFREG | 0666, 0}).tolerated = {EEXIST, 0};

@@ -102,25 +102,6 @@ long make_call(ContainerPlan& plan, const Call& call) noexcept {
   }
 }
 
-// nullptr, or the call that failed, with errno set.
-const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcept {
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    const Call& call = calls[i];
-    long result = make_call(plan, call);
-    while (result < 0 && errno == EINTR) {
-      result = make_call(plan, call);
-    }
-    if (result < 0 && (call.number == kExecute || !tolerates(call, errno))) {
-      return &call;
-    }
-    if (result >= 0 && call.result.index >= 0) {
-      plan.slot(call.result) = static_cast<int>(result);
-    }
-    i += result >= 0 ? call.success_skips : call.failure_skips;
-  }
-  return nullptr;
-}
-
 void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
   const int error = errno;
   send_report(plan.report, {Report::kFailed, error, call.number == kExecute ? 1U : 0U},
@@ -225,6 +206,24 @@ Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
 }
 
 }  // namespace
+
+const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcept {
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    const Call& call = calls[i];
+    long result = make_call(plan, call);
+    while (result < 0 && errno == EINTR) {
+      result = make_call(plan, call);
+    }
+    if (result < 0 && (call.number == kExecute || !tolerates(call, errno))) {
+      return &call;
+    }
+    if (result >= 0 && call.result.index >= 0) {
+      plan.slot(call.result) = static_cast<int>(result);
+    }
+    i += result >= 0 ? call.success_skips : call.failure_skips;
+  }
+  return nullptr;
+}
 
 Result<Cloned> clone_process(ContainerPlan& plan) {
   // A handler of this process must not run in the new one, which the clone shares memory with.

@@ -8,6 +8,8 @@
 
 #include <sys/types.h>
 
+#include <span>
+
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "container/plan.h"
@@ -18,6 +20,9 @@ struct Cloned {
   pid_t pid = -1;  // -1: the joiner failed, and has reported why
   UniqueFd pidfd;
 };
+
+// Makes the calls in this process. nullptr, or the call that failed, with errno set.
+[[nodiscard]] const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcept;
 
 // Clones the process of `plan`. The calling process must have one thread.
 [[nodiscard]] Result<Cloned> clone_process(ContainerPlan& plan);

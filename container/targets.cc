@@ -50,7 +50,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
   }
   const Slot target = plan.new_slot();
   const void* in_root = how_to_open(plan, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  const void* made = how_to_open(plan, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  const void* made = how_to_open(plan, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   // The calls below: one, and then three for each part.
   Call& all = plan.add(SYS_openat2, {root, plan.keep(whole), in_root, sizeof(open_how)});
   all.result = target;
