@@ -28,11 +28,12 @@ struct CapabilitySets {
 
 // All that bothy knows the names of.
 [[nodiscard]] Capabilities all_capabilities() noexcept;
-// Those of a container unless its user adds or drops some, the same as Docker's and Podman's.
+// Those of a container unless its user adds or drops some: Podman's, which are Docker's without
+// MKNOD, NET_RAW and AUDIT_WRITE.
 [[nodiscard]] Capabilities default_capabilities() noexcept;
 
-// `base` with --cap-add and --cap-drop applied as Docker does: "ALL" stands for all, an added
-// capability wins over a dropped "ALL". kInvalid for an unknown name.
+// `base` with --cap-add and --cap-drop applied as Docker does: "ALL" stands for all. An added
+// capability wins over a dropped one, but for an added "ALL". kInvalid for an unknown name.
 [[nodiscard]] Result<Capabilities> change_capabilities(Capabilities base,
                                                        const std::vector<std::string>& added,
                                                        const std::vector<std::string>& dropped);
