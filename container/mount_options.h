@@ -21,18 +21,21 @@ struct MountOptions {
   std::vector<unsigned long> propagation;
   bool bind = false;
   bool recursive_bind = false;  // rbind
+  bool remount = false;         // the mount at the destination is changed, none is made
   bool idmap = false;
   bool recursive_idmap = false;  // ridmap
   bool copy_up = false;          // tmpcopyup: a tmpfs begins with the files that it covers
   bool read_only_super = false;  // ro: of a file system that is made, not bound
-  // Parameters of the file system, for fsconfig(2): "size" and "64m"; a flag has no value.
+  // Parameters of the file system, for fsconfig(2): "size" and "64m"; a flag has no value. A bind
+  // mount has none but flags like "sync", which don't affect it (mount(2)).
   std::vector<std::pair<std::string, std::string>> parameters;
 
   [[nodiscard]] bool is_bind() const noexcept { return bind || recursive_bind; }
 };
 
-// Each option is one word, or several separated by commas. kInvalid for an option with a NUL in it,
-// an empty one, or contradictory ones (idmap and ridmap).
+// Each option is one word, or several separated by commas; of those that contradict, the last one
+// applies. kInvalid for an option with a NUL in it, an empty one, idmap together with ridmap, and a
+// parameter of a bind mount.
 [[nodiscard]] Result<MountOptions> parse_mount_options(const std::vector<std::string>& options);
 
 }  // namespace bothy::container
