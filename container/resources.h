@@ -15,7 +15,7 @@ namespace bothy::container {
 struct BlockLimit {
   std::uint32_t major = 0;
   std::uint32_t minor = 0;
-  std::uint64_t value = 0;  // bytes or operations a second, or a weight
+  std::uint64_t value = 0;  // bytes or operations a second
 };
 
 struct Resources {
