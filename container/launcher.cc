@@ -17,6 +17,7 @@
 
 #include "base/files.h"
 #include "base/socket_pair.h"
+#include "base/user_namespace.h"
 #include "container/join.h"
 #include "container/plan.h"
 #include "container/plan_devices.h"
@@ -25,7 +26,6 @@
 #include "container/stage.h"
 #include "container/sysctls.h"
 #include "container/system_calls.h"
-#include "container/user_namespace.h"
 
 namespace bothy::container {
 namespace {

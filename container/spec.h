@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/id_mapping.h"
 #include "base/result.h"
 #include "container/capabilities.h"
 #include "container/device_rule.h"
@@ -38,19 +39,8 @@ struct Namespace {
   std::string path;  // to be joined; empty: a new one
 };
 
-// A range of ids of a user namespace.
-struct IdMapping {
-  std::uint32_t container = 0;
-  std::uint32_t host = 0;
-  std::uint32_t size = 0;
-};
-
-struct IdMappings {
-  std::vector<IdMapping> users;
-  std::vector<IdMapping> groups;
-
-  [[nodiscard]] bool empty() const noexcept { return users.empty() && groups.empty(); }
-};
+using bothy::IdMapping;
+using bothy::IdMappings;
 
 struct Mount {
   std::string destination;  // an absolute path in the container

@@ -11,6 +11,8 @@
 #include <filesystem>
 #include <vector>
 
+#include "base/files.h"
+#include "base/user_namespace.h"
 #include "run/scratch_disk.h"
 #include "tests/mounts/mounts_fixture.h"
 
@@ -106,6 +108,48 @@ TEST_CASE("a root has the mode and owner that the image's root has") {
   CHECK((status.st_mode & 07777U) == 01751);
   CHECK(status.st_uid == 7);
   CHECK(status.st_gid == 8);
+}
+
+TEST_CASE("the owners of a root's files are those of the user namespace") {
+  const MountsFixture f;
+  const run::ImageMount mount = f.mount();
+  const auto ids = make_user_namespace({{{0, 600000, 65536}}, {{0, 700000, 65536}}});
+  REQUIRE(ids.has_value());
+  const UniqueFd root = root_of(mount, {.user_namespace = ids.value().get()});
+  const auto owner = [&](const char* path) {
+    const struct stat status = status_of(in(root, path));
+    return fmt::format("{}:{}", status.st_uid, status.st_gid);
+  };
+  CHECK(owner(".") == "600000:700000");
+  CHECK(owner("etc/motd") == "600000:700000");
+  CHECK(owner("home/note") == "601000:701001");
+  REQUIRE(write_file(in(root, "home/note"), "copied up"));
+  CHECK(owner("home/note") == "601000:701001");
+  CHECK((status_of(in(root, "bin/su")).st_mode & 07777U) == 04755);
+  // Another container's ids, and the host's own, in the same mount.
+  CHECK(status_of(in(root_of(mount, {}), "home/note")).st_uid == 1000);
+  const pid_t child = start_child([&] {
+    if (::setns(ids.value().get(), CLONE_NEWUSER) != 0 || ::setgid(0) != 0 || ::setuid(0) != 0) {
+      return 2;
+    }
+    return write_file(in(root, "etc/motd"), "by root inside") &&
+                   status_of(in(root, "home/note")).st_uid == 1000 &&
+                   ::chown(in(root, "etc/motd").c_str(), 5, 6) == 0
+               ? 0
+               : 1;
+  });
+  CHECK(status_of_child(child) == 0);
+  CHECK(owner("etc/motd") == "600005:700006");
+}
+
+TEST_CASE("a root in a user namespace has no devices of the image") {
+  const MountsFixture f;
+  const run::ImageMount mount = f.mount();
+  const auto ids = make_user_namespace({{{0, 600000, 65536}}, {{0, 600000, 65536}}});
+  REQUIRE(ids.has_value());
+  CHECK(open_file(in(root_of(mount, {}), "dev/null"), O_RDONLY));
+  CHECK(open_file(in(root_of(mount, {.user_namespace = ids.value().get()}), "dev/null"), O_RDONLY)
+            .has_error());
 }
 
 TEST_CASE("making a root leaves the process where it was") {
