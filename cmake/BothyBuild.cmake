@@ -26,6 +26,7 @@ if(BOTHY_STATIC)
   set(CMAKE_FIND_LIBRARY_SUFFIXES .a)
 endif()
 
+enable_language(ASM)
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
 find_package(fmt 9 REQUIRED)
@@ -150,4 +151,37 @@ function(bothy_room name)
     target_link_libraries(bothy_${name} INTERFACE bothy_options ${ARG_DEPENDS})
   endif()
   add_library(bothy::${name} ALIAS bothy_${name})
+endfunction()
+
+# bothy_embedded_program(name SYMBOL kName SOURCES a.cc ... [HEADERS b.h ...]): a small static program that runs elsewhere than
+# bothy: by the C compiler's driver, which links no C++ library, against musl: as static as it gets, a tenth of glibc's size, and
+# the same from every preset. The object library bothy_<name>_program has its bytes between the symbols kNameBegin and kNameEnd.
+function(bothy_embedded_program name)
+  cmake_parse_arguments(ARG "" "SYMBOL" "SOURCES;HEADERS" ${ARGN})
+  find_program(BOTHY_MUSL_COMPILER NAMES x86_64-linux-gnu-gcc gcc REQUIRED)
+  set(specs /usr/lib/x86_64-linux-musl/musl-gcc.specs)
+  if(NOT EXISTS ${specs})
+    message(FATAL_ERROR "${name} is built against musl, which isn't here: run scripts/setup")
+  endif()
+  set(program "${CMAKE_BINARY_DIR}/programs/bothy-${name}")
+  file(MAKE_DIRECTORY "${CMAKE_BINARY_DIR}/programs")
+  # Kernel headers are not among musl's, and come last: what both have is musl's.
+  add_custom_command(OUTPUT ${program}
+    COMMAND ${BOTHY_MUSL_COMPILER} -std=c++20 -specs=${specs} -nostdinc++ -fno-exceptions -fno-rtti -fno-threadsafe-statics
+      -fno-asynchronous-unwind-tables -fno-stack-protector -Os -Wall -Wextra -Wshadow -Werror
+      -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -I${CMAKE_SOURCE_DIR}
+      -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
+      -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code -o ${program} ${ARG_SOURCES}
+    DEPENDS ${ARG_SOURCES} ${ARG_HEADERS}
+    COMMENT "Building programs/bothy-${name}"
+    VERBATIM)
+  add_custom_target(${name}_program DEPENDS ${program})
+  # A copy for each program: a source's properties are of its directory.
+  configure_file("${CMAKE_SOURCE_DIR}/cmake/embedded_program.S" "${CMAKE_CURRENT_BINARY_DIR}/${name}_program.S" COPYONLY)
+  # Apart: the options for C++ are none for the assembler.
+  add_library(bothy_${name}_program OBJECT "${CMAKE_CURRENT_BINARY_DIR}/${name}_program.S")
+  set_source_files_properties("${CMAKE_CURRENT_BINARY_DIR}/${name}_program.S" PROPERTIES OBJECT_DEPENDS "${program}")
+  target_compile_definitions(bothy_${name}_program PRIVATE
+    BOTHY_PROGRAM="${program}" BOTHY_PROGRAM_BEGIN=${ARG_SYMBOL}Begin BOTHY_PROGRAM_END=${ARG_SYMBOL}End)
+  add_dependencies(bothy_${name}_program ${name}_program)
 endfunction()

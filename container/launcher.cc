@@ -251,7 +251,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   plan_names(plan, spec);
   plan_process(plan,
                {*spec.process, options.stdio, options.preserved, options.seccomp,
-                options.start_socket, options.new_keyring, options.dies_with_parent},
+                options.start_socket, options.init, options.new_keyring, options.dies_with_parent},
                files.root, files.terminal);
   return clone(plan, std::move(reports));
 }
@@ -292,9 +292,10 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   if (process.terminal) {
     terminal = plan_terminal_inside(plan, root, process, options.console_socket);
   }
-  plan_process(plan,
-               {process, stdio, options.preserved, options.seccomp, -1, options.new_keyring, false},
-               root, terminal);
+  plan_process(
+      plan,
+      {process, stdio, options.preserved, options.seccomp, -1, -1, options.new_keyring, false},
+      root, terminal);
   return clone(plan, std::move(reports));
 }
 

@@ -43,6 +43,8 @@ enum SpecialCall : int {
   kSendReady = -2,     // arguments: socket
   kReportTo = -3,      // arguments: socket: later failures are reported there
   kExecute = -4,       // the command, by ContainerPlan::candidates
+  kFork = -5,  // arguments: a program: this process executes it with the number of a child, in
+               // which the calls go on
 };
 
 inline constexpr int kAnyError = -1;

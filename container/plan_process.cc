@@ -242,6 +242,10 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
       plan_filter(plan, *wanted.seccomp);
     }
   }
+  if (wanted.init >= 0) {
+    plan.describe("can't run the container's init");
+    plan.add(kFork, {plan.new_slot(wanted.init)});
+  }
   plan.describe(fmt::format("can't run '{}'", printable(process.arguments.front())));
   plan.set_command(process.arguments, process.environment, candidates(process));
   plan.add(kExecute, {});

@@ -19,6 +19,7 @@ struct ProcessPlan {
   std::uint32_t preserved = 0;
   const std::optional<SeccompFilter>& seccomp;
   int start_socket = -1;
+  int init = -1;
   bool new_keyring = true;
   bool dies_with_parent = false;
 };

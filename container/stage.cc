@@ -65,6 +65,26 @@ int execute(const ContainerPlan& plan) noexcept {
   return error;
 }
 
+// In the child: 0. This process is an init from now on: its signals wait for that.
+int fork_command(const ContainerPlan& plan, int init) noexcept {
+  CloneArguments arguments;
+  arguments.exit_signal = SIGCHLD;
+  const auto pid = static_cast<int>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
+  if (pid <= 0) {
+    return pid;
+  }
+  std::array<char, 12> digits{};
+  char* number = digits.data() + digits.size() - 1;
+  for (int rest = pid; rest > 0; rest /= 10) {
+    *--number = static_cast<char>('0' + rest % 10);
+  }
+  const std::uint64_t all = ~std::uint64_t{0};
+  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof(all));
+  const std::array<const char*, 3> command{"init", number, nullptr};
+  ::syscall(SYS_execveat, init, "", command.data(), plan.environment(), AT_EMPTY_PATH);
+  return -1;
+}
+
 bool tolerates(const Call& call, int error) noexcept {
   for (const int each : call.tolerated) {
     if (each == kAnyError || each == error) {
@@ -93,6 +113,8 @@ long make_call(ContainerPlan& plan, const Call& call) noexcept {
     case kReportTo:
       plan.report = static_cast<int>(values[0]);
       return 0;
+    case kFork:
+      return fork_command(plan, static_cast<int>(values[0]));
     case kExecute:
       errno = execute(plan);
       return -1;
