@@ -8,9 +8,9 @@ namespace bothy::container {
 
 struct DeviceRule {
   bool allow = false;
-  char type = 'a';                     // 'c', 'b', or 'a' for both
-  std::optional<std::uint32_t> major;  // nothing: any
-  std::optional<std::uint32_t> minor;  // likewise
+  char type = 'a';                          // 'c', 'b', or 'a' for both
+  std::optional<std::uint32_t> major = {};  // nothing: any
+  std::optional<std::uint32_t> minor = {};  // likewise
   bool read = false;
   bool write = false;
   bool make = false;  // mknod(2)
