@@ -18,6 +18,8 @@
 
 namespace bothy::container {
 
+struct LimitWrite;
+
 // What is mounted on this host, found out once: /proc/self/mountinfo and /proc/self/cgroup.
 struct CgroupHost {
   struct Hierarchy {                       // of v1
@@ -72,8 +74,12 @@ class Cgroup {
   [[nodiscard]] Result<void> apply(const Resources& resources);
   [[nodiscard]] Result<void> set_device_rules(const std::vector<DeviceRule>& rules);
 
+  // Returns once all processes have stopped; kBusy, with all of them running, when that takes too
+  // long.
   [[nodiscard]] Result<void> freeze();
   [[nodiscard]] Result<void> thaw();
+  // Also when a cgroup above is; never without a cgroup.
+  [[nodiscard]] Result<bool> is_frozen() const;
   // SIGKILL to every process in it and below, frozen ones included; cgroup.kill where it is.
   [[nodiscard]] Result<void> kill();
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
@@ -86,16 +92,30 @@ class Cgroup {
   [[nodiscard]] Result<void> remove();
 
  private:
-  Cgroup() = default;
-
-  std::vector<std::string> paths_;
-  UniqueFd unified_;
-  bool unified_has_controllers_ = false;
   struct V1 {
     std::vector<std::string> controllers;
     std::string path;
-    UniqueFd procs;
+    UniqueFd directory;
+    UniqueFd procs;  // for writing
   };
+  struct Request;
+
+  Cgroup() = default;
+  [[nodiscard]] static Result<Cgroup> make(const CgroupHost& host, const std::string& path,
+                                           const Request& request, bool as_root);
+  [[nodiscard]] Result<void> add_v1(const std::string& path, std::vector<std::string> controllers,
+                                    UniqueFd directory);
+  // The hierarchy of v1 that has the controller; null: none.
+  [[nodiscard]] const V1* find_v1(std::string_view controller) const noexcept;
+  // A directory that has all of the processes; kUnsupported where there is none.
+  [[nodiscard]] Result<int> any_directory() const;
+  [[nodiscard]] std::string name() const;
+  [[nodiscard]] Result<void> write_limits(const std::vector<LimitWrite>& writes);
+  [[nodiscard]] Result<void> kill_one_by_one();
+  [[nodiscard]] Result<void> write_device_lists(const std::vector<DeviceRule>& rules);
+
+  std::vector<std::string> paths_;
+  UniqueFd unified_;
   std::vector<V1> v1_;
 };
 

@@ -1,0 +1,101 @@
+#include "container/cgroup_files.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <charconv>
+
+#include "base/files.h"
+
+namespace bothy::container {
+
+int write_cgroup_file(int directory, const std::string& file, std::string_view value) {
+  const UniqueFd fd(::openat(directory, file.c_str(), O_WRONLY | O_CLOEXEC));
+  if (!fd) {
+    return errno;
+  }
+  ssize_t written = 0;
+  do {
+    written = ::write(fd.get(), value.data(), value.size());
+  } while (written < 0 && errno == EINTR);
+  return written < 0 ? errno : 0;
+}
+
+std::optional<std::string> read_cgroup_file(int directory, const std::string& file) {
+  const UniqueFd fd(::openat(directory, file.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    return std::nullopt;
+  }
+  std::string text;
+  std::array<char, 4096> buffer;
+  while (true) {
+    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      return std::nullopt;
+    }
+    if (count == 0) {
+      return text;
+    }
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+  }
+}
+
+std::string cgroup_text(int directory, const std::string& file) {
+  return read_cgroup_file(directory, file).value_or(std::string());
+}
+
+Result<UniqueFd> open_cgroup(const std::string& path) {
+  UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) {
+    return errno_error(fmt::format("can't open cgroup '{}'", printable(path)));
+  }
+  return fd;
+}
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (true) {
+    const std::size_t start = text.find_first_not_of(" \n");
+    if (start == std::string_view::npos) {
+      return words;
+    }
+    text.remove_prefix(start);
+    const std::string_view word = text.substr(0, text.find_first_of(" \n"));
+    words.emplace_back(word);
+    text.remove_prefix(word.size());
+  }
+}
+
+std::vector<std::string_view> lines_of(std::string_view text) {
+  std::vector<std::string_view> lines;
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    lines.push_back(line);
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+  }
+  return lines;
+}
+
+std::uint64_t number_of(std::string_view text) noexcept {
+  std::uint64_t number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+std::uint64_t number_of_key(std::string_view text, std::string_view key) noexcept {
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    if (line.size() > key.size() && line.starts_with(key) && line[key.size()] == ' ') {
+      return number_of(line.substr(key.size() + 1));
+    }
+    rest.remove_prefix(std::min(line.size() + 1, rest.size()));
+  }
+  return 0;
+}
+
+}  // namespace bothy::container
