@@ -18,13 +18,13 @@ namespace bothy::test {
 
 class TemporaryFile {
  public:
-  // Holes, where it is longer than `content`. The build's own file system knows O_DIRECT more often
-  // than that of /tmp does.
+  // On a disk, as a rule: a tmpfs, as /tmp may be, has O_DIRECT since Linux 6.6 only.
+  static constexpr std::string_view kDirectory = "/var/tmp";
+
+  // Holes, where it is longer than `content`.
   explicit TemporaryFile(std::uint64_t size, std::string_view content = {},
-                         const std::string& directory = ".") {
-    std::string name = directory + "/test-XXXXXX";
-    fd_ = UniqueFd(::mkstemp(name.data()));
-    path_ = name;
+                         std::string_view directory = kDirectory)
+      : path_(std::string(directory) + "/bothy-test-XXXXXX"), fd_(::mkstemp(path_.data())) {
     write(0, std::as_bytes(std::span(content)));
     resize(size);
   }
@@ -63,8 +63,8 @@ class TemporaryFile {
   }
 
  private:
-  UniqueFd fd_;
   std::string path_;
+  UniqueFd fd_;
 };
 
 }  // namespace bothy::test

@@ -4,6 +4,7 @@
 
 #include "devices/host/disk/format.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 #include "tests/support/temporary_file.h"
 
 namespace bothy {
@@ -69,10 +70,10 @@ TEST_CASE("Other types of files are refused as disks") {
   check_refused({.path = "/", .read_only = true}, ErrorCode::kInvalid,
                 "neither a file nor a block device");
   check_refused({.path = "/dev/null"}, ErrorCode::kInvalid, "neither a file nor a block device");
-  const std::string fifo = "test-fifo";
+  const test::TemporaryDirectory directory;
+  const std::string fifo = directory / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   check_refused({.path = fifo, .read_only = true}, ErrorCode::kInvalid, "neither a file");
-  ::unlink(fifo.c_str());
 }
 
 TEST_CASE("A writer excludes others, and readers share a disk") {

@@ -36,7 +36,7 @@ struct BlockRig {
 
   explicit BlockRig(BlockRigKind kind, std::uint64_t size = kMiB,
                     const std::function<void(DiskConfig&)>& change = {},
-                    const std::string& directory = ".")
+                    std::string_view directory = test::TemporaryFile::kDirectory)
       : file(size, {}, directory),
         ring(64, {.indirect = true, .event_index = kind.packed, .packed = kind.packed}) {
     DiskConfig config;
