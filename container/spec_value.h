@@ -67,15 +67,16 @@ class SpecValue {
   [[nodiscard]] Result<void> read_path(std::string_view key, std::string& into) const;
   [[nodiscard]] Result<void> read_paths(std::string_view key, std::vector<std::string>& into) const;
 
-  // `read` is Result<void>(const SpecValue&, T& into).
+  // `reader` is Result<void>(const SpecValue&, T& into).
   template <class T, class Read>
-  [[nodiscard]] Result<void> read_with(std::string_view key, T& into, Read read) const;
+  [[nodiscard]] Result<void> read_with(std::string_view key, T& into, Read reader) const;
   // Each element of an array.
   template <class T, class Read>
-  [[nodiscard]] Result<void> read_each(std::string_view key, std::vector<T>& into, Read read) const;
+  [[nodiscard]] Result<void> read_each(std::string_view key, std::vector<T>& into,
+                                       Read reader) const;
   // Each member of an object, as (const SpecValue&, std::string_view name).
   template <class Read>
-  [[nodiscard]] Result<void> read_members(Read read) const;
+  [[nodiscard]] Result<void> read_members(Read reader) const;
 
   [[nodiscard]] Result<bool> has(std::string_view key) const;
   // An error when the member is absent.
@@ -162,21 +163,21 @@ Result<void> SpecValue::read_word(std::string_view key, T& into,
 }
 
 template <class T, class Read>
-Result<void> SpecValue::read_with(std::string_view key, T& into, Read read) const {
+Result<void> SpecValue::read_with(std::string_view key, T& into, Read reader) const {
   BOTHY_TRY(const boost::json::value* value, find(key));
   if (value == nullptr) {
     return success();
   }
-  return read(SpecValue(*value, *this, key), into);
+  return reader(SpecValue(*value, *this, key), into);
 }
 
 template <class T, class Read>
-Result<void> SpecValue::read_each(std::string_view key, std::vector<T>& into, Read read) const {
+Result<void> SpecValue::read_each(std::string_view key, std::vector<T>& into, Read reader) const {
   return read_with(key, into, [&](const SpecValue& array, std::vector<T>& all) -> Result<void> {
     BOTHY_TRY(const boost::json::array* elements, array.elements());
     for (const boost::json::value& element : *elements) {
       T one{};
-      BOTHY_TRY(read(
+      BOTHY_TRY(reader(
           SpecValue(element, array, static_cast<std::size_t>(&element - elements->data())), one));
       all.push_back(std::move(one));
     }
@@ -185,7 +186,7 @@ Result<void> SpecValue::read_each(std::string_view key, std::vector<T>& into, Re
 }
 
 template <class Read>
-Result<void> SpecValue::read_members(Read read) const {
+Result<void> SpecValue::read_members(Read reader) const {
   BOTHY_TRY(const boost::json::object* all, members());
   for (const auto& member : *all) {
     const std::string_view name(member.key().data(), member.key().size());
@@ -193,7 +194,7 @@ Result<void> SpecValue::read_members(Read read) const {
     if (name.find('\0') != std::string_view::npos) {
       return value.wrong("a NUL in the name");
     }
-    BOTHY_TRY(read(value, name));
+    BOTHY_TRY(reader(value, name));
   }
   return success();
 }
