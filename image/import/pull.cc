@@ -62,10 +62,12 @@ std::uint64_t bytes_in(const std::string& layout) {
 
 class Pull {
  public:
-  Pull(std::string reference, Source source, const ImportOptions& options, std::string scratch)
+  Pull(std::string reference, Source source, const ImportOptions& options, Clock& clock,
+       std::string scratch)
       : reference_(std::move(reference)),
         source_(std::move(source)),
         options_(options),
+        clock_(clock),
         scratch_(std::move(scratch)),
         platform_(options.platform.value_or(Platform::host())),
         skopeo_(platform_),
@@ -115,18 +117,32 @@ class Pull {
     // A file that is larger by a byte shows that the limit was exceeded.
     const std::uint64_t max_file =
         std::min<std::uint64_t>(limit, std::numeric_limits<std::int64_t>::max() - 1) + 1;
-    const auto within_limit = [&] {
-      const std::uint64_t done = bytes_in(layout());
-      if (options_.progress) {
-        options_.progress("pulling " + printable(reference_), done, expected_);
-      }
-      return done <= limit;
-    };
-    const auto copied = skopeo_.copy(source_.transport, layout(), max_file, within_limit);
-    if (!within_limit()) {
+    bool stalled = false;
+    progressed_at_ = clock_.now();
+    const auto copied = skopeo_.copy(source_.transport, layout(), max_file, [&] {
+      count_bytes();
+      stalled = !source_.repository.empty() && clock_.now() - progressed_at_ >= kStallTimeout;
+      return done_ <= limit && !stalled;
+    });
+    count_bytes();
+    if (done_ > limit) {
       return limit_error(Resource::kDownload, limit);
     }
+    if (!copied && stalled) {
+      return stall_error(source_.transport, kStallTimeout);
+    }
     return copied;
+  }
+
+  // How much skopeo has written by now.
+  void count_bytes() {
+    const std::uint64_t done = bytes_in(layout());
+    if (std::exchange(done_, done) != done) {
+      progressed_at_ = clock_.now();
+    }
+    if (options_.progress) {
+      options_.progress("pulling " + printable(reference_), done, expected_);
+    }
   }
 
   static constexpr int kMaxIndexDepth = 4;
@@ -134,22 +150,25 @@ class Pull {
   const std::string reference_;  // as the user wrote it
   Source source_;
   const ImportOptions& options_;
+  Clock& clock_;
   const std::string scratch_;
   const Platform platform_;
   const Skopeo skopeo_;
   Budget budget_;
   std::uint64_t expected_ = 0;  // bytes to download; 0: unknown
+  std::uint64_t done_ = 0;      // bytes written
+  Clock::TimePoint progressed_at_;
 };
 
 }  // namespace
 
 Result<std::vector<Image>> pull_image(const Store& store, const std::string& reference,
-                                      const ImportOptions& options) {
+                                      const ImportOptions& options, Clock& clock) {
   BOTHY_TRY(Source source, source_of(reference));
   BOTHY_TRY(const Addition room, store.begin());
   ImportOptions local = options;
   local.name = options.name.empty() ? source.name : options.name;
-  Pull pull(reference, std::move(source), options, room.stage.path());
+  Pull pull(reference, std::move(source), options, clock, room.stage.path());
   if (auto pulled = pull.run(); !pulled) {
     return Error{pulled.error().code,
                  "can't pull '" + printable(reference) + "': " + pulled.error().context};

@@ -141,6 +141,13 @@ Result<void> Skopeo::copy(const std::string& source, const std::string& layout,
   return success();
 }
 
+Error stall_error(std::string_view reference, std::chrono::seconds time) {
+  return make_error(
+      ErrorCode::kSystem,
+      "registry '{}' has sent nothing for {} s (check the network and HTTPS_PROXY, and pull again)",
+      registry_of(reference), time.count());
+}
+
 Error skopeo_error(std::string_view reference, std::string_view output) {
   const std::string message = last_message(output);
   const std::string registry = registry_of(reference);

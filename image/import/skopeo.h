@@ -41,4 +41,7 @@ class Skopeo {
 // registry (docker://HOST/...) or be anything else that skopeo takes.
 [[nodiscard]] Error skopeo_error(std::string_view reference, std::string_view output);
 
+// The registry of `reference` has sent nothing for this time.
+[[nodiscard]] Error stall_error(std::string_view reference, std::chrono::seconds time);
+
 }  // namespace bothy::image

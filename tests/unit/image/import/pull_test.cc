@@ -4,8 +4,10 @@
 #include <sys/stat.h>
 
 #include <cstdlib>
+#include <utility>
 
 #include "image/import/skopeo.h"
+#include "tests/support/manual_clock.h"
 #include "tests/unit/image/image_fixture.h"
 
 using namespace bothy::image;
@@ -32,6 +34,7 @@ struct Fixture : StoreFixture {
   PathVariable path{directory / "bin" + ":/usr/bin:/bin"};
   LayoutBuilder layout{directory / "layout"};
   ImportOptions options;
+  ManualClock clock;
 
   Fixture() { options.registry_timeout = std::chrono::hours(1); }
   // What `skopeo inspect` does; then what `skopeo copy` does, with the directory to make in $to.
@@ -51,7 +54,7 @@ struct Fixture : StoreFixture {
     return content_of(layout.root() + "/blobs/sha256/" + made.digest.hex());
   }
   std::string pull_refusal(const std::string& reference) {
-    const auto images = pull_image(store, reference, options);
+    const auto images = pull_image(store, reference, options, clock);
     REQUIRE_FALSE(images.has_value());
     const std::string& text = images.error().context;
     CHECK(text.starts_with("can't pull '" + reference + "': "));
@@ -146,6 +149,48 @@ TEST_CASE("a registry that doesn't answer is given up") {
   CHECK(contains(text, "can't reach registry 'example.org:5000': no answer within 1.5 s (check"));
 }
 
+TEST_CASE("a registry that stops in the middle of a copy is given up") {
+  Fixture f;
+  const Descriptor made = f.layout.add("pulled", {small_layer()});
+  f.skopeo(f.cat(f.manifest_of(made)),
+           "mkdir -p \"$to\"; echo some >\"$to/blob\"; exec sleep 1000000");
+  std::chrono::seconds silence{0};
+  f.options.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) {
+    if (done > 0) {
+      f.clock.advance(std::chrono::seconds(20));
+      silence += std::chrono::seconds(20);
+    }
+  };
+  CHECK(contains(f.pull_refusal("example.org:5000/x"),
+                 "registry 'example.org:5000' has sent nothing for 60 s (check the network"));
+  CHECK(silence >= kStallTimeout);
+}
+
+TEST_CASE("a slow copy isn't given up while it makes progress") {
+  Fixture f;
+  const Descriptor made = f.layout.add("pulled", {small_layer()});
+  f.layout.finish();
+  // Each step waits until the one before was seen.
+  const std::string seen = f.directory / "seen";
+  f.skopeo(f.cat(f.manifest_of(made)),
+           "mkdir -p \"$to\"; for i in 1 2; do echo step >>\"$to/blob\"; "
+           "until [ -e '" +
+               seen + "'$i ]; do sleep 0.01; done; done; rm -r \"$to\"; " + f.copy_layout());
+  std::uint64_t before = 0;
+  int steps = 0;
+  f.options.progress = [&](std::string_view, std::uint64_t done, std::uint64_t) {
+    if (steps < 2 && done != std::exchange(before, done)) {
+      f.clock.advance(kStallTimeout - std::chrono::seconds(1));
+      f.directory.write("seen" + std::to_string(++steps), "");
+    }
+  };
+  const auto images = pull_image(f.store, "example.org/x:1", f.options, f.clock);
+  if (!images) {
+    FAIL(images.error().context);
+  }
+  CHECK(steps == 2);
+}
+
 TEST_CASE("skopeo's messages become a short line") {
   Fixture f;
   const std::string start =
@@ -168,13 +213,21 @@ TEST_CASE("skopeo's messages become a short line") {
   CHECK(contains(f.pull_refusal("x"), "skopeo failed without a message"));
 }
 
-TEST_CASE("a local transport is copied without asking a registry") {
+TEST_CASE("a local transport is copied without asking a registry, and may be silent for long") {
   Fixture f;
   f.layout.add("pulled", {small_layer()});
   f.layout.finish();
-  f.skopeo("exit 1", f.copy_layout());
+  const std::string seen = f.directory / "seen";
+  f.skopeo("exit 1", "until [ -e '" + seen + "' ]; do sleep 0.01; done; " + f.copy_layout());
   f.options.name = "mine";
-  const auto images = pull_image(f.store, "docker-daemon:x:1", f.options);
+  int ticks = 0;
+  f.options.progress = [&](std::string_view, std::uint64_t, std::uint64_t) {
+    f.clock.advance(kStallTimeout);
+    if (++ticks == 2) {
+      f.directory.write("seen", "");
+    }
+  };
+  const auto images = pull_image(f.store, "docker-daemon:x:1", f.options, f.clock);
   if (!images) {
     FAIL(images.error().context);
   }
