@@ -104,7 +104,7 @@ rig_keep() { # CPUS MEMORY ICOUNT
 
 rig_make_state() { # CPUS MEMORY ICOUNT STATE
   local work status=1 qemu='' tries=0
-  say "starting a machine with $1 CPUs and $2 MiB, to save its state for later starts"
+  say "starting a machine (CPUs: $1, memory: $2 MiB), to save its state for later starts"
   work=$(mktemp -d "$rig_ready/.state.XXXXXX")
   # shellcheck disable=SC2064
   trap "kill \"\$qemu\" 2>/dev/null; rm -rf '$work'" EXIT

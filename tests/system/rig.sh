@@ -16,9 +16,10 @@ run 125 'no command' --err 'no command' -- rig
 run 125 'an unknown option' --err '--colour' -- rig --colour -- true
 run 0 'root, KVM and every cgroup controller' --out 'root' --out 'cpuset cpu io memory' -- \
   rig -- sh -c 'id -un && test -w /dev/kvm && cat /sys/fs/cgroup/cgroup.controllers'
-run 0 'the number of CPUs' --out '3' -- rig --cpus 3 --memory 1024 -- nproc
+run 0 'one CPU' --out '1' -- rig -- nproc
+run 0 'another number of CPUs' --out '3' -- rig --cpus 3 --memory 1024 -- nproc
 run 0 'a clock that counts instructions: the same work takes the same time' --out 'same' -- \
-  rig --icount --cpus 1 --memory 1024 -- bash -c '
+  rig --icount --memory 1024 -- bash -c '
     took() { local from=$EPOCHREALTIME i; for ((i = 0; i < 30000; ++i)); do :; done; echo $((${EPOCHREALTIME/./} - ${from/./})); }
     took && first=$(took) second=$(took) && echo "$first $second"
     [ $((first - second)) -lt $((first / 50)) ] && [ $((second - first)) -lt $((first / 50)) ] && echo same'
