@@ -21,34 +21,41 @@ std::string_view take_part(std::string_view& text, char separator) noexcept {
   return part;
 }
 
-std::optional<std::string> look_in(std::string_view directory, std::string_view program) {
+bool is_executable(const std::string& path) {
   struct stat status {};
-  std::string candidate = fmt::format("{}/{}", directory, program);
-  const bool found = directory.starts_with('/') && ::stat(candidate.c_str(), &status) == 0 &&
-                     S_ISREG(status.st_mode) && ::access(candidate.c_str(), X_OK) == 0;
-  return found ? std::optional(std::move(candidate)) : std::nullopt;
+  return ::stat(path.c_str(), &status) == 0 && S_ISREG(status.st_mode) &&
+         ::access(path.c_str(), X_OK) == 0;
 }
 
 }  // namespace
 
+std::vector<std::string> program_candidates(std::string_view program, std::string_view path) {
+  if (program.find('/') != std::string_view::npos) {
+    return {std::string(program)};
+  }
+  std::vector<std::string> candidates;
+  while (!path.empty()) {
+    const std::string_view directory = take_part(path, ':');
+    candidates.push_back(fmt::format("{}/{}", directory.empty() ? "." : directory, program));
+  }
+  return candidates;
+}
+
 std::optional<std::string> find_program(std::string_view program, std::string_view path,
                                         std::initializer_list<std::string_view> others) {
-  while (!path.empty()) {
-    if (auto found = look_in(take_part(path, ':'), program)) {
-      return found;
-    }
-  }
+  std::vector<std::string> candidates = program_candidates(program, path);
   for (const std::string_view directory : others) {
-    if (auto found = look_in(directory, program)) {
-      return found;
-    }
+    candidates.push_back(fmt::format("{}/{}", directory, program));
   }
-  return std::nullopt;
+  const auto found = std::ranges::find_if(candidates, [](const std::string& candidate) {
+    return candidate.starts_with('/') && is_executable(candidate);
+  });
+  return found == candidates.end() ? std::nullopt : std::optional(std::move(*found));
 }
 
 std::string_view path_variable() noexcept {
   const char* path = std::getenv("PATH");
-  return path == nullptr ? std::string_view() : path;
+  return path == nullptr ? "/usr/bin:/bin" : path;
 }
 
 std::string last_line(std::string_view output, std::string_view skipped) {

@@ -6,15 +6,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <exception>
-#include <string_view>
 
 #include "base/files.h"
+#include "base/find_program.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming)
 extern char** environ;
@@ -57,7 +55,8 @@ Result<ChildPlan> ChildPlan::make(const ProcessOptions& options, const std::func
   BOTHY_TRY(plan.open_pipes());
   plan.list_redirections();
   if (body == nullptr) {
-    plan.find_program();
+    plan.name_ = options.program.empty() ? options.arguments.front() : options.program;
+    plan.programs_ = program_candidates(plan.name_, path_variable());
     plan.list_arguments();
   } else {
     plan.name_ = "a child process";
@@ -98,21 +97,6 @@ void ChildPlan::list_redirections() {
     redirections_.push_back({number, from});
   }
   moved_.resize(redirections_.size());
-}
-
-void ChildPlan::find_program() {
-  name_ = options_->program.empty() ? options_->arguments.front() : options_->program;
-  if (name_.find('/') != std::string::npos) {
-    programs_ = {name_};
-    return;
-  }
-  const char* path = std::getenv("PATH");
-  for (std::string_view rest = path == nullptr ? "/usr/bin:/bin" : path; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string_view directory = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    programs_.push_back(fmt::format("{}/{}", directory.empty() ? "." : directory, name_));
-  }
 }
 
 void ChildPlan::list_arguments() {

@@ -46,7 +46,6 @@ class ChildPlan {
 
   [[nodiscard]] Result<void> open_pipes();
   void list_redirections();
-  void find_program();
   void list_arguments();
 
   // In the child.

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "tests/support/catch.h"
@@ -26,6 +27,22 @@ TEST_CASE("A program is an executable file in the first absolute directory that 
   std::filesystem::current_path(root.path());
   CHECK_FALSE(find_program("tool", "b:."));
   std::filesystem::current_path(before);
+}
+
+TEST_CASE("A program may be in each directory of PATH, or is a path") {
+  using Paths = std::vector<std::string>;
+  CHECK(program_candidates("tool", "/a::b") == Paths{"/a/tool", "./tool", "b/tool"});
+  CHECK(program_candidates("a/tool", "/a:/b") == Paths{"a/tool"});
+  CHECK(program_candidates("tool", "").empty());
+}
+
+TEST_CASE("A process without PATH has a default") {
+  const std::string before(path_variable());
+  ::unsetenv("PATH");
+  CHECK(path_variable() == "/usr/bin:/bin");
+  CHECK(find_program("sh", path_variable()));
+  ::setenv("PATH", before.c_str(), 1);
+  CHECK(path_variable() == before);
 }
 
 TEST_CASE("The last line of a program's output is fit for an error") {
