@@ -101,6 +101,8 @@ class Launching {
   // Readable when read_report() has something to say. Doesn't block.
   [[nodiscard]] int report_fd() const noexcept { return report_.get(); }
   [[nodiscard]] LaunchReport read_report();
+  // From now on reports come from this connection to the start socket.
+  void report_by(UniqueFd connection) noexcept { report_ = std::move(connection); }
   // Blocks until the process runs or has failed; a terminal is kept in the report.
   [[nodiscard]] LaunchReport wait();
 

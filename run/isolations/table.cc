@@ -4,6 +4,7 @@
 #include <array>
 
 #include "base/files.h"
+#include "run/container/prepare.h"
 #include "run/vm/prepare.h"
 
 namespace bothy::run {
@@ -11,6 +12,7 @@ namespace bothy::run {
 std::span<const IsolationKind* const> isolation_kinds() noexcept {
   static const std::array kIsolations{
       &vm_isolation_kind(),
+      &container_isolation_kind(),
   };
   return kIsolations;
 }
