@@ -34,16 +34,11 @@ std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
   return numbers;
 }
 
-std::string start_path(const Instance& instance) {
-  return instance.at("start");
-}
-
 // The process that waits accepts a connection, and has nothing else to do.
-Result<UniqueFd> listen_for_start(const std::string& path) {
-  BOTHY_TRY(const UnixListener listener, UnixListener::bind("start", path));
-  UniqueFd socket(::fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0));
-  const int flags = socket ? ::fcntl(socket.get(), F_GETFL) : -1;
-  if (flags < 0 || ::fcntl(socket.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+Result<UnixListener> listen_for_start(const std::string& path) {
+  BOTHY_TRY(UnixListener socket, UnixListener::bind("start", path));
+  const int flags = ::fcntl(socket.fd(), F_GETFL);
+  if (flags < 0 || ::fcntl(socket.fd(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
     return errno_error("can't make the start socket '" + path + "'");
   }
   return socket;
@@ -115,8 +110,8 @@ Result<void> ContainerIsolation::launch() {
     how.init = init.get();
   }
   if (has_user_network()) {
-    BOTHY_TRY(start_socket_, listen_for_start(start_path(context_.instance)));
-    how.start_socket = start_socket_.get();
+    BOTHY_TRY(auto socket, listen_for_start(context_.instance.at("start")));
+    how.start_socket = start_socket_.emplace(std::move(socket)).fd();
   }
   BOTHY_TRY(container::Launching launching, container::launch(spec, how));
   context_.timeline.mark("process cloned");
@@ -195,9 +190,7 @@ void ContainerIsolation::release_first() {
   if (!first_waits_ || !network_is_ready_ || first == nullptr) {
     return;
   }
-  const std::string path = start_path(context_.instance);
-  auto connection = connect_unix(path);
-  ::unlink(path.c_str());
+  auto connection = connect_unix(start_socket_->path());
   if (!connection) {
     return context_.events.on_failed(connection.error().context);
   }

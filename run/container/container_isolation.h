@@ -9,6 +9,7 @@
 #include <string>
 
 #include "base/unique_fd.h"
+#include "base/unix_listener.h"
 #include "container/cgroup.h"
 #include "container/id_ranges.h"
 #include "container/seccomp.h"
@@ -79,7 +80,7 @@ class ContainerIsolation final : public Isolation {
   UniqueFd user_namespace_;
   container::UserIds user_;  // of the first process
   std::optional<container::SeccompFilter> filter_;
-  UniqueFd start_socket_;  // on which the first process waits for its network
+  std::optional<UnixListener> start_socket_;  // on which the first process waits for its network
   bool network_is_ready_ = false;
   bool first_waits_ = false;
   std::map<std::uint32_t, std::unique_ptr<ContainerProcess>> processes_;
