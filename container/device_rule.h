@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <vector>
 
 namespace bothy::container {
 
@@ -15,5 +16,10 @@ struct DeviceRule {
   bool write = false;
   bool make = false;  // mknod(2)
 };
+
+// What every container may use, whatever its other rules: to make device nodes, as far as its
+// capabilities let it, since a node can't be opened without a rule of its own; the default devices
+// (config-linux.md, Default Devices) and terminals.
+[[nodiscard]] std::vector<DeviceRule> default_device_rules();
 
 }  // namespace bothy::container

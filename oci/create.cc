@@ -139,6 +139,22 @@ std::string cgroup_path(const ct::OciSpec& spec, const std::string& id) {
   return spec.cgroups_path.empty() ? "bothy/" + id : spec.cgroups_path;
 }
 
+// The spec's rules, and what it gives the container all the same.
+std::vector<ct::DeviceRule> device_rules(const ct::OciSpec& spec) {
+  std::vector<ct::DeviceRule> rules = spec.device_rules;
+  if (rules.empty()) {
+    return rules;
+  }
+  const std::vector<ct::DeviceRule> defaults = ct::default_device_rules();
+  rules.insert(rules.end(), defaults.begin(), defaults.end());
+  for (const ct::Device& device : spec.devices) {
+    if (device.type != 'p') {
+      rules.push_back({true, device.type, device.major, device.minor, true, true, true});
+    }
+  }
+  return rules;
+}
+
 Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::Cgroup& cgroup) {
   Record record;
   record.version = bundle.spec.version;
@@ -182,7 +198,7 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   }
   BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
   BOTHY_TRY(unfinished.cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id),
-                                                  spec.resources, spec.device_rules));
+                                                  spec.resources, device_rules(spec)));
   launch.cgroup = unfinished.cgroup->unified_fd();
   launch.cgroup_joins = unfinished.cgroup->join_fds();
   BOTHY_TRY(ct::Launching process, ct::launch(spec, launch));
