@@ -256,6 +256,17 @@ std::vector<Instance> Instances::list() const {
   return instances;
 }
 
+std::vector<Instance> Instances::without_owner() const {
+  std::vector<Instance> instances;
+  const auto ids = list_directory(all());
+  for (const std::string& id : ids ? ids.value() : std::vector<std::string>()) {
+    if (Instance instance = with_id(id); !instance.has_owner()) {
+      instances.push_back(std::move(instance));
+    }
+  }
+  return instances;
+}
+
 // Without settings, which may be damaged or missing.
 Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& path : {instance.data_directory(), instance.directory()}) {

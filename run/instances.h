@@ -35,6 +35,9 @@ class Instances {
   // The newest last.
   [[nodiscard]] std::vector<Instance> list() const;
 
+  // Those without an owner: ended, lost, or never finished.
+  [[nodiscard]] std::vector<Instance> without_owner() const;
+
   // Removes the directories and the name of an instance without an owner.
   [[nodiscard]] Result<void> remove(const Instance& instance) const;
 

@@ -176,6 +176,9 @@ struct IsolationKind {
   Result<void> (*validate)(const RunOptions& options);
   // In the starter's process, before the instance exists.
   Result<std::unique_ptr<PreparedIsolation>> (*prepare)(const PrepareContext& context);
+  // Ends and removes what an instance whose owner was killed has left beside its directories. Null:
+  // nothing. An instance that has left nothing, or is of another kind, is no error.
+  Result<void> (*clear_lost)(const Instance& instance) = nullptr;
 };
 
 }  // namespace bothy::run

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/log.h"
 #include "base/socket_pair.h"
 #include "run/find_image.h"
 #include "run/owner.h"
@@ -73,6 +74,18 @@ void close_inherited_files() {
     const int flags = ::fcntl(fd, F_GETFD);
     if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) {
       ::close(fd);
+    }
+  }
+}
+
+// What instances whose owners were killed have left. While the new one starts: nothing waits.
+void sweep(const Instances& instances, const IsolationKind& isolation) {
+  if (isolation.clear_lost == nullptr) {
+    return;
+  }
+  for (const Instance& instance : instances.without_owner()) {
+    if (const auto cleared = isolation.clear_lost(instance); !cleared) {
+      log(LogLevel::kWarning, "{}", cleared.error().context);
     }
   }
 }
@@ -148,6 +161,7 @@ Result<Started> start(const RunOptions& wanted, const IsolationKind& isolation,
                           std::move(pair.theirs)},
                  messages, std::move(held));
   }
+  sweep(instances, isolation);
   return Started{instance,
                  std::move(settings),
                  std::move(timeline),

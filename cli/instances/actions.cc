@@ -15,6 +15,7 @@
 #include "cli/run/values.h"
 #include "run/client.h"
 #include "run/conversation.h"
+#include "run/isolations/table.h"
 #include "run/run_spec.h"
 
 namespace bothy {
@@ -202,11 +203,23 @@ Result<void> kill_instance(const InstanceFlags& flags, const run::Instances& /*i
   return run::ask_kill(instance, signal);
 }
 
+namespace {
+
+// What a killed owner has left goes before the instance that says what there is.
+Result<void> clear_and_remove(const run::Instances& instances, const run::Instance& instance) {
+  if (!instance.has_owner()) {
+    BOTHY_TRY(run::clear_lost_instance(instance));
+  }
+  return instances.remove(instance);
+}
+
+}  // namespace
+
 Result<void> remove_instance(const InstanceFlags& flags, const run::Instances& instances,
                              const run::Instance& instance) {
   const auto seen = look_at(instance);
   if (!seen && !instance.has_owner()) {
-    return instances.remove(instance);  // unfinished or damaged
+    return clear_and_remove(instances, instance);  // unfinished or damaged
   }
   BOTHY_TRY(const ShownInstance shown, seen);
   if (!has_ended(shown.state)) {
@@ -219,7 +232,7 @@ Result<void> remove_instance(const InstanceFlags& flags, const run::Instances& i
     }
     BOTHY_TRY(end(instance, 0));
   }
-  return instances.remove(instance);
+  return clear_and_remove(instances, instance);
 }
 
 }  // namespace bothy

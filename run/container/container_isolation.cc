@@ -4,6 +4,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <span>
@@ -122,11 +123,18 @@ Result<void> ContainerIsolation::launch() {
 }
 
 Result<void> ContainerIsolation::make_cgroup(const container::OciSpec& spec) {
+  const Instance& instance = context_.instance;
+  const std::string name = cgroup_name(instance);
   BOTHY_TRY(const auto host, container::CgroupHost::find());
-  BOTHY_TRY(auto cgroup, container::Cgroup::create(host, cgroup_name(context_.instance),
-                                                   spec.resources, spec.device_rules));
+  // Before there is one, so that whoever clears a killed owner's instance finds it.
+  const std::vector<std::string> places = cgroup_places(host, name);
+  BOTHY_TRY(remember_cgroup(instance, places));
+  BOTHY_TRY(auto cgroup, container::Cgroup::create(host, name, spec.resources, spec.device_rules));
   cgroup_.emplace(std::move(cgroup));
-  return remember_cgroup(context_.instance, cgroup_->paths());
+  const bool is_elsewhere = std::ranges::any_of(cgroup_->paths(), [&](const std::string& path) {
+    return std::ranges::count(places, path) == 0;
+  });
+  return is_elsewhere ? remember_cgroup(instance, cgroup_->paths()) : Result<void>(success());
 }
 
 Result<void> ContainerIsolation::compile_filter() {
@@ -344,7 +352,9 @@ void ContainerIsolation::close() noexcept {
   }
   processes_.clear();
   if (cgroup_) {
-    if (const auto removed = cgroup_->remove(); !removed) {
+    if (const auto removed = cgroup_->remove()) {
+      forget_cgroup(context_.instance);
+    } else {
       log_line(LogLevel::kError, removed.error().context);
     }
     cgroup_.reset();

@@ -5,7 +5,6 @@
 #include <span>
 
 #include "base/files.h"
-#include "container/cgroup.h"
 
 namespace bothy::run {
 namespace {
@@ -24,6 +23,17 @@ std::string cgroup_name(const Instance& instance) {
   return "bothy/" + directory.substr(directory.rfind('/') + 1);
 }
 
+std::vector<std::string> cgroup_places(const container::CgroupHost& host, const std::string& name) {
+  std::vector<std::string> places;
+  if (!host.unified.empty()) {
+    places.push_back(host.unified + "/" + name);
+  }
+  for (const container::CgroupHost::Hierarchy& hierarchy : host.hierarchies) {
+    places.push_back(hierarchy.mount_point + "/" + name);
+  }
+  return places;
+}
+
 Result<void> remember_cgroup(const Instance& instance, const std::vector<std::string>& paths) {
   std::string text;
   for (const std::string& path : paths) {
@@ -34,9 +44,13 @@ Result<void> remember_cgroup(const Instance& instance, const std::vector<std::st
   return write_all(fd.get(), std::as_bytes(std::span(text)), file);
 }
 
-Result<void> sweep_lost_container(const Instance& instance) {
+void forget_cgroup(const Instance& instance) noexcept {
+  ::unlink(file_of(instance).c_str());
+}
+
+Result<bool> clear_lost_container(const Instance& instance) {
   if (!exists(file_of(instance))) {
-    return success();
+    return false;
   }
   BOTHY_TRY(const std::string text, read_file(file_of(instance), kMaxPaths));
   std::vector<std::string> paths;
@@ -46,12 +60,14 @@ Result<void> sweep_lost_container(const Instance& instance) {
     begin = end + 1;
   }
   auto cgroup = container::Cgroup::open(paths);
-  if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) {
-    return success();
+  if (cgroup) {
+    BOTHY_TRY(cgroup.value().kill());
+    BOTHY_TRY(cgroup.value().remove());
+  } else if (cgroup.error().code != ErrorCode::kNotFound) {
+    return cgroup.error();
   }
-  BOTHY_TRY(container::Cgroup found, std::move(cgroup));
-  BOTHY_TRY(found.kill());
-  return found.remove();
+  forget_cgroup(instance);
+  return true;
 }
 
 }  // namespace bothy::run

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "container/cgroup.h"
 #include "run/instance.h"
 
 namespace bothy::run {
@@ -13,12 +14,18 @@ namespace bothy::run {
 // Of an instance's cgroup, for container::Cgroup::create().
 [[nodiscard]] std::string cgroup_name(const Instance& instance);
 
+// Where root's cgroup of this name may be.
+[[nodiscard]] std::vector<std::string> cgroup_places(const container::CgroupHost& host,
+                                                     const std::string& name);
 // Writes where the cgroup is to the instance's directory.
 [[nodiscard]] Result<void> remember_cgroup(const Instance& instance,
                                            const std::vector<std::string>& paths);
 
-// Kills what runs in the cgroup of an instance without an owner, and removes it. An instance that
-// has none is no error.
-[[nodiscard]] Result<void> sweep_lost_container(const Instance& instance);
+// After the cgroup has been removed.
+void forget_cgroup(const Instance& instance) noexcept;
+
+// Kills what runs in the cgroup of an instance without an owner, and removes that. False: there was
+// none.
+[[nodiscard]] Result<bool> clear_lost_container(const Instance& instance);
 
 }  // namespace bothy::run

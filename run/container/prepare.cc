@@ -12,6 +12,7 @@
 #include "run/container/container_isolation.h"
 #include "run/container/etc_files.h"
 #include "run/container/host_devices.h"
+#include "run/container/lost_container.h"
 #include "run/scratch_disk.h"
 
 namespace bothy::run {
@@ -120,11 +121,20 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
       std::move(parts), context.options, context.image.manifest.digest));
 }
 
+Result<void> clear_lost(const Instance& instance) {
+  BOTHY_TRY(const bool cleared, clear_lost_container(instance));
+  if (cleared) {
+    ImageMount::sweep(run_directory(instance));
+  }
+  return success();
+}
+
 }  // namespace
 
 const IsolationKind& container_isolation_kind() noexcept {
-  static const IsolationKind kKind{"container", "namespaces on the host's kernel",
-                                   container_flags(), &validate, &prepare};
+  static const IsolationKind kKind{"container",       "namespaces on the host's kernel",
+                                   container_flags(), &validate,
+                                   &prepare,          &clear_lost};
   return kKind;
 }
 

@@ -35,6 +35,15 @@ Result<const IsolationKind*> find_isolation(std::string_view name) {
                     printable(name), isolation_names());
 }
 
+Result<void> clear_lost_instance(const Instance& instance) {
+  for (const IsolationKind* kind : isolation_kinds()) {
+    if (kind->clear_lost != nullptr) {
+      BOTHY_TRY(kind->clear_lost(instance));
+    }
+  }
+  return success();
+}
+
 Result<void> validate_isolation(const IsolationKind& kind, const RunOptions& options) {
   for (const auto& [flag, value] : options.isolation_flags) {
     if (std::ranges::count(kind.flags, flag, &IsolationFlag::name) == 0) {

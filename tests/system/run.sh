@@ -10,7 +10,7 @@ export BOTHY_ISOLATION=${1:-vm}
 import_image
 run 0 'true' -- once bb true
 run 1 'its exit status' -- once bb sh -c 'exit 1'
-run 137 'a killing signal' -- once bb sh -c 'kill -9 $$'
+run 137 'a killing signal' -- once --init bb sh -c 'kill -9 $$'
 run 3 'stdout and stderr apart' --out 'to stdout' --err 'to stderr' -- once bb sh -c 'echo to stdout; echo to stderr >&2; exit 3'
 run 127 'a command that is not there' --err nothere -- once bb nothere
 run 126 'a command that is no program' --err text -- once bb text
