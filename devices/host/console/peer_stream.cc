@@ -22,6 +22,12 @@ bool hung_up(int fd) noexcept {
 
 }  // namespace
 
+PeerStream::PeerStream(boost::asio::io_context& executor, Unattended unattended)
+    : unattended_(unattended == Unattended::kKeepNewest ? OutputBuffer::Mode::kKeepNewest
+                                                        : OutputBuffer::Mode::kWait),
+      watch_(executor),
+      buffer_(unattended_, [this] { watch_.post([this] { drain(); }); }) {}
+
 PeerStream::~PeerStream() {
   leave_receiver();
   release_writers();
@@ -47,81 +53,23 @@ void PeerStream::attach(UniqueFd fd) {
     return;
   }
   on_peer_(true);
-  {
-    const std::lock_guard lock(mutex_);
-    attached_ = true;
-    draining_ = true;
-    if (room_hook_ && std::exchange(room_wanted_, false)) {
-      room_hook_();
-    }
-  }
-  room_.notify_all();
+  buffer_.set_mode(OutputBuffer::Mode::kQueue);
   deliver();  // the last peer's input comes first
-  drain();
-}
-
-void PeerStream::write(std::span<const std::byte> bytes) noexcept {
-  std::unique_lock lock(mutex_);
-  while (!bytes.empty()) {
-    bytes = bytes.subspan(take(bytes));
-    room_.wait(lock, [&] {
-      return bytes.empty() || released_ ||
-             (attached_ ? ring_.room() > 0 : unattended_ == Unattended::kKeepNewest);
-    });
-  }
-}
-
-std::size_t PeerStream::try_write(std::span<const std::byte> bytes) noexcept {
-  const std::lock_guard lock(mutex_);
-  const std::size_t taken = take(bytes);
-  room_wanted_ |= taken < bytes.size();
-  return taken;
-}
-
-void PeerStream::set_room_hook(std::function<void()> hook) noexcept {
-  const std::lock_guard lock(mutex_);
-  room_hook_ = std::move(hook);
-}
-
-std::size_t PeerStream::take(std::span<const std::byte> bytes) noexcept {
-  if (!attached_) {
-    return unattended_ == Unattended::kKeepNewest ? keep_newest(bytes)
-                                                  : (released_ ? bytes.size() : 0);
-  }
-  const std::size_t kept = ring_.append(bytes);
-  if (kept > 0 && !std::exchange(draining_, true)) {
-    watch_.post([this] { drain(); });
-  }
-  return released_ ? bytes.size() : kept;
-}
-
-std::size_t PeerStream::keep_newest(std::span<const std::byte> bytes) {
-  const auto newest = bytes.last(std::min(bytes.size(), kCapacity));
-  if (newest.size() > ring_.room()) {
-    ring_.consume(newest.size() - ring_.room());
-  }
-  ring_.append(newest);
-  return bytes.size();
 }
 
 void PeerStream::drain() {
   for (int i = 0; i < kPiecesInARow; ++i) {
-    if (!write_piece()) {
+    if (!write_next()) {
       return;
     }
   }
   watch_.post([this] { drain(); });
 }
 
-bool PeerStream::write_piece() {
-  std::span<const std::byte> piece;
-  {
-    const std::lock_guard lock(mutex_);
-    piece = ring_.front(kCapacity);
-    if (!attached_ || piece.empty()) {
-      draining_ = false;
-      return false;
-    }
+bool PeerStream::write_next() {
+  const auto piece = buffer_.front(OutputBuffer::kCapacity);
+  if (piece.empty()) {
+    return false;
   }
   const auto written = ::write(watch_.fd(), piece.data(), piece.size());
   if (written < 0 && errno == EINTR) {
@@ -132,17 +80,10 @@ bool PeerStream::write_piece() {
     return false;
   }
   if (written < 0) {
-    end_output();  // the peer's input is still to be read
+    buffer_.set_mode(unattended_);  // the peer's input is still to be read
     return false;
   }
-  {
-    const std::lock_guard lock(mutex_);
-    ring_.consume(static_cast<std::size_t>(written));
-    if (room_hook_ && std::exchange(room_wanted_, false)) {
-      room_hook_();
-    }
-  }
-  room_.notify_all();
+  buffer_.consume(static_cast<std::size_t>(written));
   return true;
 }
 
@@ -184,56 +125,19 @@ void PeerStream::deliver() {
   }
 }
 
-void PeerStream::end_output() {
-  {
-    const std::lock_guard lock(mutex_);
-    attached_ = false;
-    draining_ = false;
-    if (unattended_ == Unattended::kWait) {
-      ring_.consume(ring_.size());
-    }
-    if (room_hook_ && std::exchange(room_wanted_, false)) {
-      room_hook_();
-    }
-  }
-  room_.notify_all();
-}
-
 void PeerStream::detach() {
-  end_output();
+  buffer_.set_mode(unattended_);
   watch_.close();
   on_peer_(false);
   on_gone_();
 }
 
-void PeerStream::release_writers() noexcept {
-  {
-    const std::lock_guard lock(mutex_);
-    released_ = true;
-    if (room_hook_ && std::exchange(room_wanted_, false)) {
-      room_hook_();
-    }
-  }
-  room_.notify_all();
-}
-
 void PeerStream::flush(std::chrono::steady_clock::time_point deadline) noexcept {
   leave_receiver();
-  while (attached_ && ring_.size() > 0) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
-    pollfd ready{watch_.fd(), POLLOUT, 0};
-    const int result = ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-    if (result == 0 || (result < 0 && errno != EINTR)) {
-      return;
-    }
-    const auto front = ring_.front(kCapacity);
-    const auto written = ::write(watch_.fd(), front.data(), front.size());
-    if (written < 0 && errno != EINTR && errno != EAGAIN) {
-      return;
-    }
-    ring_.consume(static_cast<std::size_t>(std::max<std::int64_t>(written, 0)));
-  }
+  buffer_.flush(watch_.fd(), deadline, OutputBuffer::kCapacity,
+                [this](std::span<const std::byte> piece) {
+                  return ::write(watch_.fd(), piece.data(), piece.size());
+                });
 }
 
 }  // namespace bothy

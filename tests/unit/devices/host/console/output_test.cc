@@ -174,7 +174,7 @@ TEST_CASE("A sender that doesn't wait is notified of room") {
   output->set_room_hook([&] { ++rooms; });
   const std::string much(1U << 20U, 'x');
   const std::size_t taken = output->try_write(bytes(much));
-  CHECK(taken == ConsoleOutput::kCapacity);
+  CHECK(taken == OutputBuffer::kCapacity);
   std::size_t read = 0;
   std::array<char, 4096> buffer;
   while (rooms == 0) {

@@ -166,9 +166,9 @@ TEST_CASE("The newest of unread output is kept") {
   const std::string last = std::string(60 * 1024, 'n') + "end";
   CHECK(rig.backend->try_write(bytes(last)) == last.size());
   const UniqueFd terminal = rig.open();
-  const std::string text = read_exactly(terminal.get(), PeerStream::kCapacity);
+  const std::string text = read_exactly(terminal.get(), OutputBuffer::kCapacity);
   CHECK(text.ends_with(last));
-  CHECK(text.size() == PeerStream::kCapacity);
+  CHECK(text.size() == OutputBuffer::kCapacity);
 }
 
 TEST_CASE("A client exchanges data, and the next client waits until it leaves") {
