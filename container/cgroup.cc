@@ -226,7 +226,9 @@ Result<int> Cgroup::any_directory() const {
                       "the container has no cgroup: run bothy as root, or by 'systemd-run --user "
                       "--scope -p Delegate=yes'");
   }
-  return v1_.front().directory.get();
+  // freeze() and kill() are about the same processes.
+  const V1* freezer = find_v1("freezer");
+  return (freezer != nullptr ? *freezer : v1_.front()).directory.get();
 }
 
 std::string Cgroup::name() const {
@@ -280,14 +282,10 @@ Result<void> Cgroup::set_device_rules(const std::vector<DeviceRule>& rules) {
 }
 
 Result<void> Cgroup::remove() {
-  Result<void> result = success();
   for (const std::string& path : paths_) {
-    const Result<void> removed = remove_cgroup(path);
-    if (result && !removed) {
-      result = removed.error();
-    }
+    BOTHY_TRY(remove_cgroup(path));
   }
-  return result;
+  return success();
 }
 
 }  // namespace bothy::container

@@ -55,8 +55,10 @@ class Cgroup {
   // is mounted, with missing parents, enables the controllers on the way, and applies the limits.
   // A limit that can't be applied is an error that names the limit, the controller and the remedy;
   // nothing is left then. `rules`: the device filter; none: no filter. An ordinary user's cgroup is
-  // made below the nearest one that was delegated to that user; with no such cgroup, and neither
-  // limits nor rules, the result is a Cgroup without directories.
+  // made below the nearest one that was delegated to that user and can take the limits; with no
+  // such cgroup, and neither limits nor rules, the result is a Cgroup without directories. The
+  // kernel lets root alone attach a device filter. An empty cgroup of that name is replaced; kBusy
+  // when it has processes.
   [[nodiscard]] static Result<Cgroup> create(const CgroupHost& host, std::string_view path,
                                              const Resources& resources,
                                              const std::vector<DeviceRule>& rules);
@@ -80,7 +82,8 @@ class Cgroup {
   [[nodiscard]] Result<void> thaw();
   // Also when a cgroup above is; never without a cgroup.
   [[nodiscard]] Result<bool> is_frozen() const;
-  // SIGKILL to every process in it and below, frozen ones included; cgroup.kill where it is.
+  // SIGKILL to every process in it and below, frozen ones included; cgroup.kill where it is. No
+  // process is started in it afterwards: Linux 6.14 and later kill one that is cloned into it.
   [[nodiscard]] Result<void> kill();
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
   [[nodiscard]] Result<CgroupStatistics> statistics() const;

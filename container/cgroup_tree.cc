@@ -99,6 +99,23 @@ Error controller_error(const std::string& controller, const std::string& directo
   return error;
 }
 
+// Only the root, which has no type, may have processes beside the cgroups below it.
+bool has_own_processes(const std::string& directory) {
+  return exists(directory + "/cgroup.type") &&
+         !cgroup_text(AT_FDCWD, directory + "/cgroup.procs").empty();
+}
+
+// 0, or an errno value. The kernel itself refuses a controller of domains in a cgroup with
+// processes; with one of threads it would take the cgroup for a threaded one, below which no
+// process can start (cgroup-v2.rst, Threads).
+int enable_in(const std::string& directory, const std::string& controller) {
+  const std::string file = directory + "/cgroup.subtree_control";
+  if (std::ranges::count(words_of(cgroup_text(AT_FDCWD, file)), controller) > 0) {
+    return 0;
+  }
+  return has_own_processes(directory) ? EBUSY : write_cgroup_file(AT_FDCWD, file, "+" + controller);
+}
+
 // In `cgroup` and all above it, from the top. Above a delegated cgroup the user can't write, and
 // needn't: so the last step decides, and the first failure is the reason.
 Result<void> enable_controller(const std::string& mount, const std::string& cgroup,
@@ -110,8 +127,7 @@ Result<void> enable_controller(const std::string& mount, const std::string& cgro
   std::optional<Error> first;
   bool enabled = false;
   for (const std::string& directory : directories) {
-    const int error_number =
-        write_cgroup_file(AT_FDCWD, directory + "/cgroup.subtree_control", "+" + controller);
+    const int error_number = enable_in(directory, controller);
     enabled = error_number == 0;
     if (!enabled && !first) {
       first = controller_error(controller, directory, error_number);

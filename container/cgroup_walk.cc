@@ -25,7 +25,7 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kEndTimeout{5};
+constexpr std::chrono::seconds kEndTimeout{2};
 constexpr std::chrono::seconds kRemovalTimeout{60};
 constexpr std::size_t kMaxRemovals = 4096;  // in one step
 

@@ -16,8 +16,9 @@ inline constexpr std::size_t kMaxCgroups = 65536;
 [[nodiscard]] Result<void> for_each_cgroup(int top, const std::string& path,
                                            const std::function<void(int)>& visit);
 
-// Removes the cgroup and all below it; one that doesn't exist is no error. Waits kEndTimeout for
-// processes that are ending, and at most kRemovalTimeout in all; kBusy when some cgroup stays.
+// Removes the cgroup and all below it; one that doesn't exist is no error. Waits two seconds for
+// processes that are ending, and takes a minute at most, however many cgroups there are; kBusy when
+// some stay.
 [[nodiscard]] Result<void> remove_cgroup(const std::string& path);
 
 }  // namespace bothy::container
