@@ -73,6 +73,18 @@ Result<void> make_leaf(const std::string& directory, NewCgroups& made) {
   return success();
 }
 
+// A parent goes away under our hands when another process's create() had made it, and failed.
+template <class Make>
+Result<void> retry_without_parent(Make make) {
+  constexpr int kAttempts = 10;
+  for (int attempt = 1;; ++attempt) {
+    const Result<void> made = make();
+    if (made || made.error().code != ErrorCode::kNotFound || attempt == kAttempts) {
+      return made;
+    }
+  }
+}
+
 Error controller_error(const std::string& controller, const std::string& directory,
                        int error_number) {
   Error error = errno_error(
@@ -85,7 +97,7 @@ Error controller_error(const std::string& controller, const std::string& directo
           "below it, or choose a parent without processes)";
       break;
     case ENOENT:
-      error.code = ErrorCode::kUnsupported;
+      error.code = exists(directory) ? ErrorCode::kUnsupported : ErrorCode::kNotFound;
       error.context +=
           " (it isn't available there: with systemd, 'Delegate=yes' of the unit hands it on)";
       break;
@@ -218,23 +230,27 @@ Result<void> enable_controllers(const std::string& mount, const std::string& cgr
 
 Result<UniqueFd> make_cgroup_v2(const CgroupPlace& place, const std::vector<std::string>& needed,
                                 const std::vector<std::string>& wanted, NewCgroups& made) {
-  const std::string parent = place.base + parent_of(place.path);
-  const std::string control = place.mount + parent + "/cgroup.subtree_control";
-  std::optional<std::string> enabled = read_cgroup_file(AT_FDCWD, control);
-  if (!enabled) {
-    BOTHY_TRY(make_parents(place, made));
-    enabled.emplace();
-  }
-  const std::vector<std::string> present = words_of(*enabled);
-  BOTHY_TRY(
-      enable_controllers(place.mount, parent, without(needed, present), without(wanted, present)));
-  BOTHY_TRY(make_leaf(place.directory(), made));
+  BOTHY_TRY(retry_without_parent([&]() -> Result<void> {
+    const std::string parent = place.base + parent_of(place.path);
+    const std::string control = place.mount + parent + "/cgroup.subtree_control";
+    std::optional<std::string> enabled = read_cgroup_file(AT_FDCWD, control);
+    if (!enabled) {
+      BOTHY_TRY(make_parents(place, made));
+      enabled.emplace();
+    }
+    const std::vector<std::string> present = words_of(*enabled);
+    BOTHY_TRY(enable_controllers(place.mount, parent, without(needed, present),
+                                 without(wanted, present)));
+    return make_leaf(place.directory(), made);
+  }));
   return open_cgroup(place.directory());
 }
 
 Result<UniqueFd> make_cgroup_v1(const CgroupPlace& place, bool cpuset, NewCgroups& made) {
-  BOTHY_TRY(make_parents(place, made));
-  BOTHY_TRY(make_leaf(place.directory(), made));
+  BOTHY_TRY(retry_without_parent([&]() -> Result<void> {
+    BOTHY_TRY(make_parents(place, made));
+    return make_leaf(place.directory(), made);
+  }));
   if (cpuset) {
     for (const std::string& prefix : prefixes_of(place.path)) {
       BOTHY_TRY(inherit_cpuset(place.mount + place.base + prefix));

@@ -88,6 +88,30 @@ TEST_CASE("An empty cgroup of that name is replaced, one with processes is not")
   }
 }
 
+TEST_CASE("A create() that fails, and removes what it made, is no harm to another one") {
+  for (const HostKind& kind : host_kinds()) {
+    DYNAMIC_SECTION(kind.name) {
+      const TestParent parent(kind.host);
+      TestProcess other(-1, {}, [&]() -> int {
+        while (true) {
+          if (Cgroup::create(kind.host, parent.below("bad"), {.cpuset_cpus = "4000"}, {})) {
+            return 1;
+          }
+        }
+      });
+      for (int i = 0; i < 100; ++i) {
+        Cgroup cgroup = make(kind.host, parent.below("good"), {.memory = 64 << 20});
+        CHECK(cgroup.remove());
+        for (const std::string& directory : parent.directories()) {
+          ::rmdir(directory.c_str());
+        }
+      }
+      REQUIRE(::kill(other.pid(), SIGKILL) == 0);
+      CHECK(other.wait() == 128 + SIGKILL);
+    }
+  }
+}
+
 TEST_CASE("A frozen process does nothing until it is thawed") {
   for (const HostKind& kind : host_kinds()) {
     DYNAMIC_SECTION(kind.name) {
