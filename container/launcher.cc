@@ -245,7 +245,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   BOTHY_TRY(plan_namespaces(plan, spec, options, opened));
   plan_time(plan, spec);
   plan.begin_inner();
-  plan_beginning(plan, user != nullptr);
+  plan_beginning(plan, user != nullptr, options.ignored_signals);
   plan_network(plan, spec);
   BOTHY_TRY(const FileSystemPlan files, plan_file_system(plan, spec, options));
   plan_names(plan, spec);
@@ -284,7 +284,7 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   plan.describe("can't join the container's namespaces");
   plan.add(SYS_setns, {plan.new_slot(options.pidfd), namespaces});
   plan.begin_inner();
-  plan_beginning(plan, (namespaces & CLONE_NEWUSER) != 0);
+  plan_beginning(plan, (namespaces & CLONE_NEWUSER) != 0, options.ignored_signals);
   const Slot root = plan.new_slot();
   plan.describe("can't open the container's root directory");
   plan.add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;

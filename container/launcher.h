@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include <array>
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -58,6 +59,8 @@ struct LaunchOptions {
   // A listening unix socket: the process waits for a connection before it executes the command, and
   // reports to it. -1: at once.
   int start_socket = -1;
+  // Signals that this process ignores and the new one doesn't.
+  std::vector<int> ignored_signals{SIGPIPE};
   bool dies_with_parent = false;  // the process gets SIGKILL when this one ends
 };
 
@@ -71,6 +74,7 @@ struct EnterOptions {
   int console_socket = -1;
   std::optional<SeccompFilter> seccomp;
   bool new_keyring = true;
+  std::vector<int> ignored_signals{SIGPIPE};
 };
 
 enum class LaunchStatus : std::uint8_t {

@@ -47,15 +47,18 @@ enum SpecialCall : int {
                // which the calls go on
 };
 
-inline constexpr int kAnyError = -1;
+// An errno value that isn't a failure, and the number of calls that are left out then.
+struct Tolerated {
+  int error_number = 0;
+  std::uint16_t skips = 0;
+};
 
 struct Call {
   int number = 0;  // SYS_*, or a SpecialCall
   std::array<Argument, 6> arguments;
-  Slot result;                      // where the result goes; none
-  std::array<int, 2> tolerated{};   // errno values that aren't failures, or kAnyError
+  Slot result;  // where the result goes; none
+  std::array<Tolerated, 2> tolerated{};
   std::uint16_t success_skips = 0;  // calls that are left out after a success
-  std::uint16_t failure_skips = 0;  // and after a tolerated failure
   const char* description = "";     // ContainerPlan::describe()
 };
 

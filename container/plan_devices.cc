@@ -55,7 +55,7 @@ void plan_cover(ContainerPlan& plan, Slot directory, const char* name, Slot tree
   how.flags = O_PATH | O_CLOEXEC;
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   const Slot target = plan.new_slot();
-  plan.add(SYS_mknodat, {directory, name, S_IFREG | 0666, 0}).tolerated = {EEXIST, 0};
+  plan.add(SYS_mknodat, {directory, name, S_IFREG | 0666, 0}).tolerated[0] = {EEXIST};
   plan.add(SYS_openat2, {directory, name, plan.keep(how), sizeof(how)}).result = target;
   plan.add(SYS_move_mount, {tree, "", target, "", kMoveByDescriptors});
 }
@@ -84,7 +84,7 @@ void plan_device(Maker& maker, const Device& device) {
   }
   plan.add(SYS_mknodat,
            {directory, name, type_of(device) | device.mode, ::makedev(device.major, device.minor)})
-      .tolerated = {EEXIST, 0};
+      .tolerated[0] = {EEXIST};
   if (device.user != 0 || device.group != 0) {
     plan.add(SYS_fchownat, {directory, name, device.user, device.group, AT_SYMLINK_NOFOLLOW});
   }
@@ -101,7 +101,7 @@ void plan_links(Maker& maker) {
   maker.plan.describe("can't make the links of /dev");
   const Slot directory = plan_parent(maker, "/dev/fd").first;
   for (const auto& [target, name] : kLinks) {
-    maker.plan.add(SYS_symlinkat, {target, directory, name}).tolerated = {EEXIST, 0};
+    maker.plan.add(SYS_symlinkat, {target, directory, name}).tolerated[0] = {EEXIST};
   }
 }
 

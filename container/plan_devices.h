@@ -10,7 +10,7 @@ namespace bothy::container {
 
 // What the plan has mounted on /dev and below.
 struct DevicePlaces {
-  Slot directory;         // of /dev; none: that of the root file system
+  Slot directory;         // of /dev, a tmpfs; none: that of the root file system
   Slot terminals;         // a devpts
   bool is_bound = false;  // /dev is a bind mount: the host's owner fills it
 };

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -27,6 +28,10 @@ struct MadeMounts {
   Slot sys;
   DevicePlaces devices;
 };
+
+bool is_child(std::string_view path, std::string_view top) {
+  return path.starts_with(top) && path.find('/', top.size()) == std::string_view::npos;
+}
 
 struct Mounter {
   ContainerPlan& plan;
@@ -58,6 +63,9 @@ Slot plan_file_system_mount(ContainerPlan& plan, const std::string& type, const 
     plan.add(SYS_fsconfig, {context, FSCONFIG_SET_STRING, "source", plan.keep(source), 0});
   }
   for (const auto& [name, value] : options.parameters) {
+    if (name == "newinstance") {
+      continue;  // of devpts: always the case since Linux 4.7
+    }
     value.empty()
         ? plan.add(SYS_fsconfig, {context, FSCONFIG_SET_FLAG, plan.keep(name), nullptr, 0})
         : plan.add(SYS_fsconfig,
@@ -66,6 +74,24 @@ Slot plan_file_system_mount(ContainerPlan& plan, const std::string& type, const 
   plan.add(SYS_fsconfig, {context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0});
   plan.add(SYS_fsmount, {context, FSMOUNT_CLOEXEC, options.set}).result = mount;
   return mount;
+}
+
+// Below a file system that this plan has mounted, where nothing but the kernel and this plan make
+// entries, a path is reached from there, without look-ups of its own.
+void plan_attachment(Mounter& mounter, const Mount& mount, Slot made) {
+  ContainerPlan& plan = mounter.plan;
+  const std::string& path = mount.destination;
+  if (mounter.made.devices.directory.index >= 0 && is_child(path, "/dev/")) {
+    const char* name = plan.keep(path.substr(5));
+    plan.add(SYS_mkdirat, {mounter.made.devices.directory, name, 0755}).tolerated[0] = {EEXIST};
+    plan.add(SYS_move_mount,
+             {made, "", mounter.made.devices.directory, name, MOVE_MOUNT_F_EMPTY_PATH});
+  } else if (mounter.made.sys.index >= 0 && path == "/sys/fs/cgroup") {
+    plan.add(SYS_move_mount, {made, "", mounter.made.sys, "fs/cgroup", MOVE_MOUNT_F_EMPTY_PATH});
+  } else {
+    const Slot target = plan_target(plan, mounter.root, path, TargetKind::kDirectory);
+    plan.add(SYS_move_mount, {made, "", target, "", kMoveByDescriptors});
+  }
 }
 
 // v2's tree on every host: where v1 has the controllers, processes see their cgroup all the same.
@@ -124,7 +150,7 @@ void note_mount(Mounter& mounter, const Mount& mount, Slot made) {
     mounter.made.proc = made;
   } else if (mount.destination == "/sys" && mount.type == "sysfs") {
     mounter.made.sys = made;
-  } else if (mount.destination == "/dev") {
+  } else if (mount.destination == "/dev" && mount.type == "tmpfs") {
     mounter.made.devices.directory = made;
   } else if (mount.destination == "/dev/pts" && mount.type == "devpts") {
     mounter.made.devices.terminals = made;
@@ -147,10 +173,9 @@ Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   if (mount.options.is_bind()) {
     return plan_bind(mounter, mount, descriptor);
   }
-  const Slot target = plan_target(plan, mounter.root, mount.destination, TargetKind::kDirectory);
   const Slot made =
       plan_file_system_mount(plan, file_system_of(mount), mount.source, mount.options);
-  plan.add(SYS_move_mount, {made, "", target, "", kMoveByDescriptors});
+  plan_attachment(mounter, mount, made);
   plan_propagation(plan, made, mount.options);
   note_mount(mounter, mount, made);
   return success();
@@ -165,13 +190,10 @@ struct PlaceToHide {
 };
 
 PlaceToHide find_place(const Mounter& mounter, const std::string& path) {
-  const auto below = [&](std::string_view top) {
-    return path.starts_with(top) && path.find('/', top.size()) == std::string::npos;
-  };
-  if (mounter.made.proc.index >= 0 && below("/proc/")) {
+  if (mounter.made.proc.index >= 0 && is_child(path, "/proc/")) {
     return {mounter.made.proc, path.substr(6), true};
   }
-  if (mounter.made.sys.index >= 0 && below("/sys/")) {
+  if (mounter.made.sys.index >= 0 && is_child(path, "/sys/")) {
     return {mounter.made.sys, path.substr(5), true};
   }
   return {mounter.root, path, false};
@@ -186,8 +208,7 @@ Slot plan_look_up(Mounter& mounter, const PlaceToHide& place, std::uint16_t depe
   Call& open = mounter.plan.add(SYS_openat2, {place.directory, mounter.plan.keep(place.path),
                                               mounter.plan.keep(how), sizeof(how)});
   open.result = found;
-  open.tolerated = {ENOENT, ENOTDIR};
-  open.failure_skips = dependent;
+  open.tolerated = {{{ENOENT, dependent}, {ENOTDIR, dependent}}};
   return found;
 }
 
@@ -228,8 +249,7 @@ void plan_read_only_paths(Mounter& mounter) {
     Call& clone = plan.add(
         SYS_open_tree, {directory, name, kCloneTree | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | empty});
     clone.result = tree;
-    clone.tolerated = {ENOENT, 0};
-    clone.failure_skips = 2;
+    clone.tolerated[0] = {ENOENT, 2};
     set_attributes(plan, tree, MOUNT_ATTR_RDONLY, 0, 0, true);
     plan.add(SYS_move_mount,
              {tree, "", directory, name,
@@ -237,25 +257,60 @@ void plan_read_only_paths(Mounter& mounter) {
   }
 }
 
+// What covers paths: clones of a mount, each attached once.
+struct Masks {
+  Slot file;
+  Slot directory;
+};
+
+Call& clone_null(ContainerPlan& plan, const Masks& masks) {
+  Call& clone = plan.add(SYS_open_tree, {kHere, "/dev/null", kCloneTree});
+  clone.result = masks.file;
+  return clone;
+}
+
+// Which of both fits shows when the other one doesn't (EINVAL). Each is four calls at most: cover,
+// clone anew what has been used, twice.
+void plan_mask(Mounter& mounter, const Masks& masks, const PlaceToHide& place, unsigned flags) {
+  constexpr std::array<std::string_view, 4> kDirectories{"acpi", "asound", "scsi", "firmware"};
+  ContainerPlan& plan = mounter.plan;
+  const char* name = plan.keep(place.path);
+  const auto cover_directory = [&]() -> Call& {
+    return plan.add(SYS_move_mount, {masks.directory, "", place.directory, name, flags});
+  };
+  const auto cover_file = [&]() -> Call& {
+    return plan.add(SYS_move_mount, {masks.file, "", place.directory, name, flags});
+  };
+  const auto clone_directory = [&]() -> Call& {
+    Call& clone = plan.add(SYS_open_tree, {masks.directory, "", kCloneTree | AT_EMPTY_PATH});
+    clone.result = masks.directory;
+    return clone;
+  };
+  if (std::ranges::count(kDirectories, place.path) != 0) {
+    cover_directory().tolerated = {{{ENOENT, 3}, {EINVAL, 1}}};
+    clone_directory().success_skips = 2;
+    cover_file().tolerated[0] = {ENOENT, 1};
+    clone_null(plan, masks);
+  } else {
+    cover_file().tolerated = {{{ENOENT, 3}, {EINVAL, 1}}};
+    clone_null(plan, masks).success_skips = 2;
+    cover_directory().tolerated[0] = {ENOENT, 1};
+    clone_directory();
+  }
+}
+
 // A file is covered by the host's /dev/null, never by one of the image's (CVE-2025-31133), and a
-// directory by an empty one. Which of both a path is shows when the first doesn't fit (EINVAL).
+// directory by an empty one.
 void plan_masks(Mounter& mounter) {
   ContainerPlan& plan = mounter.plan;
   if (mounter.spec.masked_paths.empty()) {
     return;
   }
   plan.describe("can't prepare the masks of paths");
-  const Slot null = plan.new_slot();
-  const auto clone_null = [&]() -> Call& {
-    Call& clone = plan.add(SYS_open_tree, {kHere, "/dev/null", kCloneTree});
-    clone.result = null;
-    return clone;
-  };
-  clone_null();
   MountOptions empty;
   empty.set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
-  empty.parameters = {{"size", "0"}, {"nr_inodes", "1"}};
-  const Slot directory = plan_file_system_mount(plan, "tmpfs", "", empty);
+  const Masks masks{plan.new_slot(), plan_file_system_mount(plan, "tmpfs", "", empty)};
+  clone_null(plan, masks);
   for (const std::string& path : mounter.spec.masked_paths) {
     plan.describe(fmt::format("can't mask '{}'", printable(path)));
     PlaceToHide place = find_place(mounter, path);
@@ -264,15 +319,7 @@ void plan_masks(Mounter& mounter) {
       place = {plan_look_up(mounter, place, 4), "", false};
       flags = kMoveByDescriptors;
     }
-    const char* name = plan.keep(place.path);
-    Call& cover_file = plan.add(SYS_move_mount, {null, "", place.directory, name, flags});
-    cover_file.tolerated = {ENOENT, EINVAL};
-    cover_file.failure_skips = 1;
-    clone_null().success_skips = 2;  // a file has been covered: not by a directory as well
-    Call& cover_directory = plan.add(SYS_move_mount, {directory, "", place.directory, name, flags});
-    cover_directory.tolerated = {ENOENT, 0};
-    cover_directory.failure_skips = 1;
-    plan.add(SYS_open_tree, {directory, "", kCloneTree | AT_EMPTY_PATH}).result = directory;
+    plan_mask(mounter, masks, place, flags);
   }
 }
 

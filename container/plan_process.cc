@@ -59,6 +59,9 @@ void plan_descriptors(ContainerPlan& plan, const ProcessPlan& wanted, Slot termi
 
 // Links are followed within the root, and those of /proc/self/fd not at all (CVE-2024-21626).
 void plan_directory(ContainerPlan& plan, Slot root, const std::string& path) {
+  if (path == "/") {
+    return;  // the working directory already
+  }
   plan.describe(fmt::format("can't enter the working directory '{}'", printable(path)));
   const Slot directory = plan_target(plan, root, path, TargetKind::kDirectory);
   plan.add(SYS_fchdir, {directory});
@@ -112,18 +115,20 @@ void plan_identity(ContainerPlan& plan, const Process& process) {
   plan.describe("can't drop capabilities");
   for (unsigned bit = 0; bit < std::bit_width(all_capabilities()); ++bit) {
     if ((sets.bounding >> bit & 1U) == 0) {
-      plan.add(SYS_prctl, {PR_CAPBSET_DROP, bit, 0, 0, 0}).tolerated = {EINVAL,
-                                                                        0};  // not this kernel's
+      plan.add(SYS_prctl, {PR_CAPBSET_DROP, bit, 0, 0, 0}).tolerated[0] = {
+          EINVAL};  // not this kernel's
     }
   }
-  plan.add(SYS_prctl, {PR_SET_KEEPCAPS, 1, 0, 0, 0});
+  if (process.user != 0) {
+    plan.add(SYS_prctl, {PR_SET_KEEPCAPS, 1, 0, 0, 0});
+  }
   plan.describe(fmt::format("can't become user {} with group {} (is the id mapped?)", process.user,
                             process.group));
   // setgroups(2) is denied where an ordinary user's single id is mapped, and there is nothing to
   // set.
   plan.add(SYS_setgroups,
            {process.additional_groups.size(), plan.keep_array(process.additional_groups)})
-      .tolerated = {process.additional_groups.empty() ? EPERM : 0, 0};
+      .tolerated[0] = {process.additional_groups.empty() ? EPERM : 0};
   plan.add(SYS_setresgid, {process.group, process.group, process.group});
   plan.add(SYS_setresuid, {process.user, process.user, process.user});
   plan.describe("can't set capabilities");
@@ -191,13 +196,14 @@ void plan_host_side(ContainerPlan& plan, const Process& process,
   }
 }
 
-void plan_beginning(ContainerPlan& plan, bool user_namespace) {
+void plan_beginning(ContainerPlan& plan, bool user_namespace,
+                    const std::vector<int>& ignored_signals) {
   plan.describe("can't prepare a new process");
   const std::uint64_t no_signals = 0;
   plan.add(SYS_rt_sigprocmask, {SIG_SETMASK, plan.keep(no_signals), nullptr, kKernelSignalSet});
   // CLONE_CLEAR_SIGHAND leaves those that are ignored.
   const void* default_action = plan.keep(KernelSignalAction{});
-  for (const int signal : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTSTP}) {
+  for (const int signal : ignored_signals) {
     plan.add(SYS_rt_sigaction, {signal, default_action, nullptr, kKernelSignalSet});
   }
   // Other processes of the container may neither trace this one nor open its descriptors.
@@ -206,7 +212,7 @@ void plan_beginning(ContainerPlan& plan, bool user_namespace) {
   plan.add(SYS_umask, {0});
   if (user_namespace) {
     plan.describe("can't become root of the user namespace");
-    plan.add(SYS_setgroups, {0, nullptr}).tolerated = {EPERM, 0};
+    plan.add(SYS_setgroups, {0, nullptr}).tolerated[0] = {EPERM};
     plan.add(SYS_setresgid, {0, 0, 0});
     plan.add(SYS_setresuid, {0, 0, 0});
   }
@@ -216,7 +222,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   const Process& process = wanted.process;
   if (wanted.new_keyring) {
     plan.describe("can't make a session keyring");
-    plan.add(SYS_keyctl, {kJoinSessionKeyring, nullptr}).tolerated = {ENOSYS, 0};
+    plan.add(SYS_keyctl, {kJoinSessionKeyring, nullptr}).tolerated[0] = {ENOSYS};
   }
   plan_limits(plan, process);
   plan_descriptors(plan, wanted, terminal);

@@ -30,8 +30,10 @@ struct ProcessPlan {
 void plan_host_side(ContainerPlan& plan, const Process& process,
                     const std::vector<int>& cgroup_joins);
 
-// Adds what a new process begins with: signals, a session, and, in a user namespace, root's ids.
-void plan_beginning(ContainerPlan& plan, bool user_namespace);
+// Adds what a new process begins with: signals, those given with their default actions, a session,
+// and, in a user namespace, root's ids.
+void plan_beginning(ContainerPlan& plan, bool user_namespace,
+                    const std::vector<int>& ignored_signals);
 
 // Adds everything from the standard descriptors to the command. `terminal` is the process's side of
 // its terminal, none without one; `root` a descriptor of the root directory.

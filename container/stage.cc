@@ -85,13 +85,14 @@ int fork_command(const ContainerPlan& plan, int init) noexcept {
   return -1;
 }
 
-bool tolerates(const Call& call, int error) noexcept {
-  for (const int each : call.tolerated) {
-    if (each == kAnyError || each == error) {
-      return true;
+// nullptr for a failure that ends the calls.
+const Tolerated* find_tolerated(const Call& call, int error) noexcept {
+  for (const Tolerated& each : call.tolerated) {
+    if (each.error_number == error) {
+      return &each;
     }
   }
-  return false;
+  return nullptr;
 }
 
 // The result, or -1 with errno set.
@@ -236,13 +237,18 @@ const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcep
     while (result < 0 && errno == EINTR) {
       result = make_call(plan, call);
     }
-    if (result < 0 && (call.number == kExecute || !tolerates(call, errno))) {
-      return &call;
+    if (result < 0) {
+      const Tolerated* tolerated = find_tolerated(call, errno);
+      if (call.number == kExecute || tolerated == nullptr) {
+        return &call;
+      }
+      i += tolerated->skips;
+      continue;
     }
-    if (result >= 0 && call.result.index >= 0) {
+    if (call.result.index >= 0) {
       plan.slot(call.result) = static_cast<int>(result);
     }
-    i += result >= 0 ? call.success_skips : call.failure_skips;
+    i += call.success_skips;
   }
   return nullptr;
 }

@@ -54,7 +54,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
   // The calls below: one, and then three for each part.
   Call& all = plan.add(SYS_openat2, {root, plan.keep(whole), in_root, sizeof(open_how)});
   all.result = target;
-  all.tolerated = {ENOENT, 0};
+  all.tolerated[0] = {ENOENT};
   all.success_skips = static_cast<std::uint16_t>(3 * parts.size());
   Slot parent = root;
   std::string prefix;
@@ -64,13 +64,13 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
     const Slot here = is_last ? target : plan.new_slot();
     Call& open = plan.add(SYS_openat2, {root, plan.keep(prefix), in_root, sizeof(open_how)});
     open.result = here;
-    open.tolerated = {ENOENT, 0};
+    open.tolerated[0] = {ENOENT};
     open.success_skips = 2;
     const char* name = plan.keep(parts[i]);
     Call& make = is_last && kind == TargetKind::kFile
                      ? plan.add(SYS_mknodat, {parent, name, S_IFREG | kFileMode, 0})
                      : plan.add(SYS_mkdirat, {parent, name, kDirectoryMode});
-    make.tolerated = {EEXIST, 0};
+    make.tolerated[0] = {EEXIST};
     plan.add(SYS_openat2, {parent, name, made, sizeof(open_how)}).result = here;
     parent = here;
   }

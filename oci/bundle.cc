@@ -1,7 +1,9 @@
 #include "oci/bundle.h"
 
-#include <filesystem>
-#include <system_error>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <climits>
 
 #include "base/files.h"
 
@@ -12,17 +14,27 @@ std::string below(const std::string& directory, const std::string& path) {
   return path.starts_with('/') ? path : directory + "/" + path;
 }
 
+// As the kernel knows it, without links.
+Result<std::string> absolute_path(const std::string& directory) {
+  const auto opened = open_file(directory, O_PATH | O_DIRECTORY);
+  if (!opened) {
+    return Error{opened.error().code, "bundle: " + opened.error().context};
+  }
+  std::string path(PATH_MAX, '\0');
+  const ssize_t size = ::readlink(fmt::format("/proc/self/fd/{}", opened.value().get()).c_str(),
+                                  path.data(), path.size());
+  if (size < 0) {
+    return errno_error(fmt::format("bundle '{}'", printable(directory)));
+  }
+  path.resize(static_cast<std::size_t>(size));
+  return path;
+}
+
 }  // namespace
 
 Result<Bundle> load_bundle(const std::string& directory) {
-  std::error_code error;
-  const auto absolute = std::filesystem::canonical(directory, error);
-  if (error) {
-    return make_error(ErrorCode::kNotFound, "bundle '{}': {}", printable(directory),
-                      error.message());
-  }
   Bundle bundle;
-  bundle.directory = absolute.string();
+  BOTHY_TRY(bundle.directory, absolute_path(directory));
   BOTHY_TRY(const std::string text,
             read_file(bundle.directory + "/config.json", container::kMaxSpecSize));
   BOTHY_TRY(bundle.spec, container::parse_spec(text));

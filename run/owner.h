@@ -3,8 +3,10 @@
 // processes.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <csignal>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,6 +31,10 @@
 #include "run/workload.h"
 
 namespace bothy::run {
+
+// Signals that an owner's process ignores, since it outlives the terminal of its starter. What it
+// starts must not.
+inline constexpr std::array kSignalsIgnoredByOwner{SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGPIPE};
 
 // What an owner takes over from the process that starts the instance.
 struct OwnedRun {

@@ -93,7 +93,7 @@ void sweep(const Instances& instances, const IsolationKind& isolation) {
 // In the child: keeps of the caller what `run` holds, and logs to `messages`.
 [[noreturn]] void become_owner(OwnedRun run, const UniqueFd& messages, HeldSignals held) {
   ::setsid();
-  for (const int signal : {SIGINT, SIGHUP, SIGQUIT, SIGTSTP}) {
+  for (const int signal : kSignalsIgnoredByOwner) {
     std::signal(signal, SIG_IGN);
   }
   held.release();

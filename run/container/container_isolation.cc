@@ -19,6 +19,7 @@
 #include "run/container/lost_container.h"
 #include "run/container/mount_sources.h"
 #include "run/container/root.h"
+#include "run/owner.h"
 
 namespace bothy::run {
 namespace {
@@ -105,6 +106,7 @@ Result<void> ContainerIsolation::launch() {
   how.stdio = pipes.stdio();
   how.seccomp = filter_;
   how.dies_with_parent = true;
+  how.ignored_signals.assign(kSignalsIgnoredByOwner.begin(), kSignalsIgnoredByOwner.end());
   UniqueFd init;
   if (options.init) {
     BOTHY_TRY(init, container::open_init_program());
@@ -249,6 +251,7 @@ Result<void> ContainerIsolation::enter(std::uint32_t number, const ProcessSpec& 
   how.cgroup_joins = cgroup_->join_fds();
   how.stdio = pipes.stdio();
   how.seccomp = filter_;
+  how.ignored_signals.assign(kSignalsIgnoredByOwner.begin(), kSignalsIgnoredByOwner.end());
   BOTHY_TRY(container::Launching launching, container::enter(process, how));
   return add_process(number, std::move(launching), std::move(pipes), false);
 }

@@ -74,8 +74,7 @@ TEST_CASE("Calls are left out after a success, or after a failure that is tolera
   plan.add(SYS_write, {writer, "a", 1}).success_skips = 1;
   add_write(plan, writer, "b");
   Call& tolerated = plan.add(SYS_close, {-1});
-  tolerated.tolerated = {ENOENT, EBADF};
-  tolerated.failure_skips = 2;
+  tolerated.tolerated = {{{ENOENT, 1}, {EBADF, 2}}};
   add_write(plan, writer, "c");
   add_write(plan, writer, "d");
   add_write(plan, writer, "e");

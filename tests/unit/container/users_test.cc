@@ -141,9 +141,9 @@ TEST_CASE("A user has at most 256 groups") {
   CHECK(more.error().context == "user 'a' is in more than 256 groups");
 }
 
-class Root {
+class UsersRoot {
  public:
-  Root() : fd_(::open(directory_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
+  UsersRoot() : fd_(::open(directory_.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)) {
     std::filesystem::create_directory(directory_ / "etc");
   }
   [[nodiscard]] std::string path(const std::string& name) const { return directory_ / name; }
@@ -160,7 +160,7 @@ class Root {
 };
 
 TEST_CASE("The files of a root directory are read") {
-  const Root root;
+  const UsersRoot root;
   CHECK(root.find("5").value().user == 5);
   CHECK_FALSE(root.find("web").has_value());
   root.write("etc/passwd", kPasswd);
@@ -169,7 +169,7 @@ TEST_CASE("The files of a root directory are read") {
 }
 
 TEST_CASE("Links of a root directory are followed within it") {
-  const Root root;
+  const UsersRoot root;
   root.write("users", "inside:x:5:6::/:\n");
   std::filesystem::create_symlink("/users", root.path("etc/passwd"));
   CHECK(root.find("inside").value().user == 5);
@@ -182,7 +182,7 @@ TEST_CASE("Links of a root directory are followed within it") {
 }
 
 TEST_CASE("What isn't a regular file counts as empty, and blocks nobody") {
-  const Root root;
+  const UsersRoot root;
   REQUIRE(::mkfifo(root.path("etc/passwd").c_str(), 0600) == 0);
   std::filesystem::create_directory(root.path("etc/group"));
   CHECK(root.find("5").value().user == 5);
@@ -190,7 +190,7 @@ TEST_CASE("What isn't a regular file counts as empty, and blocks nobody") {
 }
 
 TEST_CASE("Of a large file the lines of the first MiB are read") {
-  const Root root;
+  const UsersRoot root;
   std::string passwd = "first:x:1:1::/:\n";
   passwd.append((1U << 20U) - passwd.size() - std::string("\nlast:x:2:2").size(), '#');
   passwd += "\nlast:x:2:2";
