@@ -70,21 +70,37 @@ class TreeRemoval {
 
   void remove_content(int parent, const std::string& name, const std::string& path, int depth) {
     if (depth == kMaxDepth) {
-      return fail(path, ELOOP);
+      return move_to_top(parent, name, path);
     }
     const UniqueFd fd(
         ::openat(parent, name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) {
       return fail(path, errno);
     }
-    const auto names = list_directory(fd.get(), path);
-    if (!names) {
-      failure_ = failure_ ? failure_ : names.error();
-      return;
+    top_ = depth == 0 ? fd.get() : top_;
+    do {
+      moved_ = false;
+      const auto names = list_directory(fd.get(), path);
+      if (!names) {
+        failure_ = failure_ ? failure_ : names.error();
+        return;
+      }
+      for (const std::string& each : names.value()) {
+        remove(fd.get(), each, fmt::format("{}/{}", path, each), depth + 1);
+      }
+    } while (depth == 0 && moved_);
+  }
+  // A tree of any depth is removed in pieces.
+  void move_to_top(int parent, const std::string& name, const std::string& path) {
+    int result = -1;
+    do {
+      const std::string place = fmt::format("deep-{}", next_place_++);
+      result = ::renameat2(parent, name.c_str(), top_, place.c_str(), RENAME_NOREPLACE);
+    } while (result != 0 && errno == EEXIST);
+    if (result != 0) {
+      return fail(path, errno);
     }
-    for (const std::string& each : names.value()) {
-      remove(fd.get(), each, path + "/" + each, depth + 1);
-    }
+    moved_ = true;
   }
   void fail(const std::string& path, int error_number) {
     if (!failure_ && error_number != ENOENT) {
@@ -93,6 +109,9 @@ class TreeRemoval {
   }
 
   std::optional<Error> failure_;
+  int top_ = -1;  // the tree's root directory
+  bool moved_ = false;
+  std::uint64_t next_place_ = 0;
 };
 
 // The size of the first UTF-8 character; 0 for invalid UTF-8 and for control characters, C1's

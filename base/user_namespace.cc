@@ -134,12 +134,10 @@ Result<UniqueFd> make_user_namespace(const IdMappings& mappings) {
   return open_file(fmt::format("/proc/{}/ns/user", holder.process()), O_RDONLY);
 }
 
-Result<void> run_in_user_namespace(const IdMappings& mappings,
-                                   const std::function<Result<void>()>& body) {
-  BOTHY_TRY(const UniqueFd user_namespace, make_user_namespace(mappings));
+Result<void> run_in_user_namespace(int user_namespace, const std::function<Result<void>()>& body) {
   constexpr int kNamespace = 3;
   ProcessOptions options;
-  options.descriptors = {{kNamespace, user_namespace.get()}};
+  options.descriptors = {{kNamespace, user_namespace}};
   options.captured = {STDERR_FILENO};
   BOTHY_TRY(Process child, Process::start_function(options, [&] {
               if (::setns(kNamespace, CLONE_NEWUSER) != 0) {
@@ -164,12 +162,12 @@ Result<void> run_in_user_namespace(const IdMappings& mappings,
 }
 
 Result<void> remove_mapped_tree(const std::string& path) {
-  const Result<void> removed = remove_tree(path);
+  Result<void> removed = remove_tree(path);
   if (removed || ::geteuid() == 0) {
     return removed;
   }
-  return run_in_user_namespace(UserIdRanges::find().root_mappings(),
-                               [&] { return remove_tree(path); });
+  BOTHY_TRY(const UniqueFd mapped, make_user_namespace(UserIdRanges::find().root_mappings()));
+  return run_in_user_namespace(mapped.get(), [&] { return remove_tree(path); });
 }
 
 }  // namespace bothy

@@ -22,9 +22,9 @@ namespace bothy {
 // kPermission for ids that this user may not map.
 [[nodiscard]] Result<UniqueFd> make_user_namespace(const IdMappings& mappings);
 
-// Runs `body` in a child process with all capabilities in a user namespace with these mappings, and
-// waits for it. Its user and group stay the same ones outside. The calling process has one thread.
-[[nodiscard]] Result<void> run_in_user_namespace(const IdMappings& mappings,
+// Runs `body` in a child process with all capabilities in the user namespace, and waits for it. Its
+// user and group stay the same ones outside. The calling process has one thread.
+[[nodiscard]] Result<void> run_in_user_namespace(int user_namespace,
                                                  const std::function<Result<void>()>& body);
 
 // remove_tree() for a tree that may hold files of this user's subordinate ids, or directories that

@@ -14,6 +14,7 @@
 #include <optional>
 
 #include "base/files.h"
+#include "base/user_namespace.h"
 
 namespace bothy::run {
 namespace {
@@ -152,7 +153,7 @@ void Instances::sweep_data() const {
     const std::string directory = target_of(fmt::format("{}/{}", data, kBelongsTo));
     // An instance of another /tmp or mount namespace isn't visible here, and may run.
     if (!directory.empty() && !exists(directory) && !with_id(id).has_data_owner()) {
-      static_cast<void>(remove_tree(data));
+      static_cast<void>(remove_mapped_tree(data));
     }
   }
 }
@@ -270,7 +271,7 @@ std::vector<Instance> Instances::without_owner() const {
 // Without settings, which may be damaged or missing.
 Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& path : {instance.data_directory(), instance.directory()}) {
-    if (const auto removed = remove_tree(path); !removed) {
+    if (const auto removed = remove_mapped_tree(path); !removed) {
       return make_error(removed.error().code, "can't remove instance '{}': {}",
                         path.substr(path.rfind('/') + 1), removed.error().context);
     }

@@ -13,7 +13,7 @@
 #include "base/files.h"
 #include "image/bytes/byte_source.h"
 #include "image/erofs/writer.h"
-#include "image/import/importers.h"
+#include "image/import/image_layers.h"
 
 namespace bothy::image {
 namespace {
@@ -26,31 +26,7 @@ Result<void> build(const Store& store, const Image& image, const ImageDetails& d
   ErofsWriter writer(fd, path);
   Budget budget(limits);
   FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
-  const auto& layers = details.manifest.layers;
-  if (layers.size() != details.config.diff_ids.size()) {
-    return make_error(ErrorCode::kBadInput, "the manifest has {} layers, but the config has {}",
-                      layers.size(), details.config.diff_ids.size());
-  }
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::string blob = store.blob_path(layers[i].digest);
-    BOTHY_TRY(UniqueFd layer, open_regular(blob));
-    FileSource file(std::move(layer), blob);
-    ReportingSource reporting(file, progress,
-                              fmt::format("unpacking layer {} of {}", i + 1, layers.size()),
-                              layers[i].size);
-    const auto in_context = [&](const Error& error) {
-      return Error{error.code, "layer " + layers[i].digest.brief() + ": " + error.context};
-    };
-    auto diff_id = apply_layer(reporting, tree, writer, budget);
-    if (!diff_id) {
-      return in_context(diff_id.error());
-    }
-    if (diff_id.value() != details.config.diff_ids[i]) {
-      return in_context(make_error(ErrorCode::kBadInput,
-                                   "the layer unpacks to {}, but the config says {}",
-                                   diff_id.value().text(), details.config.diff_ids[i].text()));
-    }
-  }
+  BOTHY_TRY(apply_layers(store, details, tree, writer, budget, progress));
   return writer.finish(tree, image.manifest.digest);
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/files.h"
+#include "base/user_namespace.h"
 
 namespace bothy::image {
 
@@ -55,14 +56,14 @@ void Stage::remove_abandoned(const std::string& tmp) noexcept {
     const std::string path = fmt::format("{}/{}", tmp, name);
     const auto directory = open_file(path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW);
     if (directory && ::flock(directory.value().get(), LOCK_EX | LOCK_NB) == 0) {
-      static_cast<void>(remove_tree(path));
+      static_cast<void>(remove_mapped_tree(path));
     }
   }
 }
 
 Stage::~Stage() {
   if (lock_) {
-    static_cast<void>(remove_tree(path_));
+    static_cast<void>(remove_mapped_tree(path_));
   }
 }
 

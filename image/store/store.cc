@@ -82,9 +82,21 @@ std::string Store::blob_path(const Digest& digest) const {
   return root_ + "/blobs/sha256/" + digest.hex();
 }
 
-// The number is the version of the disk's layout: it changes with the bytes that bothy writes.
+// The number is the version of the disk's layout: it changes with what bothy writes. So is a
+// tree's.
 std::string Store::disk_path(const Digest& manifest) const {
   return root_ + "/disks/" + manifest.hex() + "-1.erofs";
+}
+
+std::string Store::tree_path(const Digest& manifest, const IdMappings& mappings) const {
+  std::string text;
+  for (const auto& each : {mappings.users, mappings.groups}) {
+    for (const IdMapping& mapping : each) {
+      text += fmt::format("{} {} {},", mapping.container, mapping.host, mapping.size);
+    }
+    text += ';';
+  }
+  return fmt::format("{}/trees/{}-1-{}", root_, manifest.hex(), digest_of(text).brief());
 }
 
 Result<Index> Store::read_index() const {
@@ -110,7 +122,7 @@ Result<void> Store::write_index(const Index& index) const {
 }
 
 Result<void> Store::make_layout() const {
-  for (const char* directory : {"/blobs/sha256", "/disks", "/sources", "/tmp"}) {
+  for (const char* directory : {"/blobs/sha256", "/disks", "/trees", "/sources", "/tmp"}) {
     BOTHY_TRY(make_directories(root_ + directory));
   }
   return success();

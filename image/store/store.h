@@ -3,6 +3,7 @@
 //
 //   oci-layout index.json blobs/sha256/   the images, readable by other tools
 //   disks/                                the images' disks, by manifest digest
+//   trees/                                the images' files, by manifest digest and mapping of ids
 //   sources/                              which paths were imported, by the hash of each path
 //   tmp/                                  content being written
 //   lock                                  byte ranges are the locks of locks.h
@@ -18,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/id_mapping.h"
 #include "base/result.h"
 #include "image/store/documents.h"
 #include "image/store/locks.h"
@@ -83,6 +85,8 @@ class Store {
   [[nodiscard]] const std::string& root() const noexcept { return root_; }
   [[nodiscard]] std::string blob_path(const Digest& digest) const;
   [[nodiscard]] std::string disk_path(const Digest& manifest) const;
+  // One for each mapping of owners.
+  [[nodiscard]] std::string tree_path(const Digest& manifest, const IdMappings& mappings) const;
   [[nodiscard]] std::string lock_path() const { return root_ + "/lock"; }
 
   // In order of import. None when the store doesn't exist.
@@ -126,6 +130,7 @@ class Store {
   [[nodiscard]] Result<void> take_blobs(const Stage& stage, const Descriptor& manifest) const;
   [[nodiscard]] Result<void> take_blob(const Stage& stage, const Descriptor& blob) const;
   [[nodiscard]] Result<void> sweep(Removed& removed) const;
+  [[nodiscard]] Result<void> remove_tree_of(const Digest& manifest, const std::string& name) const;
 
   std::string root_;
 };

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/user_namespace.h"
 #include "image/store/reference.h"
 #include "image/store/store.h"
 
@@ -64,6 +65,8 @@ Result<Removed> Store::remove(std::string_view text, bool force) const {
       removed.images.push_back(digest);
     }
   }
+  // Nobody can begin to use what the index doesn't have; sweep() looks for users that are left.
+  unused.reset();
   BOTHY_TRY(sweep(removed));
   return removed;
 }
@@ -133,7 +136,14 @@ Result<void> Store::sweep(Removed& removed) const {
     removed.bytes +=
         manifests.contains(name.substr(0, 64)) ? 0 : remove_file(root_ + "/disks/" + name);
   }
-  // Stores of older versions have no such directory.
+  // Stores of older versions have no such directories.
+  const auto trees = list_directory(root_ + "/trees");
+  for (const std::string& name : trees ? trees.value() : std::vector<std::string>()) {
+    const auto digest = Digest::parse_hex(name.substr(0, 64));
+    if (digest && !manifests.contains(digest.value().hex())) {
+      BOTHY_TRY(remove_tree_of(digest.value(), name));
+    }
+  }
   const auto sources = list_directory(root_ + "/sources");
   for (const std::string& name : sources ? sources.value() : std::vector<std::string>()) {
     const auto place = Digest::parse_hex(name);
@@ -143,6 +153,20 @@ Result<void> Store::sweep(Removed& removed) const {
     }
   }
   return success();
+}
+
+// A disk in use is a file without a name then; a tree has to stay until its last user's end. It is
+// moved first: a part of a tree must not be taken for a whole one.
+Result<void> Store::remove_tree_of(const Digest& manifest, const std::string& name) const {
+  BOTHY_TRY(const auto unused,
+            FileLock::attempt(lock_path(), LockKind::kUse, LockMode::kExclusive, manifest));
+  if (!unused) {
+    return success();
+  }
+  const std::string place = root_ + "/tmp/" + name;
+  BOTHY_TRY(remove_mapped_tree(place));
+  BOTHY_TRY(rename_file(root_ + "/trees/" + name, place));
+  return remove_mapped_tree(place);
 }
 
 }  // namespace bothy::image

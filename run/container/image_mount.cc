@@ -119,6 +119,7 @@ ImageMount::ImageMount(std::string directory, const image::Digest& digest, FileL
 Result<ImageMount> ImageMount::acquire(const std::string& directory, const image::Digest& digest,
                                        const std::string& disk) {
   BOTHY_TRY(make_directories(roots_in(directory)));
+  sweep(directory);
   const std::string lock = lock_in(directory);
   BOTHY_TRY(FileLock use, FileLock::wait(lock, LockKind::kUse, LockMode::kShared, digest));
   ImageMount mount(directory, digest, std::move(use));

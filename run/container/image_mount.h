@@ -5,7 +5,8 @@
 //                                 exclusively to mount (kBuild) and to unmount (kUse)
 //   DIRECTORY/roots/<digits>/     where the disk of the image with that digest is mounted
 //
-// A mount is unmounted by its last user; after a user was killed, by the next process that sweeps.
+// A mount is unmounted by its last user; after a user was killed, by the next process that acquires
+// a mount, of any image, or sweeps.
 #pragma once
 
 #include <optional>

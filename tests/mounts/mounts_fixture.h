@@ -1,6 +1,10 @@
 // An image in a store of its own, and what it takes to look at mounts.
 #pragma once
 
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -112,6 +116,32 @@ inline int status_of_child(pid_t child) {
   int status = 0;
   ::waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+inline constexpr unsigned kNobody = 65534;
+
+// Runs `body` as a user whose subordinate ids are what the text says.
+inline int as_user(const TemporaryDirectory& directory, const std::string& subordinate,
+                   const std::function<int()>& body) {
+  const std::string file = directory.write("subordinate", subordinate);
+  return status_of_child(start_child([&] {
+    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", "", MS_REC | MS_PRIVATE, "") != 0) {
+      return 100;
+    }
+    for (const char* path : {"/etc/subuid", "/etc/subgid"}) {
+      if (::mount(file.c_str(), path, "", MS_BIND, "") != 0) {
+        return 101;
+      }
+    }
+    if (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) {
+      return 102;
+    }
+    // A process that has changed its user isn't that user's to look at (proc(5)).
+    if (::prctl(PR_SET_DUMPABLE, 1) != 0) {
+      return 103;
+    }
+    return body();
+  }));
 }
 
 }  // namespace bothy::test

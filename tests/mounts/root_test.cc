@@ -29,7 +29,7 @@ std::string attributes_of(const std::string& path) {
     std::string value(256, '\0');
     const ssize_t size = ::lgetxattr(path.c_str(), name.c_str(), value.data(), value.size());
     value.resize(static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    text += " " + name + "=" + value;
+    text += fmt::format(" {}={}", name, value);
     at += name.size() + 1;
   }
   return text;
@@ -248,6 +248,12 @@ TEST_CASE("the mount of a killed user is used again, or swept") {
   CHECK(f.mounts() == 1);
   SECTION("swept") {
     run::ImageMount::sweep(f.instances());
+  }
+  SECTION("swept by the user of another image") {
+    const MountsFixture other(TarBuilder().file("a", "a").done());
+    const auto mount = run::ImageMount::acquire(f.instances(), other.digest(), other.disk);
+    CHECK(mount);
+    CHECK(f.mounts() == 1);
   }
   SECTION("used again") {
     const run::ImageMount mount = f.mount();

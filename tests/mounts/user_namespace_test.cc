@@ -13,32 +13,6 @@
 namespace bothy::test {
 namespace {
 
-constexpr unsigned kNobody = 65534;
-
-// Runs `body` as a user whose subordinate ids are what the text says.
-int as_user(const TemporaryDirectory& directory, const std::string& subordinate,
-            const std::function<int()>& body) {
-  const std::string file = directory.write("subordinate", subordinate);
-  return status_of_child(start_child([&] {
-    if (::unshare(CLONE_NEWNS) != 0 || ::mount("", "/", "", MS_REC | MS_PRIVATE, "") != 0) {
-      return 100;
-    }
-    for (const char* path : {"/etc/subuid", "/etc/subgid"}) {
-      if (::mount(file.c_str(), path, "", MS_BIND, "") != 0) {
-        return 101;
-      }
-    }
-    if (::setgroups(0, nullptr) != 0 || ::setgid(kNobody) != 0 || ::setuid(kNobody) != 0) {
-      return 102;
-    }
-    // A process that has changed its user isn't that user's to look at (proc(5)).
-    if (::prctl(PR_SET_DUMPABLE, 1) != 0) {
-      return 103;
-    }
-    return body();
-  }));
-}
-
 // The maps of a namespace, as a process in it sees them.
 std::string maps_in(const UniqueFd& user_namespace) {
   std::array<int, 2> text{};
@@ -113,10 +87,12 @@ TEST_CASE("ids that an ordinary user doesn't have are an error") {
 }
 
 TEST_CASE("work in a user namespace gives its error") {
-  const IdMappings mappings{{{0, 524288, 10}}, {{0, 524288, 10}}};
-  CHECK(run_in_user_namespace(mappings, [] { return Result<void>(success()); }));
-  const auto failed = run_in_user_namespace(
-      mappings, [] { return Result<void>(make_error(ErrorCode::kBadInput, "bad '{}'", "x")); });
+  const auto made = make_user_namespace({{{0, 524288, 10}}, {{0, 524288, 10}}});
+  REQUIRE(made.has_value());
+  CHECK(run_in_user_namespace(made.value().get(), [] { return Result<void>(success()); }));
+  const auto failed = run_in_user_namespace(made.value().get(), [] {
+    return Result<void>(make_error(ErrorCode::kBadInput, "bad '{}'", "x"));
+  });
   REQUIRE(failed.has_error());
   CHECK(failed.error().code == ErrorCode::kBadInput);
   CHECK(failed.error().context == "bad 'x'");

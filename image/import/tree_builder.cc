@@ -1,0 +1,87 @@
+#include "image/import/tree_builder.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "base/files.h"
+#include "base/user_namespace.h"
+#include "image/import/image_layers.h"
+#include "image/tree/content_files.h"
+#include "image/tree/tree_writer.h"
+
+namespace bothy::image {
+namespace {
+
+constexpr std::string_view kRootDirectory = "/root";
+
+// Unpacks the image below the stage, in "tree/root". The directory around the root is the user's
+// own, whoever owns the root: it can be renamed.
+Result<std::string> build(const Store& store, const ImageDetails& details,
+                          const IdMappings& mappings, const Limits& limits,
+                          const Progress& progress, const Stage& stage) {
+  const std::string content = stage.path() + "/content";
+  std::string place = stage.path() + "/tree";
+  const std::string root = place + std::string(kRootDirectory);
+  BOTHY_TRY(make_directories(content));
+  BOTHY_TRY(make_directories(root));
+  ContentFiles files(content);
+  Budget budget(limits);
+  FileTree tree(budget, [&](const Inode& inode) { files.discard(inode); });
+  BOTHY_TRY(apply_layers(store, details, tree, files, budget, progress));
+  BOTHY_TRY(const UniqueFd mapped, make_user_namespace(mappings));
+  BOTHY_TRY(run_in_user_namespace(mapped.get(), [&]() -> Result<void> {
+    BOTHY_TRY(const UniqueFd from, open_file(content, O_RDONLY | O_DIRECTORY));
+    BOTHY_TRY(const UniqueFd to, open_file(root, O_RDONLY | O_DIRECTORY));
+    BOTHY_TRY(write_tree(tree, from.get(), to.get(), mappings));
+    // Otherwise a file would have one link more than in the image.
+    return remove_tree(content);
+  }));
+  BOTHY_TRY(const UniqueFd directory, open_file(place, O_RDONLY | O_DIRECTORY));
+  if (::syncfs(directory.get()) != 0) {
+    return errno_error("can't write " + printable(place) + " to disk");
+  }
+  return place;
+}
+
+Result<void> build_cached(const Store& store, const Image& image, const ImageDetails& details,
+                          const IdMappings& mappings, const Limits& limits,
+                          const Progress& progress, const std::string& place) {
+  BOTHY_TRY(const Addition addition, store.begin());
+  auto built = build(store, details, mappings, limits, progress, addition.stage);
+  if (!built) {
+    return Error{built.error().code,
+                 "can't unpack '" + image.title() + "': " + built.error().context};
+  }
+  return rename_file(built.value(), place);
+}
+
+}  // namespace
+
+Result<Tree> ensure_tree(const Store& store, const Image& image, const IdMappings& mappings,
+                         const Limits& limits, const Progress& progress) {
+  const Digest& digest = image.manifest.digest;
+  BOTHY_TRY(FileLock use, store.use(digest));
+  // The image may have been removed since the caller found it; now it can't be.
+  BOTHY_TRY(store.find(digest.text()));
+  BOTHY_TRY(const ImageDetails details, store.details(image));
+  if (details.manifest.is_disk()) {
+    return make_error(ErrorCode::kUnsupported, "'{}' is a raw disk, which can't be unpacked",
+                      image.title());
+  }
+  const std::string place = store.tree_path(digest, mappings);
+  std::string path = place + std::string(kRootDirectory);
+  if (exists(place)) {
+    return Tree{std::move(path), std::move(use), false};
+  }
+  BOTHY_TRY(const FileLock alone,
+            FileLock::wait(store.lock_path(), LockKind::kBuild, LockMode::kExclusive, digest));
+  const bool missing = !exists(place);
+  if (missing) {
+    BOTHY_TRY(build_cached(store, image, details, mappings, limits, progress, place));
+  }
+  return Tree{std::move(path), std::move(use), missing};
+}
+
+}  // namespace bothy::image
