@@ -115,7 +115,7 @@ class Process {
   // limits end it.
   OutputEnd read_output(const ReadLimits& limits);
   // The end of what has been read, at most kMaxOutput bytes.
-  static constexpr std::size_t kMaxOutput = 64 * 1024;
+  static constexpr std::size_t kMaxOutput = 64U << 10U;
   [[nodiscard]] const std::string& output() const noexcept { return output_; }
 
  private:

@@ -14,7 +14,7 @@
 #include "base/files.h"
 #include "base/find_program.h"
 
-// NOLINTNEXTLINE(readability-identifier-naming)
+// NOLINTNEXTLINE(readability-identifier-naming,readability-redundant-declaration)
 extern char** environ;
 
 namespace bothy {

@@ -17,6 +17,7 @@ int release_segments(dl_phdr_info* program, std::size_t, void*) noexcept {
     if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0) {
       const std::uintptr_t start = (program->dlpi_addr + segment.p_vaddr) & ~(page - 1);
       const std::uintptr_t end = program->dlpi_addr + segment.p_vaddr + segment.p_memsz;
+      // NOLINTNEXTLINE(performance-no-int-to-ptr): addresses of the program's headers are numbers
       ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
     }
   }

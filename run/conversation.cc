@@ -33,7 +33,7 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t kBufferSize = 32 * 1024;
+constexpr std::size_t kBufferSize = 32U << 10U;
 constexpr char kCtrlP = 0x10;
 constexpr char kCtrlQ = 0x11;
 // So many SIGINTs or SIGTERMs, each at most kMaxInterval after the one before, kill the process.

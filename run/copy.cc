@@ -16,7 +16,7 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kBufferSize = 64 * 1024;
+constexpr std::size_t kBufferSize = 64U << 10U;
 constexpr std::uint64_t kMaxAfterArchive = 1U << 20U;
 
 // The owner's report of a copy's end.

@@ -11,7 +11,7 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kInitialBuffer = 64 * 1024;
+constexpr std::size_t kInitialBuffer = 64U << 10U;
 
 }  // namespace
 

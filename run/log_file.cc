@@ -15,7 +15,7 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kBufferSize = 64 * 1024;
+constexpr std::size_t kBufferSize = 64U << 10U;
 
 std::string time_text() {
   timespec now{};

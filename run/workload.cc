@@ -13,8 +13,8 @@
 namespace bothy::run {
 namespace {
 
-constexpr std::size_t kBufferSize = 64 * 1024;
-constexpr std::size_t kMaxPendingInput = 256 * 1024;
+constexpr std::size_t kBufferSize = 64U << 10U;
+constexpr std::size_t kMaxPendingInput = 256U << 10U;
 // From the exit of a process to the end of waiting for its streams to come up.
 constexpr std::chrono::milliseconds kStreamGrace{500};
 

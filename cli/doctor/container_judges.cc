@@ -26,31 +26,31 @@ bool contains(const std::vector<std::string>& list, std::string_view item) {
 }  // namespace
 
 Finding judge_user_namespaces(NamespaceStep failed_at, int error) {
-  constexpr std::string_view id = "user-namespaces";
-  constexpr std::string_view without = "only root can run containers";
+  constexpr std::string_view kId = "user-namespaces";
+  constexpr std::string_view kWithout = "only root can run containers";
   switch (failed_at) {
     case NamespaceStep::kDone:
-      return container(id, Status::kOk, "user namespaces work",
+      return container(kId, Status::kOk, "user namespaces work",
                        "ordinary users can run containers");
     case NamespaceStep::kCreate:
-      return container(id, Status::kFail,
-                       fmt::format("can't create a user namespace: {}", errno_text(error)), without,
-                       error == ENOSPC
-                           ? "sudo sysctl user.max_user_namespaces=15000"
-                           : "sudo sysctl kernel.unprivileged_userns_clone=1 (Debian), or allow "
-                             "unshare() in the seccomp filter of this environment");
+      return container(
+          kId, Status::kFail, fmt::format("can't create a user namespace: {}", errno_text(error)),
+          kWithout,
+          error == ENOSPC ? "sudo sysctl user.max_user_namespaces=15000"
+                          : "sudo sysctl kernel.unprivileged_userns_clone=1 (Debian), or allow "
+                            "unshare() in the seccomp filter of this environment");
     case NamespaceStep::kMap:
     case NamespaceStep::kUse:
       return container(
-          id, Status::kFail,
+          kId, Status::kFail,
           fmt::format("a user namespace can be created but not used: {}", errno_text(error)),
-          without,
+          kWithout,
           "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or "
           "give bothy an AppArmor profile with userns");
     case NamespaceStep::kUnknown:
       break;
   }
-  return container(id, Status::kWarn, "the test of user namespaces did not finish", without,
+  return container(kId, Status::kWarn, "the test of user namespaces did not finish", kWithout,
                    "see the kernel's log: sudo dmesg");
 }
 
@@ -87,12 +87,12 @@ std::string own_cgroup(std::string_view self_cgroup) {
 }
 
 Finding judge_cgroups(const CgroupFacts& facts) {
-  constexpr std::string_view unlimited =
+  constexpr std::string_view kUnlimited =
       "containers run without limits on CPU, memory and processes";
   if (facts.v2_mount.empty()) {
     return container("cgroups", Status::kWarn,
                      facts.v1_controllers.empty() ? "cgroups are not mounted" : "version 1 only",
-                     unlimited, "boot with systemd.unified_cgroup_hierarchy=1");
+                     kUnlimited, "boot with systemd.unified_cgroup_hierarchy=1");
   }
   std::vector<std::string_view> missing;
   bool in_v1 = false;
@@ -105,17 +105,17 @@ Finding judge_cgroups(const CgroupFacts& facts) {
   if (in_v1) {
     return container(
         "cgroups", Status::kWarn,
-        fmt::format("versions 1 and 2 mixed; {} in version 1", fmt::join(missing, ", ")), unlimited,
-        "boot with systemd.unified_cgroup_hierarchy=1");
+        fmt::format("versions 1 and 2 mixed; {} in version 1", fmt::join(missing, ", ")),
+        kUnlimited, "boot with systemd.unified_cgroup_hierarchy=1");
   }
   if (!missing.empty()) {
     return container("cgroups", Status::kWarn,
-                     fmt::format("version 2 without {}", fmt::join(missing, ", ")), unlimited,
+                     fmt::format("version 2 without {}", fmt::join(missing, ", ")), kUnlimited,
                      "delegate the controllers to users: Delegate=yes in systemd's user@.service");
   }
   if (!facts.writable) {
     return container("cgroups", Status::kWarn,
-                     "version 2, but this user may not write to its own cgroup", unlimited,
+                     "version 2, but this user may not write to its own cgroup", kUnlimited,
                      "start bothy in a delegated cgroup: systemd-run --user --scope -p "
                      "Delegate=yes bothy ...");
   }

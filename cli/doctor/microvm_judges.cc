@@ -140,13 +140,13 @@ Result<GuestExecution> decode_execution(std::string_view text) {
 }
 
 Finding judge_execution(const std::optional<Result<GuestExecution>>& execution) {
-  constexpr std::string_view id = "guest-execution";
+  constexpr std::string_view kId = "guest-execution";
   if (!execution) {
-    return microvm(id, Status::kFail, "a test guest did not stop in time",
+    return microvm(kId, Status::kFail, "a test guest did not stop in time",
                    "KVM exists but does not work", "see the kernel's log: sudo dmesg");
   }
   if (!*execution) {
-    return microvm(id, Status::kFail,
+    return microvm(kId, Status::kFail,
                    fmt::format("a test guest did not run: {}", execution->error().context),
                    "KVM exists but does not work", "see the kernel's log: sudo dmesg");
   }
@@ -155,12 +155,12 @@ Finding judge_execution(const std::optional<Result<GuestExecution>>& execution) 
       fmt::format("{}; vector instructions {}", speed(guest.instructions_per_second),
                   guest.vector_instructions ? "work" : "don't work");
   if (is_emulated(guest)) {
-    return microvm(id, Status::kFail, found,
+    return microvm(kId, Status::kFail, found,
                    "KVM emulates guests instruction by instruction: Linux guests can't boot here",
                    "use a host with hardware virtualization (vmx or svm in /proc/cpuinfo), or "
                    "scripts/rig of bothy's source tree, an emulated host");
   }
-  return microvm(id, Status::kOk, found, "guests run directly on the processor");
+  return microvm(kId, Status::kOk, found, "guests run directly on the processor");
 }
 
 Finding judge_processors(std::string_view cpuinfo) {

@@ -57,9 +57,9 @@ std::string_view relative(std::string_view path) {
 
 std::vector<std::byte> make_initramfs(std::span<const std::byte> program, std::string_view config,
                                       std::span<const Module> modules) {
-  constexpr std::size_t headers = 4096;
-  std::size_t room = program.size() + config.size() + headers;
-  for (const Module& module : modules) room += module.content.size() + headers;
+  constexpr std::size_t kHeaders = 4096;
+  std::size_t room = program.size() + config.size() + kHeaders;
+  for (const Module& module : modules) room += module.content.size() + kHeaders;
   Archive archive(room);
   archive.add("dev", kDirectory);
   archive.add("dev/console", kConsole);

@@ -37,9 +37,9 @@ void close_watch(Watch& watch) {
 // A handler may close a watch whose events come later in the same round: its `armed` is then 0.
 // Watches are freed between rounds only.
 void loop_round(int timeout_ms) {
-  constexpr int max_events = 16;
-  epoll_event events[max_events];
-  const int count = epoll_wait(poll_fd, events, max_events, timeout_ms);
+  constexpr int kMaxEvents = 16;
+  epoll_event events[kMaxEvents];
+  const int count = epoll_wait(poll_fd, events, kMaxEvents, timeout_ms);
   for (int i = 0; i < count; ++i) {
     Watch& watch = *static_cast<Watch*>(events[i].data.ptr);
     if (watch.armed != 0) watch.ready(watch, events[i].events);

@@ -42,18 +42,18 @@ void add_cpu(Text line, agent::Statistics& statistics) {
 
 // Whole disks only: minor numbers of virtio disks are 16 apart.
 void add_disk(Text line, agent::Statistics& statistics) {
-  constexpr uint64_t sector = 512;
+  constexpr uint64_t kSector = 512;
   next_number(line);
   const bool whole = next_number(line) % 16 == 0;
   const Text name = next_word(line);
   if (!name.starts_with("vd") || !whole) return;
   next_number(line);
   next_number(line);
-  statistics.read_bytes += next_number(line) * sector;
+  statistics.read_bytes += next_number(line) * kSector;
   next_number(line);
   next_number(line);
   next_number(line);
-  statistics.written_bytes += next_number(line) * sector;
+  statistics.written_bytes += next_number(line) * kSector;
 }
 
 template <class Use>
@@ -82,14 +82,14 @@ uint64_t count_processes() {
 }  // namespace
 
 agent::Statistics statistics() {
-  constexpr uint64_t kib = 1024;
+  constexpr uint64_t kKib = 1024;
   agent::Statistics result{};
   for_each_line("/proc/stat", [&](Text line) {
     if (take_word(line, "cpu")) add_cpu(line, result);
   });
   for_each_line("/proc/meminfo", [&](Text line) {
-    if (take_word(line, "MemTotal:")) result.memory_total = next_number(line) * kib;
-    if (take_word(line, "MemAvailable:")) result.memory_available = next_number(line) * kib;
+    if (take_word(line, "MemTotal:")) result.memory_total = next_number(line) * kKib;
+    if (take_word(line, "MemAvailable:")) result.memory_available = next_number(line) * kKib;
   });
   for_each_line("/proc/diskstats", [&](Text line) { add_disk(line, result); });
   result.processes = count_processes();

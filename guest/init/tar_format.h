@@ -31,10 +31,10 @@ static_assert(sizeof(TarHeader) == kTarBlock);
 // The sum of a header's bytes, with those of its checksum taken as spaces.
 inline unsigned tar_checksum(const TarHeader& header) {
   const auto* bytes = reinterpret_cast<const unsigned char*>(&header);
-  constexpr size_t first = offsetof(TarHeader, checksum);
+  constexpr size_t kFirst = offsetof(TarHeader, checksum);
   unsigned sum = 0;
   for (size_t i = 0; i < kTarBlock; ++i)
-    sum += i >= first && i < first + sizeof header.checksum ? ' ' : bytes[i];
+    sum += i >= kFirst && i < kFirst + sizeof header.checksum ? ' ' : bytes[i];
   return sum;
 }
 

@@ -33,8 +33,8 @@ class Packer {
 
   bool run(const char* path, Text name) {
     name_.add(name);
-    constexpr char end[2 * kTarBlock] = {};
-    return add(AT_FDCWD, path) && send(end, sizeof end);
+    constexpr char kEnd[2 * kTarBlock] = {};
+    return add(AT_FDCWD, path) && send(kEnd, sizeof kEnd);
   }
 
  private:
@@ -45,9 +45,9 @@ class Packer {
   }
   bool send(const void* data, size_t size) { return write_all(to_, data, size) || fail(errno); }
   bool pad(uint64_t size) {
-    constexpr char zeroes[kTarBlock] = {};
+    constexpr char kZeroes[kTarBlock] = {};
     const size_t over = size % kTarBlock;
-    return over == 0 || send(zeroes, kTarBlock - over);
+    return over == 0 || send(kZeroes, kTarBlock - over);
   }
 
   bool add(int directory, const char* entry);

@@ -115,14 +115,14 @@ bool mount_volume_as(Text type, Text source, const char* target, Text options) {
 }  // namespace
 
 void write_root_file(Text value) {
-  constexpr int create = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+  constexpr int kCreate = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
   const Text path = value.cut('\0');
   const CString name(path);
   // The image may have a link here, as resolv.conf often is: replace it.
   unlink(name.get());
-  int fd = openat(AT_FDCWD, name.get(), create, 0644);
+  int fd = openat(AT_FDCWD, name.get(), kCreate, 0644);
   if (fd < 0 && errno == ENOENT && make_directories(parent_of(path)))
-    fd = openat(AT_FDCWD, name.get(), create, 0644);
+    fd = openat(AT_FDCWD, name.get(), kCreate, 0644);
   if (fd < 0 || !write_all(fd, value.data, value.size)) fail_volume("write", path);
   close(fd);
 }

@@ -34,16 +34,16 @@ Bytes bytes_of(const T& value) noexcept {
 }
 
 std::uint16_t mode_of(const Inode& inode) noexcept {
-  constexpr std::array<unsigned, 6> types{S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO};
-  return static_cast<std::uint16_t>(types[static_cast<std::size_t>(inode.type)] |
+  constexpr std::array<unsigned, 6> kTypes{S_IFREG, S_IFDIR, S_IFLNK, S_IFCHR, S_IFBLK, S_IFIFO};
+  return static_cast<std::uint16_t>(kTypes[static_cast<std::size_t>(inode.type)] |
                                     (inode.attributes.permissions & 07777U));
 }
 
 std::uint8_t file_type_of(const Inode& inode) noexcept {
-  constexpr std::array<std::uint8_t, 6> types{erofs::kRegular,     erofs::kDirectory,
-                                              erofs::kSymlink,     erofs::kCharacter,
-                                              erofs::kBlockDevice, erofs::kFifo};
-  return types[static_cast<std::size_t>(inode.type)];
+  constexpr std::array<std::uint8_t, 6> kTypes{erofs::kRegular,     erofs::kDirectory,
+                                               erofs::kSymlink,     erofs::kCharacter,
+                                               erofs::kBlockDevice, erofs::kFifo};
+  return kTypes[static_cast<std::size_t>(inode.type)];
 }
 
 // The encoding of the kernel's new_encode_dev().

@@ -119,7 +119,7 @@ class Pull {
         std::min<std::uint64_t>(limit, std::numeric_limits<std::int64_t>::max() - 1) + 1;
     bool stalled = false;
     progressed_at_ = clock_.now();
-    const auto copied = skopeo_.copy(source_.transport, layout(), max_file, [&] {
+    auto copied = skopeo_.copy(source_.transport, layout(), max_file, [&] {
       count_bytes();
       stalled = !source_.repository.empty() && clock_.now() - progressed_at_ >= kStallTimeout;
       return done_ <= limit && !stalled;

@@ -31,8 +31,9 @@ class TemporaryDirectory {
   [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
 
   // Makes the file and what directories it needs; returns its path.
+  // NOLINTNEXTLINE(modernize-use-nodiscard)
   std::string write(const std::string& name, std::string_view content) const {
-    const std::string path = *this / name;
+    std::string path = *this / name;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     std::ofstream(path, std::ios::binary) << content;
     return path;

@@ -28,7 +28,7 @@ namespace bothy {
 // kIdleTimeout; a client beyond kMaxClients is disconnected at once.
 class ControlServer {
  public:
-  static constexpr std::size_t kMaxLine = 64 * 1024;
+  static constexpr std::size_t kMaxLine = 64U << 10U;
   static constexpr std::size_t kMaxClients = 16;
   static constexpr std::chrono::seconds kIdleTimeout{60};
 

@@ -14,7 +14,7 @@
 namespace bothy {
 
 std::span<const DeviceKind* const> device_kinds() noexcept {
-  static const std::array kDeviceKinds{
+  static const std::array kinds{
       &port_kind(),     // --port
       &disk_kind(),     // --disk
       &net_kind(),      // --net
@@ -23,7 +23,7 @@ std::span<const DeviceKind* const> device_kinds() noexcept {
       &balloon_kind(),  // --balloon
       &fs_kind(),       // --fs
   };
-  return kDeviceKinds;
+  return kinds;
 }
 
 const DeviceKind* find_device_kind(std::string_view name) noexcept {

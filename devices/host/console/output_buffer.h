@@ -21,7 +21,7 @@ namespace bothy {
 // slows the guest down and loses nothing.
 class OutputBuffer {
  public:
-  static constexpr std::size_t kCapacity = 64 * 1024;
+  static constexpr std::size_t kCapacity = 64U << 10U;
 
   // What happens to output that is written.
   enum class Mode : std::uint8_t {

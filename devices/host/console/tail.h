@@ -13,7 +13,7 @@ namespace bothy {
 // Passes output on to a sink, and keeps the end of it. Any thread.
 class ConsoleTail final : public CharacterSink {
  public:
-  static constexpr std::size_t kCapacity = 8 * 1024;
+  static constexpr std::size_t kCapacity = 8U << 10U;
 
   // `sink` outlives this object.
   explicit ConsoleTail(CharacterSink& sink) noexcept : sink_(sink) {}

@@ -7,7 +7,7 @@
 namespace bothy {
 namespace {
 
-constexpr std::uint64_t kMaxStatisticsInterval = 24 * 60 * 60;  // seconds
+constexpr std::uint64_t kMaxStatisticsInterval = std::uint64_t{24} * 60 * 60;  // seconds
 
 // `balloon` is null for a machine without one.
 Result<boost::json::value> run_command(virtio::Balloon* balloon,

@@ -42,6 +42,7 @@ Console::Console(boost::asio::io_context& executor, std::vector<ConsolePortSpec>
       ports.size() != 1 || !ports.front().is_console || !ports.front().name.empty();
   if (multiport) {
     std::vector<ConsoleControl::Port> controlled;
+    controlled.reserve(ports.size());
     for (const ConsolePortSpec& spec : ports) {
       controlled.push_back({spec.name, spec.is_console, spec.open});
     }

@@ -8,7 +8,7 @@ namespace {
 
 // How much a port sends before other devices on the executor get their turn. A request counts as
 // some bytes, for a guest that sends empty ones only.
-constexpr std::size_t kMaxBytesPerTurn = 256 * 1024;
+constexpr std::size_t kMaxBytesPerTurn = 256U << 10U;
 constexpr std::size_t kRequestCost = 512;
 // How many buffers of the guest one receive() fills, for the same reason.
 constexpr int kMaxBuffers = 256;

@@ -106,12 +106,12 @@ TEST_CASE(
   };
   REQUIRE(resident() == 256);
   // Only the pages that lie wholly in it.
-  CHECK(memory.discard(kHigh + 4096 + 1, 3 * 4096));
+  CHECK(memory.discard(kHigh + 4096 + 1, 3UL * 4096));
   CHECK(resident() == 254);
-  CHECK(bytes[2 * 4096 - 1] == std::byte{7});
-  CHECK(bytes[2 * 4096] == std::byte{0});
-  CHECK(bytes[4 * 4096 - 1] == std::byte{0});
-  CHECK(bytes[4 * 4096] == std::byte{7});
+  CHECK(bytes[2UL * 4096 - 1] == std::byte{7});
+  CHECK(bytes[2UL * 4096] == std::byte{0});
+  CHECK(bytes[4UL * 4096 - 1] == std::byte{0});
+  CHECK(bytes[4UL * 4096] == std::byte{7});
   CHECK(memory.discard(kHigh + 1, 100));
   CHECK(bytes[1] == std::byte{7});
   CHECK_FALSE(memory.discard(kHigh, kMiB + 1));

@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <boost/asio/post.hpp>
 #include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <csignal>
@@ -53,7 +54,7 @@ class FakeIsolation final : public Isolation {
     script_.next();
     return script_.start_result;
   }
-  Result<void> check_connected() const override { return success(); }
+  [[nodiscard]] Result<void> check_connected() const override { return success(); }
   Result<void> start_process(std::uint32_t process, const ProcessSpec& spec) override {
     return call(fmt::format("start_process {} {}", process, spec.arguments.front()));
   }

@@ -79,13 +79,13 @@ TEST_CASE("Landlock and seccomp: enabled, disabled or missing") {
 }
 
 TEST_CASE("A file system is built in, a module or missing") {
-  constexpr std::string_view filesystems = "nodev\tsysfs\n\text4\nnodev\toverlay\n";
-  constexpr std::string_view modules = "kernel/fs/erofs/erofs.ko.xz: kernel/lib/x.ko\n";
-  CHECK(find_filesystem("overlay", filesystems, "") == FilesystemState::kThere);
-  CHECK(find_filesystem("ext4", filesystems, "") == FilesystemState::kThere);
-  CHECK(find_filesystem("over", filesystems, "") == FilesystemState::kAbsent);
-  CHECK(find_filesystem("erofs", filesystems, modules) == FilesystemState::kLoadable);
-  CHECK(find_filesystem("erofs", filesystems, "") == FilesystemState::kAbsent);
+  constexpr std::string_view kFilesystems = "nodev\tsysfs\n\text4\nnodev\toverlay\n";
+  constexpr std::string_view kModules = "kernel/fs/erofs/erofs.ko.xz: kernel/lib/x.ko\n";
+  CHECK(find_filesystem("overlay", kFilesystems, "") == FilesystemState::kThere);
+  CHECK(find_filesystem("ext4", kFilesystems, "") == FilesystemState::kThere);
+  CHECK(find_filesystem("over", kFilesystems, "") == FilesystemState::kAbsent);
+  CHECK(find_filesystem("erofs", kFilesystems, kModules) == FilesystemState::kLoadable);
+  CHECK(find_filesystem("erofs", kFilesystems, "") == FilesystemState::kAbsent);
 
   CHECK(judge_filesystem("erofs", FilesystemState::kThere, "copies").status == Status::kOk);
   CHECK(judge_filesystem("erofs", FilesystemState::kLoadable, "copies").remedy ==
@@ -97,11 +97,11 @@ TEST_CASE("A file system is built in, a module or missing") {
 }
 
 TEST_CASE("A missing helper has its package as the remedy") {
-  constexpr Helper helper{"mkfs.erofs", "makes disks", "erofs-utils"};
-  const Finding found = judge_helper(helper, "/usr/bin/mkfs.erofs");
+  constexpr Helper kHelper{"mkfs.erofs", "makes disks", "erofs-utils"};
+  const Finding found = judge_helper(kHelper, "/usr/bin/mkfs.erofs");
   CHECK(found.status == Status::kOk);
   CHECK(found.found == "/usr/bin/mkfs.erofs");
-  const Finding absent = judge_helper(helper, "");
+  const Finding absent = judge_helper(kHelper, "");
   CHECK(absent.status == Status::kWarn);
   CHECK(absent.meaning == "makes disks");
   CHECK(absent.remedy == "sudo apt install erofs-utils");

@@ -25,10 +25,10 @@ TEST_CASE("The virtualization flag is a whole word of the flags") {
 }
 
 TEST_CASE("Groups are found by number") {
-  constexpr std::string_view file = "root:x:0:\nkvm:x:106:me,you\nodd\n:\n";
-  CHECK(group_name(file, 106) == "kvm");
-  CHECK(group_name(file, 0) == "root");
-  CHECK(group_name(file, 10) == "10");
+  constexpr std::string_view kFile = "root:x:0:\nkvm:x:106:me,you\nodd\n:\n";
+  CHECK(group_name(kFile, 106) == "kvm");
+  CHECK(group_name(kFile, 0) == "root");
+  CHECK(group_name(kFile, 10) == "10");
   CHECK(group_name("", 7) == "7");
 }
 
@@ -104,15 +104,15 @@ TEST_CASE("Processors, nesting and memory are described") {
   CHECK(mentions(judge_nested("N").found, "is off"));
   CHECK(mentions(judge_nested("").found, "no kvm_intel"));
 
-  constexpr std::string_view roomy = "MemTotal:       2097152 kB\nMemAvailable:   1048576 kB\n";
-  CHECK(judge_memory(roomy).found == "2048 MiB, 1024 MiB available");
-  CHECK(judge_memory(roomy).status == Status::kOk);
+  constexpr std::string_view kRoomy = "MemTotal:       2097152 kB\nMemAvailable:   1048576 kB\n";
+  CHECK(judge_memory(kRoomy).found == "2048 MiB, 1024 MiB available");
+  CHECK(judge_memory(kRoomy).status == Status::kOk);
   CHECK(judge_memory("MemTotal: 2097152 kB\nMemAvailable: 1000 kB\n").status == Status::kWarn);
 }
 
 TEST_CASE("Huge pages: the number reserved, and the mode of transparent huge pages") {
-  constexpr std::string_view meminfo = "HugePages_Total:      64\nHugePages_Free:       60\n";
-  const Finding reserved = judge_huge_pages(meminfo, "always [madvise] never");
+  constexpr std::string_view kMeminfo = "HugePages_Total:      64\nHugePages_Free:       60\n";
+  const Finding reserved = judge_huge_pages(kMeminfo, "always [madvise] never");
   CHECK(reserved.status == Status::kOk);
   CHECK(reserved.found == "64 reserved, 60 free; transparent huge pages: madvise");
   const Finding none = judge_huge_pages("HugePages_Total: 0\n", "");
@@ -136,14 +136,14 @@ TEST_CASE("io_uring: the reason of the failure decides the remedy") {
 }
 
 TEST_CASE("A feature's device is usable, not permitted or missing") {
-  constexpr FeatureDevice device{"tun", "/dev/net/tun", "tun", "with", "without"};
-  CHECK(judge_device(device, 0).status == Status::kOk);
-  CHECK(judge_device(device, 0).meaning == "with");
-  CHECK(judge_device(device, EACCES).status == Status::kWarn);
-  CHECK(judge_device(device, EACCES).meaning == "without");
-  CHECK(judge_device(device, ENOENT).status == Status::kInfo);
-  CHECK(judge_device(device, ENOENT).remedy == "sudo modprobe tun");
-  CHECK(judge_device(device, EBUSY).status == Status::kWarn);
+  constexpr FeatureDevice kDevice{"tun", "/dev/net/tun", "tun", "with", "without"};
+  CHECK(judge_device(kDevice, 0).status == Status::kOk);
+  CHECK(judge_device(kDevice, 0).meaning == "with");
+  CHECK(judge_device(kDevice, EACCES).status == Status::kWarn);
+  CHECK(judge_device(kDevice, EACCES).meaning == "without");
+  CHECK(judge_device(kDevice, ENOENT).status == Status::kInfo);
+  CHECK(judge_device(kDevice, ENOENT).remedy == "sudo modprobe tun");
+  CHECK(judge_device(kDevice, EBUSY).status == Status::kWarn);
 }
 
 }  // namespace bothy::doctor

@@ -272,11 +272,11 @@ TEST_CASE("State survives save and restore, a pending interrupt included") {
 TEST_CASE("Several vCPUs and the host may use the port concurrently") {
   SerialRig rig;
   rig.open(0x03);
-  constexpr std::size_t each = 2000;
+  constexpr std::size_t kEach = 2000;
   std::vector<std::thread> vcpus;
   for (const char c : {'a', 'b', 'c'}) {
     vcpus.emplace_back([&rig, c] {
-      for (std::size_t i = 0; i < each; ++i) {
+      for (std::size_t i = 0; i < kEach; ++i) {
         rig.out(kThr, static_cast<unsigned char>(c));
         static_cast<void>(rig.in(kIir));
         static_cast<void>(rig.in(kRbr));
@@ -284,7 +284,7 @@ TEST_CASE("Several vCPUs and the host may use the port concurrently") {
       }
     });
   }
-  for (std::size_t i = 0; i < each; ++i) {
+  for (std::size_t i = 0; i < kEach; ++i) {
     static_cast<void>(rig.serial.receive(bytes("0123456789")));
     static_cast<void>(rig.serial.save());
   }
@@ -292,8 +292,8 @@ TEST_CASE("Several vCPUs and the host may use the port concurrently") {
     vcpu.join();
   }
   const std::string sent = rig.sink.take();
-  CHECK(sent.size() == 3 * each);
-  CHECK(std::ranges::count(sent, 'b') == static_cast<std::ptrdiff_t>(each));
+  CHECK(sent.size() == 3 * kEach);
+  CHECK(std::ranges::count(sent, 'b') == static_cast<std::ptrdiff_t>(kEach));
 }
 
 }  // namespace bothy

@@ -22,7 +22,7 @@ struct Fixture {
     outside.write("file", "untouched");
   }
 
-  Result<void> unpack(const std::string& archive, const UnpackForm& form = {}) const {
+  [[nodiscard]] Result<void> unpack(const std::string& archive, const UnpackForm& form = {}) const {
     const UniqueFd root(::open(inside.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     MemorySource source(std::as_bytes(std::span(archive)));
     TarReader reader(source);

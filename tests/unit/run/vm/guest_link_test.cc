@@ -81,7 +81,8 @@ std::string next_frame(const UniqueFd& fd) {
 TEST_CASE("Silent connections are limited, and the oldest is closed first") {
   Fixture f;
   std::vector<UniqueFd> silent;
-  for (int i = 0; i < 70; ++i) {
+  silent.reserve(70);
+  while (silent.size() < 70) {
     silent.push_back(f.connect());
   }
   CHECK(is_closed(silent[0]));

@@ -83,7 +83,7 @@ TEST_CASE("Reads are checked against the file's size at opening") {
 }
 
 TEST_CASE("Holes of a file are skipped, and everything else is read") {
-  constexpr std::size_t kBlock = 64 * 1024;
+  constexpr std::size_t kBlock = 64U << 10U;
   const TestDirectory directory;
   const std::string path = directory.path() / "sparse";
   const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));

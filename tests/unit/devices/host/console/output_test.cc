@@ -91,7 +91,7 @@ TEST_CASE("The output of several threads arrives complete with a slow reader") {
   pipe.writer.reset();
 
   // Twice what the ring and the pipe hold together: the writers must wait for the reader.
-  constexpr std::size_t kEach = 128 * 1024;
+  constexpr std::size_t kEach = 128U << 10U;
   std::vector<std::thread> writers;
   for (const char letter : {'a', 'b'}) {
     writers.emplace_back([&output, letter] {
