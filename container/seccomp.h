@@ -36,10 +36,9 @@ struct SeccompArgument {
   std::uint64_t second = 0;  // of kMaskedEqual: `value` is the mask, and this what is compared
 };
 
-// Every argument must match.
+// Every argument must match; each is compared at most once.
 struct SeccompRule {
-  std::vector<std::string>
-      names;  // of system calls; those that this architecture lacks are left out
+  std::vector<std::string> names;  // of system calls; an architecture that lacks one ignores it
   SeccompAction action;
   std::vector<SeccompArgument> arguments;
 };
@@ -73,7 +72,9 @@ struct SeccompFilter {
 // Compiles a profile by libseccomp. `cache` is a directory that only this user writes: a program
 // that was compiled before is read from there, by the hash of its profile and of libseccomp's
 // version; a damaged or foreign file there is ignored and replaced. Empty: no cache. kBadInput for
-// an architecture, flag or condition that libseccomp refuses.
+// an architecture, flag or condition that libseccomp refuses, for a rule that denies a system call
+// that libseccomp doesn't know, and for a profile so large that libseccomp would take long. A
+// process that makes a call of an architecture that isn't listed ends by SIGSYS.
 [[nodiscard]] Result<SeccompFilter> compile_seccomp(const SeccompProfile& profile,
                                                     const std::string& cache);
 

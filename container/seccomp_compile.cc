@@ -25,9 +25,8 @@ struct ReleaseContext {
 };
 using Context = std::unique_ptr<void, ReleaseContext>;
 
-// What a profile may have, far more than any that is in use. libseccomp takes minutes for a few
-// hundred comparisons, most for rules that compare many arguments: a rule that compares n counts as
-// 2^(n-1).
+// Limits of a profile, far above profiles in use. libseccomp takes minutes for some hundred
+// comparisons, and by far the most where a rule has many: one with n counts as 2^(n-1).
 constexpr std::size_t kMaxNames = 4096;
 constexpr std::size_t kMaxComparisons = 128;
 constexpr std::size_t kMaxArguments = 6;
@@ -69,8 +68,7 @@ Result<Context> make_context(const SeccompProfile& profile) {
   if (!context) {
     return make_error(
         ErrorCode::kSystem,
-        "can't start to compile the seccomp profile: libseccomp or this kernel refuses "
-        "the default action");
+        "libseccomp can't compile the seccomp profile: this kernel lacks its default action");
   }
   for (const std::string& name : profile.architectures) {
     const auto token = seccomp_architecture(name);
@@ -85,11 +83,11 @@ Result<Context> make_context(const SeccompProfile& profile) {
       return refused(result, "architecture {}", name);
     }
   }
-  // A program for an architecture that isn't listed ends at its first call, with SIGSYS. A thread
-  // that ended alone would leave its process hanging.
+  // A process that makes a call of another architecture ends. libseccomp's default ends the thread
+  // alone, on which the others may wait forever.
   int result = ::seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
   if (result == 0) {
-    // A tree of system call numbers instead of a list: a few comparisons for each call.
+    // A binary tree of system call numbers instead of a list.
     result = ::seccomp_attr_set(context.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
   }
   if (result != 0) {
@@ -108,7 +106,7 @@ Result<void> add_rule(const Context& context, const SeccompProfile& profile,
   for (const std::string& name : rule.names) {
     const int number = ::seccomp_syscall_resolve_name(name.c_str());
     if (number == __NR_SCMP_ERROR) {
-      // Nobody is let in where a call that can't be allowed stays denied.
+      // To leave out a rule that allows is safe, to leave out one that denies isn't.
       if (lets_pass(profile.default_action) && !lets_pass(rule.action)) {
         const scmp_version& version = *::seccomp_version();
         return make_error(ErrorCode::kBadInput,
@@ -127,7 +125,7 @@ Result<void> add_rule(const Context& context, const SeccompProfile& profile,
   return success();
 }
 
-// By a file in memory, which holds what a pipe may not.
+// By a file in memory: a pipe that is full would block libseccomp.
 Result<std::vector<sock_filter>> program_of(const Context& context) {
   const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
   if (!file) {

@@ -1,17 +1,17 @@
 // bothy's own seccomp profile: a list of what is allowed, for programs of the host's architecture.
 //
-// A call that is on no list gets ENOSYS, as on a kernel without it: C libraries fall back on older
-// calls then, and a program from the future works. A call that exists, and is denied for what it
-// can do, gets EPERM as from a kernel that checks privileges: no fall-back, and a message that
-// tells.
+// A call on no list gets ENOSYS, as on a kernel without it: C libraries then fall back on older
+// calls, so programs newer than this list work. A call that is denied for what it can do gets
+// EPERM, as from a kernel that checks privileges: programs don't try another way, and report the
+// cause.
 //
-// The calls of 32-bit x86 and of x32 are not in it. On 32-bit x86 socketcall(2) has its arguments
-// in memory, where no filter sees them, so that a 64-bit process could create any socket by `int
-// 0x80`. The kernel's code that translates such calls is another one to be attacked, and bothy's
-// guest kernel doesn't have it either.
+// 32-bit x86 and x32 aren't in it. On 32-bit x86 the arguments of socketcall(2) are in memory,
+// where no filter sees them: any process could create sockets of any family by `int 0x80`. The
+// kernel's code that translates 32-bit calls is more to attack, and bothy's guest kernel doesn't
+// have it.
 //
-// Each rule compares the 32 bits that the kernel looks at where it takes an int: a process chooses
-// the upper half of a register freely.
+// Arguments that the kernel takes as an int are compared by their lower 32 bits: the upper half of
+// the register is whatever the process likes.
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -42,10 +42,9 @@ constexpr Capabilities bit(int capability) {
 constexpr std::array kAllowed{
     // Data of open files.
     "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek sendfile "
-    "splice "
-    "tee vmsplice copy_file_range readahead fadvise64 fallocate ftruncate truncate fsync fdatasync "
-    "sync syncfs sync_file_range cachestat io_setup io_destroy io_submit io_cancel io_getevents "
-    "io_pgetevents",
+    "splice tee vmsplice copy_file_range readahead fadvise64 fallocate ftruncate truncate fsync "
+    "fdatasync sync syncfs sync_file_range cachestat io_setup io_destroy io_submit io_cancel "
+    "io_getevents io_pgetevents",
     // Descriptors.
     "open openat openat2 creat close close_range dup dup2 dup3 fcntl flock ioctl pipe pipe2 "
     "memfd_create memfd_secret",
@@ -56,10 +55,9 @@ constexpr std::array kAllowed{
     // Attributes of files.
     "stat fstat lstat newfstatat statx statfs fstatfs access faccessat faccessat2 chmod fchmod "
     "fchmodat fchmodat2 chown fchown lchown fchownat umask utime utimes futimesat utimensat "
-    "setxattr "
-    "lsetxattr fsetxattr setxattrat getxattr lgetxattr fgetxattr getxattrat listxattr llistxattr "
-    "flistxattr listxattrat removexattr lremovexattr fremovexattr removexattrat file_getattr "
-    "file_setattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
+    "setxattr lsetxattr fsetxattr setxattrat getxattr lgetxattr fgetxattr getxattrat listxattr "
+    "llistxattr flistxattr listxattrat removexattr lremovexattr fremovexattr removexattrat "
+    "file_getattr file_setattr inotify_init inotify_init1 inotify_add_watch inotify_rm_watch",
     // What is mounted, as in /proc/self/mountinfo.
     "statmount listmount",
     // Waiting for events.
@@ -71,26 +69,27 @@ constexpr std::array kAllowed{
     "sendto sendmsg sendmmsg recvfrom recvmsg recvmmsg",
     // Memory.
     "brk mmap munmap mremap mprotect msync mincore madvise mlock mlock2 munlock mlockall "
-    "munlockall "
-    "remap_file_pages membarrier pkey_alloc pkey_free pkey_mprotect mseal map_shadow_stack",
+    "munlockall remap_file_pages membarrier pkey_alloc pkey_free pkey_mprotect mseal "
+    "map_shadow_stack",
     // Processes and threads.
-    "fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid getpgrp "
-    "setpgid getsid setsid set_tid_address set_robust_list get_robust_list set_thread_area "
-    "get_thread_area arch_prctl prctl rseq futex futex_waitv futex_wait futex_wake futex_requeue "
-    "restart_syscall pidfd_open pidfd_send_signal process_mrelease",
+    "fork vfork execve execveat exit exit_group wait4 waitid getpid getppid gettid getpgid "
+    "getpgrp setpgid getsid setsid set_tid_address set_robust_list get_robust_list "
+    "set_thread_area get_thread_area arch_prctl prctl rseq futex futex_waitv futex_wait "
+    "futex_wake futex_requeue restart_syscall pidfd_open pidfd_send_signal process_mrelease",
     // Debuggers, within what the kernel lets a user trace. Since Linux 4.8 a filter holds for what
     // a tracer makes of a call too.
     "ptrace process_vm_readv process_vm_writev process_madvise pidfd_getfd",
     // Scheduling and limits.
-    "sched_yield sched_setparam sched_getparam sched_setscheduler sched_getscheduler sched_setattr "
-    "sched_getattr sched_get_priority_max sched_get_priority_min sched_rr_get_interval "
-    "sched_setaffinity sched_getaffinity getcpu getpriority setpriority ioprio_get ioprio_set "
-    "getrlimit setrlimit prlimit64 getrusage times",
+    "sched_yield sched_setparam sched_getparam sched_setscheduler sched_getscheduler "
+    "sched_setattr sched_getattr sched_get_priority_max sched_get_priority_min "
+    "sched_rr_get_interval sched_setaffinity sched_getaffinity getcpu getpriority setpriority "
+    "ioprio_get ioprio_set getrlimit setrlimit prlimit64 getrusage times",
     // Signals.
     "kill tkill tgkill pause alarm rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending "
     "rt_sigsuspend rt_sigtimedwait rt_sigqueueinfo rt_tgsigqueueinfo sigaltstack",
-    // Users and capabilities: only down, unless a capability lets them. The launcher itself needs
-    // them where the filter is installed before it has given up its own.
+    // Users and capabilities. The launcher too makes these calls under the filter, which it
+    // installs
+    // before it gives up its capabilities unless no_new_privs is set.
     "getuid geteuid getgid getegid getgroups getresuid getresgid setuid setgid setreuid setregid "
     "setresuid setresgid setfsuid setfsgid setgroups capget capset",
     // A sandbox within the container.
@@ -98,16 +97,17 @@ constexpr std::array kAllowed{
     "lsm_set_self_attr lsm_list_modules",
     // Time. Setting it by adjtimex and clock_adjtime takes CAP_SYS_TIME on the host.
     "time gettimeofday clock_gettime clock_getres clock_nanosleep nanosleep getitimer setitimer "
-    "timer_create timer_settime timer_gettime timer_getoverrun timer_delete adjtimex clock_adjtime",
+    "timer_create timer_settime timer_gettime timer_getoverrun timer_delete adjtimex "
+    "clock_adjtime",
     // System V and POSIX queues, semaphores and shared memory, in the container's IPC namespace.
-    "shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl mq_open "
-    "mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
+    "shmget shmat shmdt shmctl semget semop semtimedop semctl msgget msgsnd msgrcv msgctl "
+    "mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr",
     // The system.
     "uname sysinfo getrandom",
 };
 
-// Of use with one of the capabilities alone, and EPERM without: so the kernel's code behind them
-// is out of reach, also of a process that gets the capability in a user namespace of its own.
+// Allowed with one of the capabilities, otherwise EPERM: the kernel would mostly refuse them
+// itself, but this way the code behind them is out of reach.
 struct Privileged {
   Capabilities capabilities;
   const char* names;
@@ -120,7 +120,7 @@ constexpr std::array kPrivileged{
     Privileged{bit(CAP_SYS_ADMIN), "sethostname setdomainname quotactl quotactl_fd"},
     // Watching every file of a file system, which is the host's.
     Privileged{bit(CAP_SYS_ADMIN), "fanotify_init fanotify_mark"},
-    // Programs in the kernel, and its counters and trace points: many ways up, and the host's data.
+    // Programs in the kernel, its counters and trace points: they see the whole host.
     Privileged{bit(CAP_SYS_ADMIN) | bit(CAP_BPF), "bpf"},
     Privileged{bit(CAP_SYS_ADMIN) | bit(CAP_PERFMON), "perf_event_open"},
     // The host's messages.
@@ -145,20 +145,20 @@ constexpr std::array kPrivileged{
 };
 
 // Denied whatever the capabilities are: another kernel, and the host's swap space. io_uring does
-// what system calls do without making any, unseen by a filter, and has been the way of many an
-// exploit; EPERM is what a kernel says on which it is disabled, and programs fall back.
+// the work of system calls unseen by a filter, and has had many exploited bugs; EPERM is the error
+// of kernel.io_uring_disabled, on which programs fall back.
 constexpr std::array kDenied{
     "kexec_load kexec_file_load swapon swapoff",
     "io_uring_setup io_uring_enter io_uring_register",
 };
 
-// On no list, so ENOSYS, for which programs are prepared:
+// On no list, so ENOSYS:
 // - clone3 without CAP_SYS_ADMIN: its flags are in memory, where no filter sees them. C libraries
-//   go on with clone.
-// - add_key, request_key, keyctl: keys belong to users of the host, and their quotas too.
-//   Container engines and systemd go on without.
-// - modify_ldt: 16-bit segments, for old Windows programs, with a history of holes.
-// - what kernels have given up or only 32-bit programs have: uselib, _sysctl, sysfs, ustat, vm86.
+//   fall back on clone.
+// - add_key, request_key, keyctl: keyrings and their quotas aren't wholly divided by namespaces.
+//   Container engines and systemd go on without them.
+// - modify_ldt: 16-bit segments, for old Windows programs, with a history of vulnerabilities.
+// - obsolete calls: uselib, _sysctl, sysfs, ustat, nfsservctl.
 
 std::vector<std::string> words(std::string_view text) {
   std::vector<std::string> words;
@@ -208,29 +208,30 @@ void add_clone(Builder& builder, Capabilities capabilities) {
   builder.add(kAllow, "clone", 0, all, 0);
 }
 
-// Linux, 32-bit addresses as on 32-bit machines, kernel 2.6 instead of later ones, both, and what
-// is set now. Others make memory executable or addresses predictable.
+// PER_LINUX, PER_LINUX32, UNAME26, the latter two together, and the query of what is set. Other
+// personalities make memory executable or addresses predictable.
 void add_personality(Builder& builder) {
   for (const std::uint64_t value : {0x0U, 0x8U, 0x20000U, 0x20008U, 0xffffffffU}) {
     builder.add(kAllow, "personality", 0, kInt, value);
   }
 }
 
+// Socket families from `first` on.
 struct Families {
-  std::uint64_t value;
-  std::uint64_t size;  // a power of two, of which `value` is a multiple
+  std::uint64_t first;
+  std::uint64_t size;  // a power of two that divides `first`
 };
 
-// Socket families. Creating a socket loads a module of the host's, and many are old and hardly
-// used. All containers: UNIX, INET, INET6, NETLINK, PACKET. With CAP_NET_ADMIN also the others, but
-// never ALG (the kernel's cryptography, CVE-2026-31431, of use to hardly any program) and VSOCK,
-// which has no namespace: it reaches the host's hypervisor and its virtual machines. The error is
-// that of a kernel without the family.
+// Creating a socket loads the module of its family on the host, and many of those are old and
+// hardly maintained. UNIX, INET, INET6, NETLINK and PACKET are for all containers, the others for
+// those with CAP_NET_ADMIN, except two: ALG, the kernel's cryptography, which hardly any program
+// needs (CVE-2026-31431), and VSOCK, which has no namespace and reaches the host's hypervisor and
+// virtual machines. The error is that of a kernel without the family.
 void add_sockets(Builder& builder, Capabilities capabilities) {
   constexpr const char* kCalls = "socket socketpair";
   const auto add = [&](SeccompAction action, std::initializer_list<Families> families) {
     for (const Families& each : families) {
-      builder.add(action, kCalls, 0, kInt & ~(each.size - 1), each.value);
+      builder.add(action, kCalls, 0, kInt & ~(each.size - 1), each.first);
     }
   };
   constexpr SeccompAction kNoFamily = error(EAFNOSUPPORT);
