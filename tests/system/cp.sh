@@ -23,7 +23,7 @@ ln -s /nowhere tree/dangling
 echo deeper >tree/deep/file
 sum=$(sha256sum <big)
 
-run 0 'an instance' -- "$bothy" run -d --name box --network none bb sh -c \
+run 0 'an instance' -- "$bothy" run -d --init --name box --network none bb sh -c \
   'mkdir /srv /put; echo inside >/srv/file; ln -s file /srv/link; ln -s /srv /put/there; exec sleep 1000'
 
 run 0 'a file into a directory' -- copy big box:/tmp

@@ -39,10 +39,12 @@ nameserver 192.0.2.1
 secret
 from the guest' once --mount "type=bind,source=$at/a file,target=/x,readonly" -v "$at/resolv.conf:/etc/resolv.conf" \
     -v "$at/beside:/d" -v "$at/a file:/d/file2" bb cat /x /etc/resolv.conf /d/file /d/file2
-  # Whatever root of the guest mounts, the file is all that there is, and the host's memory isn't theirs to fill.
-  says "$who: nothing beside it" "a file
+  if [ "$BOTHY_ISOLATION" = vm ]; then
+    # Whatever root of the guest mounts, the file is all that there is, and the host's memory isn't theirs to fill.
+    says "$who: nothing beside it" "a file
 a file" once -v "$at/a file:/x" bb sh -c \
-    'mkdir /m; mount -t virtiofs volume0 /m; ls -A /m; mount -o remount,rw /m; echo x 2>/dev/null >/m/new; rm -rf /m/* 2>/dev/null; ls -A /m'
+      'mkdir /m; mount -t virtiofs volume0 /m; ls -A /m; mount -o remount,rw /m; echo x 2>/dev/null >/m/new; rm -rf /m/* 2>/dev/null; ls -A /m'
+  fi
   # After its replacement on the host, the mounted file is still the old one, as with other bind mounts.
   run 0 "$who: one that stays" -- "${user[@]}" "$bothy" run -d --rm --name stays --network none -v "$at/a file:/x" bb sleep 1000
   echo other >"$at/new"
@@ -53,5 +55,5 @@ a file" once -v "$at/a file:/x" bb sh -c \
 done
 user=()
 run 125 'neither a file nor a directory' --err 'expected a file or a directory' -- once -v /dev/null:/x bb true
-run 125 'a file over a directory' --err 'mount a volume at /tmp' -- once -v "$at/a file:/tmp" bb true
+run 125 'a file over a directory' --err 'mount' --err '/tmp' -- once -v "$at/a file:/tmp" bb true
 finish
