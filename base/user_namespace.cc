@@ -67,12 +67,12 @@ Error forbidden(int error_number) {
   return error;
 }
 
-// A process in a new user namespace that does nothing until it is killed.
+// A process in new namespaces that does nothing until it is killed.
 class NamespaceHolder {
  public:
-  [[nodiscard]] static Result<NamespaceHolder> start() {
+  [[nodiscard]] static Result<NamespaceHolder> start(std::uint64_t flags) {
     clone_args arguments{};
-    arguments.flags = CLONE_NEWUSER;
+    arguments.flags = flags;
     const long process = ::syscall(SYS_clone3, &arguments, sizeof(arguments));
     if (process == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -98,6 +98,9 @@ class NamespaceHolder {
     }
   }
   [[nodiscard]] pid_t process() const noexcept { return process_; }
+  [[nodiscard]] Result<UniqueFd> open(const char* kind) const {
+    return open_file(fmt::format("/proc/{}/ns/{}", process_, kind), O_RDONLY);
+  }
 
  private:
   explicit NamespaceHolder(pid_t process) noexcept : process_(process) {}
@@ -129,9 +132,18 @@ Result<void> set_mappings(pid_t process, const IdMappings& mappings) {
 }
 
 Result<UniqueFd> make_user_namespace(const IdMappings& mappings) {
-  BOTHY_TRY(const NamespaceHolder holder, NamespaceHolder::start());
+  BOTHY_TRY(const NamespaceHolder holder, NamespaceHolder::start(CLONE_NEWUSER));
   BOTHY_TRY(set_mappings(holder.process(), mappings));
-  return open_file(fmt::format("/proc/{}/ns/user", holder.process()), O_RDONLY);
+  return holder.open("user");
+}
+
+Result<UserNamespaces> make_user_namespaces(const IdMappings& mappings) {
+  BOTHY_TRY(const NamespaceHolder holder, NamespaceHolder::start(CLONE_NEWUSER | CLONE_NEWNET));
+  BOTHY_TRY(set_mappings(holder.process(), mappings));
+  UserNamespaces made;
+  BOTHY_TRY(made.user, holder.open("user"));
+  BOTHY_TRY(made.network, holder.open("net"));
+  return made;
 }
 
 Result<void> run_in_user_namespace(int user_namespace, const std::function<Result<void>()>& body) {

@@ -22,6 +22,14 @@ namespace bothy {
 // kPermission for ids that this user may not map.
 [[nodiscard]] Result<UniqueFd> make_user_namespace(const IdMappings& mappings);
 
+struct UserNamespaces {
+  UniqueFd user;
+  UniqueFd network;  // owned by `user`
+};
+
+// The same, and a network namespace.
+[[nodiscard]] Result<UserNamespaces> make_user_namespaces(const IdMappings& mappings);
+
 // Runs `body` in a child process with all capabilities in the user namespace, and waits for it. Its
 // user and group stay the same ones outside. The calling process has one thread.
 [[nodiscard]] Result<void> run_in_user_namespace(int user_namespace,

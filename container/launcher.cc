@@ -71,12 +71,20 @@ Result<void> plan_join(ContainerPlan& plan, const Namespace& joined, Opened& ope
 }
 
 // Namespaces that exist belong to other user namespaces than a new one: they are joined before it.
-// A user namespace that exists may own the others: it is joined first (user_namespaces(7)).
+// A user namespace that exists may own the others: it is joined first (user_namespaces(7)), and so
+// is any of an ordinary user, who may join no other namespace from outside.
 Result<void> plan_namespaces(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options,
                              Opened& opened) {
   const Namespace* user = spec.find(NamespaceKind::kUser);
+  const bool is_user = ::geteuid() != 0;
+  const auto join_made = [&] {
+    plan.describe("can't join the container's user namespace");
+    plan.add(SYS_setns, {plan.new_slot(options.user_namespace), CLONE_NEWUSER});
+  };
   if (user != nullptr && !user->path.empty()) {
     BOTHY_TRY(plan_join(plan, *user, opened));
+  } else if (user != nullptr && is_user) {
+    join_made();
   }
   for (const Namespace& each : spec.namespaces) {
     if (each.kind == NamespaceKind::kUser) {
@@ -88,9 +96,8 @@ Result<void> plan_namespaces(ContainerPlan& plan, const OciSpec& spec, const Lau
       BOTHY_TRY(plan_join(plan, each, opened));
     }
   }
-  if (user != nullptr && user->path.empty()) {
-    plan.describe("can't join the container's user namespace");
-    plan.add(SYS_setns, {plan.new_slot(options.user_namespace), CLONE_NEWUSER});
+  if (user != nullptr && user->path.empty() && !is_user) {
+    join_made();
   }
   return success();
 }

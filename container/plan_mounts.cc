@@ -323,12 +323,14 @@ void plan_masks(Mounter& mounter) {
   }
 }
 
+// What is written ends with the container: nothing waits until it is on a disk (volatile).
 Slot plan_overlay(ContainerPlan& plan, const OverlayRoot& overlay) {
   MountOptions options;
   options.parameters = {{"lowerdir", overlay.lower},
                         {"upperdir", overlay.upper},
                         {"workdir", overlay.work},
-                        {"userxattr", ""}};
+                        {"userxattr", ""},
+                        {"volatile", ""}};
   return plan_file_system_mount(plan, "overlay", "", options);
 }
 

@@ -124,11 +124,13 @@ void plan_identity(ContainerPlan& plan, const Process& process) {
   }
   plan.describe(fmt::format("can't become user {} with group {} (is the id mapped?)", process.user,
                             process.group));
-  // setgroups(2) is denied where an ordinary user's single id is mapped, and there is nothing to
-  // set.
+  // setgroups(2) is denied where an ordinary user's single id is mapped: then there is no group but
+  // the process's own.
+  const bool has_others = std::ranges::any_of(
+      process.additional_groups, [&](std::uint32_t group) { return group != process.group; });
   plan.add(SYS_setgroups,
            {process.additional_groups.size(), plan.keep_array(process.additional_groups)})
-      .tolerated[0] = {process.additional_groups.empty() ? EPERM : 0};
+      .tolerated[0] = {has_others ? 0 : EPERM};
   plan.add(SYS_setresgid, {process.group, process.group, process.group});
   plan.add(SYS_setresuid, {process.user, process.user, process.user});
   plan.describe("can't set capabilities");

@@ -16,6 +16,7 @@
 #include "base/user_namespace.h"
 #include "container/init_program.h"
 #include "container/launcher.h"
+#include "container/mount_calls.h"
 #include "run/container/lost_container.h"
 #include "run/container/mount_sources.h"
 #include "run/container/root.h"
@@ -86,18 +87,18 @@ Result<void> ContainerIsolation::launch() {
   const SpecParts& wanted = parts_.spec;
   BOTHY_TRY(container::OciSpec spec, container_spec(options, wanted));
   BOTHY_TRY(make_cgroup(spec));
-  if (!wanted.mappings.empty()) {
-    BOTHY_TRY(user_namespace_, make_user_namespace(wanted.mappings));
-  }
-  BOTHY_TRY(const UniqueFd root, make_root(*parts_.image, {parts_.scratch, user_namespace_.get()}));
+  BOTHY_TRY(make_namespaces(spec));
+  container::LaunchOptions how;
+  BOTHY_TRY(const UniqueFd root, make_root(how));
   context_.timeline.mark("root file system made");
-  BOTHY_TRY(user_, container::find_user_in_root(context_.process.user, root.get()));
+  BOTHY_TRY(user_, container::find_user_in_root(first_user(), root.get()));
   BOTHY_TRY(spec.process, container_process(context_.process, options, wanted.flags, user_));
   BOTHY_TRY(compile_filter());
-  BOTHY_TRY(const auto sources, open_mount_sources(spec, user_namespace_.get()));
+  std::vector<UniqueFd> sources;
+  if (wanted.is_root) {
+    BOTHY_TRY(sources, open_mount_sources(spec, user_namespace_.get()));
+  }
   BOTHY_TRY(ProcessPipes pipes, open_pipes(context_.process, user_));
-  container::LaunchOptions how;
-  how.root = root.get();
   how.attach_point = kAttachPoint;
   how.mount_sources = numbers_of(sources);
   how.user_namespace = user_namespace_.get();
@@ -120,8 +121,60 @@ Result<void> ContainerIsolation::launch() {
   context_.timeline.mark("process cloned");
   const pid_t pid = launching.pid();
   BOTHY_TRY(add_process(0, std::move(launching), std::move(pipes), has_user_network()));
-  return has_user_network() && pid > 0 ? network_.start(pid, user_namespace_.get(), options)
-                                       : Result<void>(success());
+  return has_user_network() && pid > 0 ? start_network(pid) : Result<void>(success());
+}
+
+// A network namespace for pasta is made first for ordinary users: they can't open that of the first
+// process, which isn't dumpable (ptrace(2), Ptrace access mode checking).
+Result<void> ContainerIsolation::make_namespaces(container::OciSpec& spec) {
+  const IdMappings& mappings = parts_.spec.mappings;
+  if (mappings.empty()) {
+    return success();
+  }
+  if (parts_.spec.is_root || !has_user_network()) {
+    BOTHY_TRY(user_namespace_, make_user_namespace(mappings));
+    return success();
+  }
+  BOTHY_TRY(UserNamespaces made, make_user_namespaces(mappings));
+  user_namespace_ = std::move(made.user);
+  network_namespace_ = std::move(made.network);
+  for (container::Namespace& each : spec.namespaces) {
+    if (each.kind == container::NamespaceKind::kNetwork) {
+      each.path = container::path_of(network_namespace_.get());
+    }
+  }
+  return success();
+}
+
+Result<void> ContainerIsolation::start_network(pid_t pid) {
+  UniqueFd opened;
+  if (!network_namespace_) {
+    BOTHY_TRY(opened, open_file(fmt::format("/proc/{}/ns/net", pid), O_RDONLY));
+  }
+  return network_.start(opened ? opened.get() : network_namespace_.get(), user_namespace_.get(),
+                        context_.options);
+}
+
+// As Podman has it: --userns keep-id runs the command as the user who runs bothy, unless -u or the
+// image says otherwise.
+std::string ContainerIsolation::first_user() const {
+  const std::string& user = context_.process.user;
+  const bool keeps = parts_.spec.flags.user_namespace == UserNamespace::kKeepId && user.empty();
+  return keeps ? fmt::format("{}:{}", ::geteuid(), ::getegid()) : user;
+}
+
+// The root, or for an ordinary user the directory that is the lowest layer of it: its processes
+// mount the rest.
+Result<UniqueFd> ContainerIsolation::make_root(container::LaunchOptions& how) const {
+  if (!parts_.tree) {
+    BOTHY_TRY(UniqueFd root,
+              run::make_root(*parts_.image, {parts_.scratch, user_namespace_.get()}));
+    how.root = root.get();
+    return root;
+  }
+  BOTHY_TRY(how.overlay, make_user_root(*parts_.tree, context_.instance.data_directory(),
+                                        user_namespace_.get()));
+  return open_file(parts_.tree->path, O_PATH | O_DIRECTORY);
 }
 
 Result<void> ContainerIsolation::make_cgroup(const container::OciSpec& spec) {

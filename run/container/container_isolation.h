@@ -15,6 +15,7 @@
 #include "container/seccomp.h"
 #include "container/users.h"
 #include "image/import/disk_builder.h"
+#include "image/import/tree_builder.h"
 #include "run/container/container_process.h"
 #include "run/container/container_spec.h"
 #include "run/container/image_mount.h"
@@ -27,8 +28,9 @@ namespace bothy::run {
 // What a container is made of beside the options.
 struct ContainerParts {
   SpecParts spec;
-  image::Disk disk;
+  std::optional<image::Disk> disk;  // of root's
   std::optional<ImageMount> image;
+  std::optional<image::Tree> tree;            // of an ordinary user's
   std::optional<container::ReservedIds> ids;  // --userns auto
   std::string scratch;                        // a file with an ext4; empty: memory
   std::string seccomp_cache;                  // a directory
@@ -59,6 +61,10 @@ class ContainerIsolation final : public Isolation {
 
  private:
   [[nodiscard]] Result<void> launch();
+  [[nodiscard]] Result<void> make_namespaces(container::OciSpec& spec);
+  [[nodiscard]] Result<void> start_network(pid_t pid);
+  [[nodiscard]] std::string first_user() const;
+  [[nodiscard]] Result<UniqueFd> make_root(container::LaunchOptions& how) const;
   [[nodiscard]] Result<void> make_cgroup(const container::OciSpec& spec);
   [[nodiscard]] Result<void> compile_filter();
   [[nodiscard]] Result<ProcessPipes> open_pipes(const ProcessSpec& process,
@@ -78,7 +84,8 @@ class ContainerIsolation final : public Isolation {
   ContainerParts parts_;
   std::optional<container::Cgroup> cgroup_;
   UniqueFd user_namespace_;
-  container::UserIds user_;  // of the first process
+  UniqueFd network_namespace_;  // of an ordinary user's container with a network of its own
+  container::UserIds user_;     // of the first process
   std::optional<container::SeccompFilter> filter_;
   std::optional<UnixListener> start_socket_;  // on which the first process waits for its network
   bool network_is_ready_ = false;

@@ -47,8 +47,8 @@ std::vector<std::string> pasta_arguments(const RunOptions& options, bool is_root
   return arguments;
 }
 
-Result<void> UserNetwork::start(pid_t pid, int user_namespace, const RunOptions& options) {
-  BOTHY_TRY(const UniqueFd network, open_file(fmt::format("/proc/{}/ns/net", pid), O_RDONLY));
+Result<void> UserNetwork::start(int network_namespace, int user_namespace,
+                                const RunOptions& options) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) {
     return errno_error("can't create a pipe");
@@ -57,7 +57,7 @@ Result<void> UserNetwork::start(pid_t pid, int user_namespace, const RunOptions&
   const UniqueFd theirs(ends[1]);
   bothy::ProcessOptions command;
   command.arguments = pasta_arguments(options, ::geteuid() == 0, user_namespace >= 0);
-  command.descriptors = {{STDOUT_FILENO, theirs.get()}, {kNetworkInChild, network.get()}};
+  command.descriptors = {{STDOUT_FILENO, theirs.get()}, {kNetworkInChild, network_namespace}};
   if (user_namespace >= 0) {
     command.descriptors[kUserInChild] = user_namespace;
   }

@@ -28,9 +28,10 @@ class UserNetwork {
   UserNetwork(boost::asio::io_context& executor, Hooks hooks)
       : hooks_(std::move(hooks)), ready_(executor), exit_(executor) {}
 
-  // Serves the network namespace of the process `pid`. `user_namespace`: the one that owns it; -1:
-  // the host's. kUnsupported, with the remedy, when pasta isn't installed.
-  [[nodiscard]] Result<void> start(pid_t pid, int user_namespace, const RunOptions& options);
+  // Serves a network namespace. `user_namespace`: the one that owns it; -1: the host's.
+  // kUnsupported, with the remedy, when pasta isn't installed.
+  [[nodiscard]] Result<void> start(int network_namespace, int user_namespace,
+                                   const RunOptions& options);
   void stop() noexcept;
 
  private:

@@ -36,26 +36,18 @@ class PreparedContainer final : public PreparedIsolation {
 
   Result<void> prepare_instance(const Instance& instance) override {
     const std::string directory = run_directory(instance);
-    BOTHY_TRY(auto image, ImageMount::acquire(directory, digest_, parts_.disk.path));
-    parts_.image.emplace(std::move(image));
-    if (parts_.spec.flags.user_namespace == UserNamespace::kAuto) {
-      BOTHY_TRY(auto ids,
-                container::reserve_ids(directory, id_of(instance), all_subordinate_ids()));
-      parts_.spec.mappings = ids.mappings();
-      parts_.ids.emplace(std::move(ids));
-    }
-    if (options_.storage != 0) {
-      parts_.scratch = scratch_disk_path(instance);
-      BOTHY_TRY(make_scratch_disk(parts_.scratch, options_.storage));
+    if (parts_.spec.is_root) {
+      BOTHY_TRY(prepare_root(instance, directory));
     }
     if (options_.hostname.empty()) {
       options_.hostname = id_of(instance);
     }
     const auto root = host_id(parts_.spec.mappings.users, 0);
     const auto group = host_id(parts_.spec.mappings.groups, 0);
+    const bool owned = parts_.spec.is_root && root && group;
     BOTHY_TRY(const EtcFiles files,
-              write_etc_files(instance.directory(), options_, root ? std::int64_t{*root} : -1,
-                              group ? std::int64_t{*group} : -1));
+              write_etc_files(instance.directory(), options_, owned ? std::int64_t{*root} : -1,
+                              owned ? std::int64_t{*group} : -1));
     parts_.spec.files = files.directory;
     parts_.spec.has_resolv_conf = files.has_resolv_conf;
     parts_.seccomp_cache = directory + "/seccomp";
@@ -68,10 +60,42 @@ class PreparedContainer final : public PreparedIsolation {
   }
 
  private:
+  // What root's containers have of their own, and ordinary users' can't.
+  Result<void> prepare_root(const Instance& instance, const std::string& directory) {
+    BOTHY_TRY(auto image, ImageMount::acquire(directory, digest_, parts_.disk->path));
+    parts_.image.emplace(std::move(image));
+    if (parts_.spec.flags.user_namespace == UserNamespace::kAuto) {
+      BOTHY_TRY(auto ids,
+                container::reserve_ids(directory, id_of(instance), all_subordinate_ids()));
+      parts_.spec.mappings = ids.mappings();
+      parts_.ids.emplace(std::move(ids));
+    }
+    if (options_.storage != 0) {
+      parts_.scratch = scratch_disk_path(instance);
+      BOTHY_TRY(make_scratch_disk(parts_.scratch, options_.storage));
+    }
+    return success();
+  }
+
   ContainerParts parts_;
   RunOptions options_;
   const image::Digest digest_;
 };
+
+// What takes more than an ordinary user may do is refused, never left out.
+Result<void> check_for_user(const ContainerFlags& flags, const RunOptions& options) {
+  if (flags.user_namespace == UserNamespace::kHost) {
+    return make_error(ErrorCode::kInvalid,
+                      "--userns host: for root alone; an ordinary user's containers have auto or "
+                      "keep-id");
+  }
+  if (options.storage != 0) {
+    return make_error(ErrorCode::kInvalid,
+                      "--storage: not available for containers of ordinary users, who can't mount "
+                      "a disk; what is written is kept in a directory, without a limit");
+  }
+  return success();
+}
 
 Result<void> validate(const RunOptions& options) {
   BOTHY_TRY(const ContainerFlags flags, parse_container_flags(options));
@@ -86,7 +110,7 @@ Result<void> validate(const RunOptions& options) {
                       "--userns keep-id: for ordinary users alone; root's containers have auto or "
                       "host");
   }
-  return success();
+  return ::geteuid() == 0 ? Result<void>(success()) : check_for_user(flags, options);
 }
 
 Result<void> find_seccomp(SpecParts& spec) {
@@ -100,15 +124,38 @@ Result<void> find_seccomp(SpecParts& spec) {
   return success();
 }
 
+Result<IdMappings> user_mappings(UserNamespace wanted) {
+  const UserIdRanges user = UserIdRanges::find();
+  if (wanted != UserNamespace::kKeepId) {
+    return user.root_mappings();
+  }
+  if (user.users.empty()) {
+    return make_error(ErrorCode::kUnsupported,
+                      "--userns keep-id: needs newuidmap and subordinate ids of this user, who has "
+                      "none in /etc/subuid or /etc/subgid ('usermod --add-subuids')");
+  }
+  return user.same_id_mappings();
+}
+
+Result<void> find_image_files(const PrepareContext& context, ContainerParts& parts) {
+  if (parts.spec.is_root) {
+    BOTHY_TRY(auto disk, container_disk(context.store, context.image, context.progress));
+    disk.path = std::filesystem::absolute(disk.path).string();
+    parts.disk.emplace(std::move(disk));
+    return success();
+  }
+  BOTHY_TRY(parts.spec.mappings, user_mappings(parts.spec.flags.user_namespace));
+  BOTHY_TRY(auto tree, image::ensure_tree(context.store, context.image, parts.spec.mappings,
+                                          image::Limits(), context.progress));
+  parts.tree.emplace(std::move(tree));
+  return success();
+}
+
 Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context) {
-  BOTHY_TRY(image::Disk disk, container_disk(context.store, context.image, context.progress));
-  ContainerParts parts{{}, std::move(disk), {}, {}, {}, {}};
-  parts.disk.path = std::filesystem::absolute(parts.disk.path).string();
+  ContainerParts parts;
   BOTHY_TRY(parts.spec.flags, parse_container_flags(context.options));
   parts.spec.is_root = ::geteuid() == 0;
-  if (!parts.spec.is_root) {
-    return make_error(ErrorCode::kUnsupported, "containers of ordinary users aren't available yet");
-  }
+  BOTHY_TRY(find_image_files(context, parts));
   for (const DeviceFlag& flag : parts.spec.flags.devices) {
     BOTHY_TRY(auto devices, find_devices(flag));
     std::ranges::move(devices, std::back_inserter(parts.spec.devices));

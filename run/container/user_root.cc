@@ -11,6 +11,7 @@
 
 #include "base/files.h"
 #include "base/user_namespace.h"
+#include "container/mount_calls.h"
 #include "run/container/root.h"
 
 namespace bothy::run {
@@ -30,6 +31,18 @@ Result<void> check_file_system(int upper, const std::string& directory) {
   }
   ::fremovexattr(upper, kProbe);
   return success();
+}
+
+// Colons separate layers, and older kernels split options at commas.
+Result<void> check_path(const std::string& path) {
+  if (path.size() <= container::NewFileSystem::kMaxValue &&
+      path.find_first_of(":,\\") == std::string::npos) {
+    return success();
+  }
+  return make_error(ErrorCode::kInvalid,
+                    "can't mount '{}' as a part of an overlay: expected at most {} bytes without "
+                    "':', ',' and '\\' (--store, BOTHY_RUN and XDG_STATE_HOME name other places)",
+                    printable(path), container::NewFileSystem::kMaxValue);
 }
 
 // The overlay's root has the mode and owner of the upper directory: they are the image's. By its
@@ -55,6 +68,9 @@ bool is_own(const std::string& path) noexcept {
 Result<container::OverlayRoot> make_user_root(const image::Tree& tree, const std::string& directory,
                                               int user_namespace) {
   container::OverlayRoot root{tree.path, directory + "/upper", directory + "/work"};
+  for (const std::string& path : {root.lower, root.upper}) {
+    BOTHY_TRY(check_path(path));
+  }
   BOTHY_TRY(make_directories(root.upper));
   BOTHY_TRY(make_directories(root.work));
   BOTHY_TRY(const UniqueFd upper, open_file(root.upper, O_RDONLY | O_DIRECTORY));
