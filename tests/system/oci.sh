@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# `bothy oci`: the verbs of the OCI runtime interface, on bundles. As root. Requires strace.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+cp "$bothy" "$work"
+bothy=$work/bothy
+bundle=$work/bundle
+oci() { "$bothy" oci --root "$work/state" "$@"; }
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 none /sys/fs/cgroup; fi
+
+# config [PYTHON]: the bundle's config.json for `sh -c "$command"`; PYTHON changes the object `c`.
+command=true
+config() {
+  mkdir -p "$bundle/rootfs"/{bin,proc,dev,sys}
+  cp /bin/busybox "$bundle/rootfs/bin"
+  for name in sh true cat echo hostname id ls ps sleep stat touch; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
+  PYTHONPATH=tests/bench python3 - "$bundle/config.json" "$command" "${1:-}" <<'PYTHON'
+import json, sys
+from container import config
+c = config(["sh", "-c", sys.argv[2]], device_filter=True)
+exec(sys.argv[3])
+json.dump(c, open(sys.argv[1], "w"))
+PYTHON
+}
+# refused NAME PYTHON WORDS: a config.json that is refused in one line, with nothing left.
+refused() {
+  config "$2"
+  run 1 "$1" --err "$3" -- oci run -b "$bundle" box
+  if [ "$(wc -l <"$work/err")" -ne 1 ]; then fail "$1: one line" "$(wc -l <"$work/err") lines"; fi
+  if [ -n "$(ls -A "$work/state" 2>/dev/null)" ]; then fail "$1: nothing left" "$(ls "$work/state")"; fi
+}
+
+command='id -u; hostname; cat /proc/1/comm; ls /dev | wc -l; exit 3'
+config
+run 3 'run' --out container --out sh -- oci run -b "$bundle" box
+command='echo out; echo err >&2'
+config
+run 0 'stdout and stderr' --out out --err err -- oci run -b "$bundle" box
+command='kill -TERM $$; sleep 10'
+config 'c["linux"]["namespaces"] = [n for n in c["linux"]["namespaces"] if n["type"] != "pid"]'
+run 143 'a signal' -- oci run -b "$bundle" box
+command='touch /x'
+config
+run 1 'a read-only root' --err 'Read-only' -- oci run -b "$bundle" box
+command='cat /proc/self/uid_map; stat -c %u /bin'
+config 'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 1}, {"containerID": 1, "hostID": 700001, "size": 65535}]'
+run 0 'a user namespace' --out 700001 -- oci run -b "$bundle" box
+command='exec sleep 1000'
+config
+mkdir -p "$work/pid"
+run 0 'create' -- oci create -b "$bundle" --pid-file "$work/pid/file" box
+run 0 'its state' --out '"status":"created"' --out "\"pid\":$(cat "$work/pid/file")" --out "\"bundle\":\"$bundle\"" -- oci state box
+run 1 'the id is in use' --err 'exists already' -- oci create -b "$bundle" box
+run 1 'delete of a created container' --err 'is created' -- oci delete box
+run 0 'start' -- oci start box
+run 0 'it runs' --out '"status":"running"' -- oci state box
+run 1 'start again' --err 'it is running' -- oci start box
+run 1 'delete of a running container' --err 'is running' -- oci delete box
+run 0 'kill' -- oci kill box KILL
+until oci state box | grep -q stopped; do sleep 0.05; done
+run 0 'it has stopped' --out '"pid":0' -- oci state box
+run 1 'kill of a stopped container' --err 'not running' -- oci kill box KILL
+run 0 'delete' -- oci delete box
+run 1 'it is gone' --err 'does not exist' -- oci state box
+run 0 'a forced delete of nothing' -- oci delete --force box
+oci run -d -b "$bundle" box
+run 0 'a detached run' --out running -- oci state box
+run 0 'a forced delete' -- oci delete --force box
+
+config 'c["process"]["args"] = ["nothere"]'
+run 0 'create, of a command that is not there' -- oci create -b "$bundle" box
+run 1 'start says so' --err "can't run 'nothere': No such file or directory" -- oci start box
+run 0 'and it is deleted' -- oci delete box
+run 1 'run says so' --err "can't run 'nothere'" -- oci run -b "$bundle" box
+run 1 'a bundle that is not there' --err nothere -- oci run -b "$work/nothere" box
+run 1 'an id that is none' --err 'invalid container id' -- oci run -b "$bundle" a/b
+command=true
+refused 'no JSON' 'c = "x"' 'config.json'
+refused 'a wrong type' 'c["process"]["args"] = 3' 'process.args'
+refused 'a relative directory' 'c["process"]["cwd"] = "x"' 'process.cwd'
+refused 'an unknown namespace' 'c["linux"]["namespaces"].append({"type": "x"})' 'linux.namespaces'
+refused 'a sysctl of the host' 'c["linux"]["sysctl"] = {"kernel.core_pattern": "x"}' 'kernel.core_pattern'
+refused 'a limit without its controller' 'c["linux"]["resources"]["unified"] = {"misc.max": "x"}' 'misc'
+refused 'a source that is not there' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/nothere", "options": ["bind"]})' '/nothere'
+refused 'a terminal without a socket' 'c["process"]["terminal"] = True; del c["mounts"][2]' 'devpts'
+refused 'hooks inside' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}' 'startContainer'
+
+# Hooks: the container's state on their stdin.
+printf '#!/bin/sh\ncat >%s/state-$1\n' "$work" >"$work/hook"
+chmod 755 "$work/hook"
+config "c['hooks'] = {name: [{'path': '$work/hook', 'args': ['hook', name]}] for name in ('prestart', 'createRuntime', 'poststart', 'poststop')}"
+run 0 'a run with hooks' -- oci run -b "$bundle" box
+for name in prestart:creating createRuntime:creating poststart:running poststop:stopped; do
+  run 0 "the hook ${name%:*}" --out "\"status\":\"${name#*:}\"" -- cat "$work/state-${name%:*}"
+done
+printf '#!/bin/sh\necho no >&2; exit 1\n' >"$work/hook"
+config "c['hooks'] = {'createRuntime': [{'path': '$work/hook'}]}"
+run 1 'a hook that fails' --err 'createRuntime hook' --err 'no' -- oci run -b "$bundle" box
+run 1 'leaves nothing' --err 'does not exist' -- oci state box
+
+# What a start costs: system calls of parent and child until the command's exec. Writing cgroup.procs would wait for RCU.
+config 'c["process"]["args"] = ["true"]'
+strace -f -o "$work/trace" "$bothy" oci --root "$work/state" run -b "$bundle" box
+calls=$(grep -vE ' resumed>|\+\+\+|---' "$work/trace" | awk '/execve\("\/bin\/true"/ { print NR; exit }')
+if [ "${calls:-1000}" -le 235 ]; then pass "at most 235 system calls ($calls)"; else fail 'at most 235 system calls' "$calls"; fi
+if grep -q 'cgroup.procs' "$work/trace"; then fail 'cgroup.procs is not written' "$(grep cgroup.procs "$work/trace")"; else pass 'cgroup.procs is not written'; fi
+if find /sys/fs/cgroup -name box | grep . >"$work/out" || [ -n "$(ls -A "$work/state")" ]; then fail 'nothing is left' "$(cat "$work/out")"; else pass 'nothing is left'; fi
+finish
