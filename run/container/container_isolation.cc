@@ -25,8 +25,8 @@
 namespace bothy::run {
 namespace {
 
-// Where the root is mounted in the container's mount namespace before it becomes "/": a directory
-// that every user can reach, unlike the instance's.
+// Where the root of root's container is mounted in its mount namespace before it becomes "/": a
+// directory that every user can reach, unlike the instance's.
 constexpr std::string_view kAttachPoint = "/sys";
 
 std::vector<int> numbers_of(const std::vector<UniqueFd>& descriptors) {
@@ -99,7 +99,6 @@ Result<void> ContainerIsolation::launch() {
     BOTHY_TRY(sources, open_mount_sources(spec, user_namespace_.get()));
   }
   BOTHY_TRY(ProcessPipes pipes, open_pipes(context_.process, user_));
-  how.attach_point = kAttachPoint;
   how.mount_sources = numbers_of(sources);
   how.user_namespace = user_namespace_.get();
   how.cgroup = cgroup_->unified_fd();
@@ -170,10 +169,14 @@ Result<UniqueFd> ContainerIsolation::make_root(container::LaunchOptions& how) co
     BOTHY_TRY(UniqueFd root,
               run::make_root(*parts_.image, {parts_.scratch, user_namespace_.get()}));
     how.root = root.get();
+    how.attach_point = kAttachPoint;
     return root;
   }
-  BOTHY_TRY(how.overlay, make_user_root(*parts_.tree, context_.instance.data_directory(),
-                                        user_namespace_.get()));
+  const std::string& directory = context_.instance.data_directory();
+  BOTHY_TRY(how.overlay, make_user_root(*parts_.tree, directory, user_namespace_.get()));
+  // A directory that covers no source of a mount.
+  how.attach_point = directory + "/root";
+  BOTHY_TRY(make_directories(how.attach_point));
   return open_file(parts_.tree->path, O_PATH | O_DIRECTORY);
 }
 
