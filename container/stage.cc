@@ -65,8 +65,8 @@ int execute(const ContainerPlan& plan) noexcept {
   return error;
 }
 
-// In the child: 0. This process is an init from now on: its signals wait for that. Not by clone3(2),
-// whose flags a seccomp filter can't see, so that profiles deny it.
+// In the child: 0. This process is an init from now on: its signals wait for that. Not by
+// clone3(2), whose flags a seccomp filter can't see, so that profiles deny it.
 int fork_command(const ContainerPlan& plan, int init) noexcept {
   const auto pid = static_cast<int>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0));
   if (pid <= 0) {
