@@ -19,6 +19,7 @@
 #include "base/socket_pair.h"
 #include "base/user_namespace.h"
 #include "container/join.h"
+#include "container/mount_sources.h"
 #include "container/plan.h"
 #include "container/plan_devices.h"
 #include "container/plan_mounts.h"
@@ -59,6 +60,33 @@ Result<std::array<int, 3>> standard_descriptors(const std::array<int, 3>& wanted
     opened.push_back(std::move(null));
   }
   return all;
+}
+
+// Idmapped mounts are made by this process, which has the rights to.
+Result<void> open_idmapped(const OciSpec& spec, LaunchOptions& options, Opened& opened) {
+  options.mount_sources.resize(spec.mounts.size(), -1);
+  for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
+    const Mount& mount = spec.mounts[i];
+    if (options.mount_sources[i] >= 0 || !(mount.options.idmap || mount.options.recursive_idmap)) {
+      continue;
+    }
+    int ids = options.user_namespace;
+    if (!mount.mappings.empty()) {
+      BOTHY_TRY(UniqueFd made, make_user_namespace(mount.mappings));
+      ids = made.get();
+      opened.push_back(std::move(made));
+    }
+    if (ids < 0 || !mount.options.is_bind()) {
+      return make_error(ErrorCode::kInvalid,
+                        "mount of '{}': an idmapped mount is a bind mount, with mappings of its "
+                        "own or of the container's user namespace",
+                        printable(mount.destination));
+    }
+    BOTHY_TRY(UniqueFd source, open_mount_source(mount, ids));
+    options.mount_sources[i] = source.get();
+    opened.push_back(std::move(source));
+  }
+  return success();
 }
 
 Result<void> plan_join(ContainerPlan& plan, const Namespace& joined, Opened& opened) {
@@ -237,6 +265,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
     options.user_namespace = made.get();
     opened.push_back(std::move(made));
   }
+  BOTHY_TRY(open_idmapped(spec, options, opened));
   BOTHY_TRY(options.stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
   ContainerPlan plan;

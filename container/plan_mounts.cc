@@ -165,10 +165,10 @@ Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   plan.describe(fmt::format("can't mount '{}' on '{}'",
                             printable(mount.options.is_bind() ? mount.source : mount.type),
                             printable(mount.destination)));
-  if (mount.options.copy_up) {
-    return make_error(ErrorCode::kUnsupported,
-                      "mount of '{}': the option tmpcopyup isn't supported",
-                      printable(mount.destination));
+  if (mount.options.copy_up || mount.options.remount) {
+    return make_error(ErrorCode::kUnsupported, "mount of '{}': the option {} isn't supported",
+                      printable(mount.destination),
+                      mount.options.copy_up ? "tmpcopyup" : "remount");
   }
   if (mount.options.is_bind()) {
     return plan_bind(mounter, mount, descriptor);

@@ -17,8 +17,8 @@
 #include "container/init_program.h"
 #include "container/launcher.h"
 #include "container/mount_calls.h"
+#include "container/mount_sources.h"
 #include "run/container/lost_container.h"
-#include "run/container/mount_sources.h"
 #include "run/container/root.h"
 #include "run/owner.h"
 
@@ -96,7 +96,7 @@ Result<void> ContainerIsolation::launch() {
   BOTHY_TRY(compile_filter());
   std::vector<UniqueFd> sources;
   if (wanted.is_root) {
-    BOTHY_TRY(sources, open_mount_sources(spec, user_namespace_.get()));
+    BOTHY_TRY(sources, container::open_mount_sources(spec, user_namespace_.get()));
   }
   BOTHY_TRY(ProcessPipes pipes, open_pipes(context_.process, user_));
   how.mount_sources = numbers_of(sources);

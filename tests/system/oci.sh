@@ -46,6 +46,15 @@ run 1 'a read-only root' --err 'Read-only' -- oci run -b "$bundle" box
 command='cat /proc/self/uid_map; stat -c %u /bin'
 config 'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 1}, {"containerID": 1, "hostID": 700001, "size": 65535}]'
 run 0 'a user namespace' --out 700001 -- oci run -b "$bundle" box
+mkdir -p "$work/volume"
+users='c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 700000, "size": 65536}]'
+command='stat -c %u /v; echo new >/v/new'
+chmod 755 "$work"
+config "$users; c['mounts'].append({'destination': '/v', 'type': 'bind', 'source': '$work/volume', 'options': ['bind', 'idmap']})"
+chown -R 700000:700000 "$bundle/rootfs"
+run 0 'an idmapped mount' --out 0 -- oci run -b "$bundle" box
+run 0 'its files belong to root outside' --out 0 -- stat -c %u "$work/volume/new"
+rm -rf "$bundle/rootfs"
 command='exec sleep 1000'
 config
 mkdir -p "$work/pid"
@@ -84,6 +93,8 @@ refused 'a sysctl of the host' 'c["linux"]["sysctl"] = {"kernel.core_pattern": "
 refused 'a limit without its controller' 'c["linux"]["resources"]["unified"] = {"misc.max": "x"}' 'misc'
 refused 'a source that is not there' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/nothere", "options": ["bind"]})' '/nothere'
 refused 'a terminal without a socket' 'c["process"]["terminal"] = True; del c["mounts"][2]' 'devpts'
+refused 'a mount option that is not supported' 'c["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "x", "options": ["tmpcopyup"]})' 'tmpcopyup'
+refused 'a remount' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/tmp", "options": ["bind", "remount"]})' 'remount'
 refused 'hooks inside' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}' 'startContainer'
 
 # Hooks: the container's state on their stdin.

@@ -1,4 +1,4 @@
-#include "run/container/mount_sources.h"
+#include "container/mount_sources.h"
 
 #include <fcntl.h>
 #include <sys/mount.h>
@@ -7,10 +7,10 @@
 
 #include "base/files.h"
 
-namespace bothy::run {
+namespace bothy::container {
 namespace {
 
-Result<void> map_ids(const UniqueFd& tree, const container::Mount& mount, int user_namespace) {
+Result<void> map_ids(const UniqueFd& tree, const Mount& mount, int user_namespace) {
   mount_attr attributes{};
   attributes.attr_set = MOUNT_ATTR_IDMAP;
   attributes.userns_fd = static_cast<__u64>(user_namespace);
@@ -28,7 +28,9 @@ Result<void> map_ids(const UniqueFd& tree, const container::Mount& mount, int us
   return success();
 }
 
-Result<UniqueFd> open_source(const container::Mount& mount, int user_namespace) {
+}  // namespace
+
+Result<UniqueFd> open_mount_source(const Mount& mount, int user_namespace) {
   const unsigned recursive = mount.options.recursive_bind ? AT_RECURSIVE : 0U;
   UniqueFd tree(
       ::open_tree(AT_FDCWD, mount.source.c_str(), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
@@ -42,17 +44,14 @@ Result<UniqueFd> open_source(const container::Mount& mount, int user_namespace) 
   return tree;
 }
 
-}  // namespace
-
-Result<std::vector<UniqueFd>> open_mount_sources(const container::OciSpec& spec,
-                                                 int user_namespace) {
+Result<std::vector<UniqueFd>> open_mount_sources(const OciSpec& spec, int user_namespace) {
   std::vector<UniqueFd> sources(spec.mounts.size());
   for (std::size_t i = 0; i < sources.size(); ++i) {
     if (spec.mounts[i].options.is_bind()) {
-      BOTHY_TRY(sources[i], open_source(spec.mounts[i], user_namespace));
+      BOTHY_TRY(sources[i], open_mount_source(spec.mounts[i], user_namespace));
     }
   }
   return sources;
 }
 
-}  // namespace bothy::run
+}  // namespace bothy::container
