@@ -209,7 +209,8 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   Record record = record_of(options, bundle, *unfinished.cgroup);
   record.pid = process.pid();
   // A process that has ended already is one that isn't running.
-  record.pid_start = process_start(record.pid) ? process_start(record.pid).value() : 0;
+  const auto start_time = process_start(record.pid);
+  record.pid_start = start_time ? start_time.value() : 0;
   if (waits == Waits::kForStart) {
     const std::string state = state_json(record, Status::kCreating);
     BOTHY_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
@@ -253,7 +254,14 @@ Result<int> run(const Records& records, const CreateOptions& options, bool detac
     return 0;
   }
   BOTHY_TRY(const int code, follow(made.process, std::move(made.terminal)));
-  BOTHY_TRY(remove(records, options.id, true));
+  // In a PID namespace of its own no process outlives the container's first.
+  const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
+  if (pids == nullptr || !pids->path.empty()) {
+    BOTHY_TRY(made.cgroup.kill());
+  }
+  BOTHY_TRY(made.cgroup.remove());
+  BOTHY_TRY(records.remove(options.id));
+  run_poststop(made.record);
   return code;
 }
 

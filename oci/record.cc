@@ -179,7 +179,12 @@ Result<Record> Records::load(std::string_view id) const {
 }
 
 Result<void> Records::remove(std::string_view id) const {
-  return remove_tree(directory(id));
+  const std::string path = directory(id);
+  for (const char* file : {"/state.json", "/start.sock"}) {
+    ::unlink((path + file).c_str());
+  }
+  // What a killed `create` has left in it, beside these.
+  return ::rmdir(path.c_str()) == 0 ? Result<void>(success()) : remove_tree(path);
 }
 
 Result<void> Records::remove_leftover(std::string_view id) const {
