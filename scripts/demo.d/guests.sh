@@ -39,6 +39,6 @@ both container # the first of an image mounts its disk
 both container
 printf '%-22s %-26s %s\n' '' 'vm' 'container'
 while IFS='=' read -r name value; do
-  printf '%-22s %-26s %s\n' "$name" "$value" "$(sed -n "s/^$name=//p" "$work/container")"
+  printf '%-22s %-26s %s\n' "$name" "$value" "$(sed -n "s|^$name=||p" "$work/container")"
 done <"$work/vm"
 say "the host: $(uname -r)"
