@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -159,6 +160,8 @@ BOTHY_OWN_STACK int run_joiner(void* pointer) {
     report_failure(*shared.plan, *failed);
     ::_exit(kStageFailed);
   }
+  // From its first moment on no process of the container may trace the new one.
+  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   shared.pid = clone_into(*shared.plan, *shared.arguments);
   shared.error_number = shared.pid < 0 ? errno : 0;
   ::_exit(0);
@@ -205,10 +208,14 @@ Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
   arguments.flags |= CLONE_PARENT;
   arguments.exit_signal = 0;  // clone3(2): that of the joiner
   auto* shared = new (memory) Shared{&plan, &arguments, -1, 0};
+  const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
   const int sharing = plan.shares ? CLONE_VM | CLONE_VFORK : 0;
   const pid_t joiner = ::clone(&run_joiner, stack->bytes.end(), sharing | SIGCHLD, shared);
   const int error_number = errno;
   while (joiner > 0 && ::waitpid(joiner, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  if (plan.shares && dumpable == 1) {
+    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
   }
   const Shared result = *shared;  // before its memory goes
   ::munmap(memory, sizeof(Shared));
