@@ -240,8 +240,9 @@ Result<void> ContainerIsolation::add_process(std::uint32_t number, container::La
   };
   hooks.exited = [&events, number](int wait_status) { events.on_exited(number, wait_status); };
   hooks.ended = [this, number] { on_process_ended(number); };
-  auto process = std::make_unique<ContainerProcess>(context_.executor, std::move(launching),
-                                                    std::move(hooks), number == 0, waits);
+  auto process =
+      std::make_unique<ContainerProcess>(context_.executor, context_.clock, std::move(launching),
+                                         std::move(hooks), number == 0, waits);
   ContainerProcess& added = *process;
   processes_[number] = std::move(process);
   if (number == 0) {

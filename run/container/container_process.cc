@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <utility>
 
@@ -15,6 +16,8 @@
 
 namespace bothy::run {
 namespace {
+
+constexpr std::chrono::milliseconds kReapInterval{50};
 
 void send_signal(int pidfd, int signal) noexcept {
   ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U);
@@ -43,7 +46,7 @@ Result<ProcessPipes> ProcessPipes::open(const ProcessSpec& process, std::int64_t
   return pipes;
 }
 
-ContainerProcess::ContainerProcess(boost::asio::io_context& executor,
+ContainerProcess::ContainerProcess(boost::asio::io_context& executor, Clock& clock,
                                    container::Launching launching, Hooks hooks, bool is_first,
                                    bool waits)
     : launching_(std::move(launching)),
@@ -51,7 +54,8 @@ ContainerProcess::ContainerProcess(boost::asio::io_context& executor,
       is_first_(is_first),
       waits_(waits),
       report_(executor),
-      exit_(executor) {}
+      exit_(executor),
+      retry_(executor, clock) {}
 
 Result<void> ContainerProcess::begin(ProcessPipes pipes) {
   BOTHY_TRY(report_.borrow(launching_.report_fd()));
@@ -138,7 +142,12 @@ void ContainerProcess::on_exit() {
   // What the process has reported comes first.
   while (report_.is_open() && take_report(launching_.read_report())) {
   }
-  const int status = reap(WNOHANG).value_or(SIGKILL);
+  const auto reaped = reap(WNOHANG);
+  if (!reaped) {
+    // A process of the container traces it: that one's wait comes first (ptrace(2)).
+    return retry_.start(kReapInterval, [this] { on_exit(); });
+  }
+  const int status = *reaped;
   if (state_ != State::kFailed) {
     if (state_ != State::kRunning) {
       hooks_.started();  // it was killed before it could
@@ -164,7 +173,10 @@ std::optional<int> ContainerProcess::reap(int options) noexcept {
   do {
     reaped = ::waitpid(launching_.pid(), &status, options);
   } while (reaped < 0 && errno == EINTR);
-  return reaped == launching_.pid() ? std::optional(status) : std::nullopt;
+  if (reaped == 0) {
+    return std::nullopt;
+  }
+  return reaped > 0 ? status : SIGKILL;
 }
 
 void ContainerProcess::signal(int signal) {
@@ -199,6 +211,7 @@ void ContainerProcess::resize(std::uint16_t columns, std::uint16_t rows) {
 void ContainerProcess::kill_and_wait() noexcept {
   report_.close();
   exit_.close();
+  retry_.cancel();
   terminal_.reset();
   if (!has_ended() && launching_.pidfd() >= 0) {
     send_signal(launching_.pidfd(), SIGKILL);

@@ -11,6 +11,7 @@
 
 #include "base/fd_watch.h"
 #include "base/result.h"
+#include "base/timer.h"
 #include "base/unique_fd.h"
 #include "container/launcher.h"
 #include "run/run_spec.h"
@@ -49,8 +50,8 @@ class ContainerProcess {
   };
 
   // `is_first`: the process is PID 1 of its namespace. `waits`: it has a start socket.
-  ContainerProcess(boost::asio::io_context& executor, container::Launching launching, Hooks hooks,
-                   bool is_first, bool waits);
+  ContainerProcess(boost::asio::io_context& executor, Clock& clock, container::Launching launching,
+                   Hooks hooks, bool is_first, bool waits);
 
   // Watches the process. `pipes` are its streams.
   [[nodiscard]] Result<void> begin(ProcessPipes pipes);
@@ -80,6 +81,7 @@ class ContainerProcess {
   void on_exit();
   void end();
   void deliver(int signal);
+  // Nothing while the process runs, or a process that traces it has it.
   [[nodiscard]] std::optional<int> reap(int options) noexcept;
 
   container::Launching launching_;
@@ -90,6 +92,7 @@ class ContainerProcess {
   bool is_gone_ = false;  // ended, and about to be reaped
   FdWatch report_;
   FdWatch exit_;
+  Timer retry_;
   UniqueFd terminal_;  // a copy, for resize()
   std::vector<int> pending_;
   std::uint16_t columns_ = 0;  // to be set when the terminal comes; 0: nothing
