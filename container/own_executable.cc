@@ -1,11 +1,15 @@
 #include "container/own_executable.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <array>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/files.h"
@@ -44,19 +48,15 @@ std::vector<char*> split_arguments(std::string& text) {
   return arguments;
 }
 
-}  // namespace
+// Returns on failure.
+Result<void> execute_again(int file, std::string_view from) {
+  BOTHY_TRY(std::string text, read_cmdline());
+  const std::vector<char*> arguments = split_arguments(text);
+  ::syscall(SYS_execveat, file, "", arguments.data(), environ, AT_EMPTY_PATH);
+  return errno_error(fmt::format("can't execute this program's own file from {}", from));
+}
 
-Result<void> protect_own_executable() {
-  struct statvfs status {};
-  if (::geteuid() != 0) {
-    return success();
-  }
-  if (::statvfs(kSelf, &status) != 0) {
-    return errno_error("can't look at this program's own file, /proc/self/exe");
-  }
-  if ((status.f_flag & ST_RDONLY) != 0) {
-    return success();
-  }
+Result<void> protect_as_root() {
   const UniqueFd tree(static_cast<int>(
       ::syscall(SYS_open_tree, AT_FDCWD, kSelf, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)));
   mount_attr attributes{};
@@ -65,10 +65,44 @@ Result<void> protect_own_executable() {
                          sizeof(attributes)) != 0) {
     return errno_error("can't mount this program's own file read-only (Linux 5.12 can)");
   }
-  BOTHY_TRY(std::string text, read_cmdline());
-  const std::vector<char*> arguments = split_arguments(text);
-  ::syscall(SYS_execveat, tree.get(), "", arguments.data(), environ, AT_EMPTY_PATH);
-  return errno_error("can't execute this program's own file from a read-only mount");
+  return execute_again(tree.get(), "a read-only mount");
+}
+
+// Mounts need root; a copy of these few megabytes takes about a millisecond.
+Result<void> protect_as_user() {
+  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
+  BOTHY_TRY(const UniqueFd file, open_file(kSelf, O_RDONLY));
+  const int seals = ::fcntl(file.get(), F_GET_SEALS);
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) {
+    return errno_error("can't look at this program's own file, /proc/self/exe");
+  }
+  if ((seals >= 0 && (seals & kSeals) == kSeals) ||
+      (status.st_uid != ::geteuid() && ::access(kSelf, W_OK) != 0)) {
+    return success();
+  }
+  const UniqueFd copy(::memfd_create("bothy", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  ssize_t count = copy ? 1 : -1;
+  while (count > 0) {
+    count = ::sendfile(copy.get(), file.get(), nullptr, static_cast<std::size_t>(status.st_size));
+  }
+  if (count < 0 || ::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) {
+    return errno_error("can't copy this program's own file to memory");
+  }
+  return execute_again(copy.get(), "a copy in memory");
+}
+
+}  // namespace
+
+Result<void> protect_own_executable() {
+  struct statvfs status {};
+  if (::statvfs(kSelf, &status) != 0) {
+    return errno_error("can't look at this program's own file, /proc/self/exe");
+  }
+  if ((status.f_flag & ST_RDONLY) != 0) {
+    return success();
+  }
+  return ::geteuid() == 0 ? protect_as_root() : protect_as_user();
 }
 
 }  // namespace bothy::container

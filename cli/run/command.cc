@@ -119,6 +119,13 @@ Result<int> run_image(const run::RunOptions& options, bool json) {
   return outcome.code;
 }
 
+Result<int> run_with(const RunFlags& flags, const CLI::App& command) {
+  BOTHY_TRY(protect_program(flags));
+  BOTHY_TRY(const run::RunOptions options,
+            resolve_run_flags(flags, command.remaining(), command.count("--entrypoint") > 0));
+  return run_image(options, flags.json);
+}
+
 }  // namespace
 
 void add_run_command(CLI::App& app, int& status) {
@@ -126,10 +133,7 @@ void add_run_command(CLI::App& app, int& status) {
   auto flags = std::make_shared<RunFlags>();
   add_run_flags(*command, *flags);
   command->callback([command, flags, &status] {
-    const auto options =
-        resolve_run_flags(*flags, command->remaining(), command->count("--entrypoint") > 0);
-    const auto code =
-        options ? run_image(options.value(), flags->json) : Result<int>(options.error());
+    const auto code = run_with(*flags, *command);
     status = code ? code.value() : exit_status::kOwnFailure;
     if (!code) {
       log_line(LogLevel::kError, code.error().context);

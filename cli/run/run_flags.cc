@@ -78,8 +78,8 @@ Result<void> resolve_resources(const RunFlags& flags, run::RunOptions& options) 
   return success();
 }
 
-Result<void> resolve_isolation(const RunFlags& flags, run::RunOptions& options) {
-  BOTHY_TRY(const run::IsolationKind* kind, run::find_isolation(options.isolation));
+// As they are given.
+void take_isolation_flags(const RunFlags& flags, run::RunOptions& options) {
   for (const auto& [flag, values] : flags.isolation_flags) {
     if (!values.empty()) {
       options.isolation_flags[flag] = values;
@@ -90,7 +90,6 @@ Result<void> resolve_isolation(const RunFlags& flags, run::RunOptions& options) 
       options.isolation_flags[flag] = {""};
     }
   }
-  return run::validate_isolation(*kind, options);
 }
 
 void add_process_flags(CLI::App& command, RunFlags& flags) {
@@ -219,6 +218,14 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                "exist.");
 }
 
+Result<void> protect_program(const RunFlags& flags) {
+  run::RunOptions options = flags.options;
+  take_isolation_flags(flags, options);
+  BOTHY_TRY(const run::IsolationKind* kind, run::find_isolation(options.isolation));
+  return kind->protect_program == nullptr ? Result<void>(success())
+                                          : kind->protect_program(options);
+}
+
 Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
                                           const std::vector<std::string>& operands,
                                           bool has_entrypoint) {
@@ -243,7 +250,9 @@ Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
   BOTHY_TRY(resolve_process(flags, options));
   BOTHY_TRY(resolve_mounts(flags, options));
   BOTHY_TRY(resolve_resources(flags, options));
-  BOTHY_TRY(resolve_isolation(flags, options));
+  take_isolation_flags(flags, options);
+  BOTHY_TRY(const run::IsolationKind* kind, run::find_isolation(options.isolation));
+  BOTHY_TRY(run::validate_isolation(*kind, options));
   return options;
 }
 
