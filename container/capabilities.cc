@@ -1,6 +1,7 @@
 #include "container/capabilities.h"
 
 #include <linux/capability.h>
+#include <sys/prctl.h>
 
 #include <algorithm>
 #include <array>
@@ -119,6 +120,14 @@ Capabilities all_capabilities() noexcept {
   return bit(kNames.size()) - 1;
 }
 
+Capabilities own_capabilities() noexcept {
+  Capabilities own = 0;
+  for (std::size_t number = 0; number < kNames.size(); ++number) {
+    own |= ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1 ? bit(number) : 0;
+  }
+  return own;
+}
+
 Capabilities default_capabilities() noexcept {
   return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FOWNER) | bit(CAP_FSETID) |
          bit(CAP_KILL) | bit(CAP_NET_BIND_SERVICE) | bit(CAP_SETFCAP) | bit(CAP_SETGID) |
@@ -126,11 +135,12 @@ Capabilities default_capabilities() noexcept {
 }
 
 Result<Capabilities> change_capabilities(Capabilities base, const std::vector<std::string>& added,
-                                         const std::vector<std::string>& dropped) {
+                                         const std::vector<std::string>& dropped,
+                                         Capabilities all) {
   BOTHY_TRY(const Change add, parse_change(added));
   BOTHY_TRY(const Change drop, parse_change(dropped));
   if (add.all) {
-    return all_capabilities() & ~drop.capabilities;
+    return all & ~drop.capabilities;
   }
   return (drop.all ? 0 : base & ~drop.capabilities) | add.capabilities;
 }

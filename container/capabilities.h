@@ -28,14 +28,17 @@ struct CapabilitySets {
 
 // All that bothy knows the names of.
 [[nodiscard]] Capabilities all_capabilities() noexcept;
+// Those that this process and the ones that it starts can have: the bounding set (capabilities(7)).
+[[nodiscard]] Capabilities own_capabilities() noexcept;
 // Those of a container unless its user adds or drops some: Podman's, which are Docker's without
 // MKNOD, NET_RAW and AUDIT_WRITE.
 [[nodiscard]] Capabilities default_capabilities() noexcept;
 
-// `base` with --cap-add and --cap-drop applied as Docker does: "ALL" stands for all. An added
+// `base` with --cap-add and --cap-drop applied as Docker does: "ALL" stands for `all`. An added
 // capability wins over a dropped one, but for an added "ALL". kInvalid for an unknown name.
 [[nodiscard]] Result<Capabilities> change_capabilities(Capabilities base,
                                                        const std::vector<std::string>& added,
-                                                       const std::vector<std::string>& dropped);
+                                                       const std::vector<std::string>& dropped,
+                                                       Capabilities all = all_capabilities());
 
 }  // namespace bothy::container

@@ -207,11 +207,15 @@ std::optional<std::uint32_t> host_id(const std::vector<container::IdMapping>& ma
 }
 
 Result<container::Capabilities> container_capabilities(const ContainerFlags& flags) {
+  // All that there are in a user namespace of its own; the host may have fewer for bothy itself.
+  const container::Capabilities all = flags.user_namespace == UserNamespace::kHost
+                                          ? container::own_capabilities()
+                                          : container::all_capabilities();
   if (flags.privileged) {
-    return container::all_capabilities();
+    return all;
   }
   return container::change_capabilities(container::default_capabilities(), flags.added_capabilities,
-                                        flags.dropped_capabilities);
+                                        flags.dropped_capabilities, all);
 }
 
 Result<std::optional<container::SeccompProfile>> container_seccomp(const SpecParts& parts) {
