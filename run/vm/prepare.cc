@@ -71,7 +71,8 @@ Result<void> validate(const RunOptions& options) {
   }
   if (options.processes) {
     return make_error(ErrorCode::kUnsupported,
-                      "--pids-limit: not available with --isolation vm yet");
+                      "--pids-limit: not available with --isolation vm: its memory bounds a "
+                      "microVM's processes");
   }
   if (options.millicpus.value_or(1000) % 1000 != 0) {
     return make_error(ErrorCode::kInvalid,
