@@ -104,7 +104,7 @@ int main(int argc, char** argv) {
   // Writing to a closed pipe fails with EPIPE instead.
   std::signal(SIGPIPE, SIG_IGN);
 
-  CLI::App app{"Run a kernel or an image as a microVM", "bothy"};
+  CLI::App app{"Run images as microVMs or containers, and kernels as microVMs", "bothy"};
   app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
   app.require_subcommand(1);
   bothy::set_help_form(app);
