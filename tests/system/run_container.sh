@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Where containers differ from microVMs (docs/isolation.md), and the flags that they alone have. As root.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+. tests/system/instances.sh
+export BOTHY_ISOLATION=container
+
+import_image
+for name in dd df nproc readlink tr; do ln -sf busybox "$work/root/bin/$name"; done
+run 0 'the image, with more programs' -- "$bothy" image import "$work/root" --name bb
+says "the host's kernel" "$(uname -r)" once bb uname -r
+says 'the command is PID 1' 1 once bb sh -c 'echo $$'
+says 'or, with an init, PID 2' 2 once --init bb sh -c 'echo $$'
+says 'whose orphans are reaped' 'no zombie' once --init bb sh -c 'sh -c "sh -c \"exit 0\" & exit 0"; sleep 0.3; grep -l "^State:.Z" /proc/[0-9]*/status || echo no zombie'
+run 143 'and signals passed on' -- timeout --preserve-status -s TERM 3 "$bothy" run --rm --init --network none bb sleep 1000
+says "the host's processors" "$(nproc)" once bb nproc
+says 'no tracer, no other descriptor' '0 1 2 3' once bb sh -c 'echo $(ls /proc/self/fd)'
+for flag in --kernel=x --cpu-features=+vmx; do
+  run 125 "$flag is for microVMs" --err "${flag%%=*}: not available with --isolation container" -- once $flag bb true
+done
+run 125 '--network tap= is for microVMs' --err 'tap' -- "$bothy" run --rm --network tap=tap0 bb true
+for flag in --userns=host --cap-add=ALL --device=/dev/null --sysctl=net.ipv4.ip_forward=1; do
+  run 125 "$flag is for containers" --err "${flag%%=*}: not available with --isolation vm" -- once --isolation vm "$flag" bb true
+done
+
+# Users.
+says 'root inside is not root outside' yes once bb sh -c 'set -- $(cat /proc/self/uid_map); [ $2 -ge 524288 ] && [ $3 -eq 65536 ] && echo yes'
+says 'unless the ids are to be those of the host' 0 once --userns host bb sh -c 'set -- $(cat /proc/self/uid_map); echo $2'
+first=$("$bothy" run -d --network none --name first bb sleep 1000)
+says 'each container has a range of its own' differ sh -c 'a=$("$1" exec first cat /proc/self/uid_map); b=$("$1" run --rm --network none bb cat /proc/self/uid_map); [ "$a" != "$b" ] && echo differ' sh "$bothy"
+run 0 "and 'rm -f' ends it" -- "$bothy" rm -f "$first"
+mkdir "$work/volume" && chown 1000:1000 "$work/volume"
+says 'a volume has the owners of the host' '1000 0' once -v "$work/volume:/v" bb sh -c 'touch /v/new; echo $(stat -c %u /v /v/new)'
+says 'on both sides' 0 stat -c %u "$work/volume/new"
+
+# Capabilities, seccomp, devices, parameters.
+says 'capabilities' 00000000800405fb once bb sh -c 'set -- $(grep CapEff /proc/self/status); echo $2'
+says 'none of them' 0000000000000000 once --cap-drop ALL bb sh -c 'set -- $(grep CapEff /proc/self/status); echo $2'
+run 125 'an unknown capability' --err 'bogus' -- once --cap-add bogus bb true
+says 'a filter' 2 once bb sh -c 'grep "^Seccomp:" /proc/self/status | tr -dc 0-9'
+says 'or none' 0 once --security-opt seccomp=unconfined bb sh -c 'grep "^Seccomp:" /proc/self/status | tr -dc 0-9'
+says 'no new privileges' 1 once --security-opt no-new-privileges bb sh -c 'grep NoNewPrivs /proc/self/status | tr -dc 0-9'
+run 1 'mount is denied' -- once bb mount -t tmpfs none /tmp
+run 1 '/proc/sys is read-only' --err 'Read-only' -- once bb sh -c 'echo x >/proc/sys/kernel/domainname'
+says 'a parameter of its namespaces' 1 once --sysctl net.ipv4.ip_forward=1 bb cat /proc/sys/net/ipv4/ip_forward
+run 125 'not one of the host' --err kernel.core_pattern -- once --sysctl kernel.core_pattern=x bb true
+says 'the size of /dev/shm' 8192 once --shm-size 8M bb sh -c 'set -- $(df -k /dev/shm | grep /dev/shm); echo $2'
+run 1 'a device that is not there' -- once --userns host bb sh -c 'dd if=/dev/net/tun bs=1 count=0'
+run 0 'unless it is given' -- once --userns host --device /dev/net/tun bb sh -c 'dd if=/dev/net/tun bs=1 count=0'
+
+# Networks.
+says 'no network but the loopback' lo once bb sh -c 'echo $(ls /sys/class/net)'
+says "the host's network" "$(readlink /proc/self/ns/net)" "$bothy" run --rm --network host bb readlink /proc/self/ns/net
+unshare --net sleep 100 &
+other=$!
+sleep 0.2
+says 'a network namespace' "$(readlink /proc/$other/ns/net)" "$bothy" run --rm --network "ns:/proc/$other/ns/net" bb readlink /proc/self/ns/net
+kill $other
+run 125 'one that is not there' --err nothere -- "$bothy" run --rm --network ns:/nothere bb true
+
+# Limits. Memory and processes have controllers on this host, be they of v1 or v2.
+run 137 'memory' -- once -m 16M --tmpfs /big bb sh -c 'dd if=/dev/zero of=/big/x bs=1M count=64; exit $?'
+run 2 'processes' --err "can't fork" -- once --pids-limit 5 bb sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait'
+if find /sys/fs/cgroup -path '*/bothy/*' -type d -newer "$work/root/bin" | grep . >"$work/out" || grep -q "$work" /proc/mounts; then
+  fail 'no cgroup or mount is left' "$(cat "$work/out"; grep "$work" /proc/mounts)"
+else
+  pass 'no cgroup or mount is left'
+fi
+finish
