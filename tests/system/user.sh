@@ -145,5 +145,5 @@ says 'which is served' 'from here' wget -qO- --timeout 60 --tries 10 http://127.
 run 0 'stop' -- bothy stop -t 2 web
 run 0 'rm' -- bothy rm web
 # Zombies are the host's init's to reap.
-if ps -u 1234 -o stat=,args= | grep -v '^Z' >"$work/out"; then fail 'nothing of it runs on' "$(ps -u 1234)"; else pass 'nothing of it runs on'; fi
+if pgrep -u 1234 -r D,R,S,T -a >"$work/out"; then fail 'nothing of it runs on' "$(ps -u 1234)"; else pass 'nothing of it runs on'; fi
 finish
