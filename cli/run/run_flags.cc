@@ -108,7 +108,9 @@ void add_process_flags(CLI::App& command, RunFlags& flags) {
             "Program instead of the image's entrypoint; '' for none");
   add_values(command, "--ulimit", flags.limits, "NAME=SOFT[:HARD]",
              "Resource limit of the command, such as nofile=1024");
-  command.add_flag("--init", flags.options.init, "Run an init that reaps orphans: always the case");
+  command.add_flag(
+      "--init", flags.options.init,
+      "Run an init that reaps orphans and passes on signals; a microVM always has one");
 }
 
 void add_instance_flags(CLI::App& command, RunFlags& flags) {
@@ -152,7 +154,7 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
   add_value(command, "-m,--memory", flags.memory, "SIZE",
             "Memory, with a suffix K, M or G: 512M for a microVM, no limit for a container");
   add_value(command, "--pids-limit", flags.processes, "N",
-            "Limit on the number of processes and threads");
+            "Limit on a container's processes and threads");
   add_value(command, "--storage", flags.storage, "SIZE",
             "Keep what is written on a disk of this size instead of in memory");
   command.add_flag("--read-only", options.read_only, "Make the root file system read-only");
@@ -173,8 +175,10 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
 void add_isolation_flags(CLI::App& command, RunFlags& flags) {
   command.option_defaults()->group("Isolation");
   std::string help = "Isolation of the instance:";
+  std::string_view separator = " ";
   for (const run::IsolationKind* kind : run::isolation_kinds()) {
-    help += " " + std::string(kind->name) + ", " + std::string(kind->help);
+    help += fmt::format("{}{}, {}", separator, kind->name, kind->help);
+    separator = "; ";
   }
   add_value(command, "--isolation", flags.options.isolation, "KIND", help)
       ->envname("BOTHY_ISOLATION")
