@@ -7,6 +7,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <termios.h>
 
 #include <bit>
@@ -53,6 +54,12 @@ void plan_descriptors(ContainerPlan& plan, const ProcessPlan& wanted, Slot termi
       plan.add(SYS_dup3, {terminal, number, 0});
     } else if (from != number) {
       plan.add(SYS_dup3, {plan.new_slot(from), number, 0});
+    }
+    // So that /dev/stdout can be opened; as far as the user namespace allows.
+    struct stat status {};
+    if (terminal.index < 0 && wanted.process.user != 0 && ::fstat(from, &status) == 0 &&
+        S_ISFIFO(status.st_mode)) {
+      plan.add(SYS_fchown, {number, wanted.process.user, -1}).tolerated = {{{EPERM}, {EINVAL}}};
     }
   }
 }
@@ -153,6 +160,13 @@ void plan_wait(ContainerPlan& plan, int start_socket) {
   plan.add(kReportTo, {connection});
 }
 
+// Changed ids reset it.
+void plan_death(ContainerPlan& plan, const ProcessPlan& wanted) {
+  if (wanted.dies_with_parent) {
+    plan.add(SYS_prctl, {PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0});
+  }
+}
+
 std::vector<std::string> candidates(const Process& process) {
   const std::string& name = process.arguments.front();
   if (name.find('/') != std::string::npos) {
@@ -233,6 +247,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan.add(SYS_umask, {process.umask.value_or(kDefaultUmask)});
   plan.add(SYS_close_range, {3 + wanted.preserved, ~0U, CLOSE_RANGE_CLOEXEC});
   if (wanted.start_socket >= 0) {
+    plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);
   }
   // seccomp(2): without no_new_privs the filter needs CAP_SYS_ADMIN, which is about to go.
@@ -240,9 +255,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
     plan_filter(plan, *wanted.seccomp);
   }
   plan_identity(plan, process);
-  if (wanted.dies_with_parent) {
-    plan.add(SYS_prctl, {PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0});  // changed ids reset it
-  }
+  plan_death(plan, wanted);
   if (process.no_new_privileges) {
     plan.describe("can't set no_new_privs");
     plan.add(SYS_prctl, {PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0});

@@ -111,7 +111,8 @@ class Isolation {
   [[nodiscard]] virtual Result<void> pause() = 0;
   [[nodiscard]] virtual Result<void> resume() = 0;
 
-  virtual void request_statistics() = 0;
+  // kUnsupported where nothing counts them.
+  [[nodiscard]] virtual Result<void> request_statistics() = 0;
   virtual void request_path_info(std::uint32_t request, const std::string& path) = 0;
   // A tar archive, unpacked in `directory`, or made of `path`.
   virtual void copy_in(std::uint32_t copy, const std::string& directory) = 0;

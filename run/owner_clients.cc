@@ -122,9 +122,13 @@ Result<void> Owner::handle(const Session& session, const ResumeRequest& /*reques
 
 Result<void> Owner::handle(const Session& session, const StatisticsRequest& /*request*/) {
   BOTHY_TRY(check_running());
-  pending_statistics_.add(next_number_++, session);
-  isolation_->request_statistics();
-  return success();
+  const std::uint32_t number = next_number_++;
+  pending_statistics_.add(number, session);
+  auto requested = isolation_->request_statistics();
+  if (!requested) {
+    static_cast<void>(pending_statistics_.take(number));
+  }
+  return requested;
 }
 
 Result<void> Owner::handle(const Session& session, const PathInfoRequest& request) {

@@ -216,8 +216,9 @@ Result<ProcessPipes> ContainerIsolation::open_pipes(const ProcessSpec& process,
   if (!owner || !group) {
     return make_error(ErrorCode::kInvalid,
                       "can't run as user {} with group {}: the container's user namespace has no "
-                      "such id",
-                      user.user, user.group);
+                      "such id{}",
+                      user.user, user.group,
+                      parts_.spec.is_root ? "" : " (subuid(5) gives a user more ids)");
   }
   return parts_.spec.is_root ? ProcessPipes::open(process, *owner, *group)
                              : ProcessPipes::open(process, -1, -1);
@@ -338,24 +339,21 @@ Result<void> ContainerIsolation::resume() {
   return cgroup_->thaw();
 }
 
-void ContainerIsolation::request_statistics() {
+Result<void> ContainerIsolation::request_statistics() {
+  BOTHY_TRY(const container::CgroupStatistics used, cgroup_->statistics());
+  struct sysinfo host {};
+  ::sysinfo(&host);
   Statistics statistics;
-  if (const auto read = cgroup_->statistics()) {
-    const container::CgroupStatistics& used = read.value();
-    struct sysinfo host {};
-    ::sysinfo(&host);
-    statistics.cpu_ns = used.cpu_ns;
-    statistics.memory_total =
-        used.memory_limit != 0 ? used.memory_limit : std::uint64_t{host.totalram} * host.mem_unit;
-    statistics.memory_available =
-        statistics.memory_total - std::min(used.memory, statistics.memory_total);
-    statistics.processes = used.processes;
-    statistics.read_bytes = used.read_bytes;
-    statistics.written_bytes = used.written_bytes;
-  } else {
-    log_line(LogLevel::kError, read.error().context);
-  }
+  statistics.cpu_ns = used.cpu_ns;
+  statistics.memory_total =
+      used.memory_limit != 0 ? used.memory_limit : std::uint64_t{host.totalram} * host.mem_unit;
+  statistics.memory_available =
+      statistics.memory_total - std::min(used.memory, statistics.memory_total);
+  statistics.processes = used.processes;
+  statistics.read_bytes = used.read_bytes;
+  statistics.written_bytes = used.written_bytes;
   context_.events.on_statistics(statistics);
+  return success();
 }
 
 void ContainerIsolation::request_path_info(std::uint32_t request, const std::string& path) {

@@ -123,7 +123,8 @@ void ContainerProcess::on_ready() {
 void ContainerProcess::on_failed(const container::LaunchReport& report) {
   report_.close();
   state_ = State::kFailed;
-  hooks_.not_started(report.error_number, report.message);
+  // Whatever error keeps bothy from starting it isn't the command's.
+  hooks_.not_started(report.at_exec ? report.error_number : EINVAL, report.message);
   if (launching_.pidfd() < 0) {
     end();
   }

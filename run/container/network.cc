@@ -96,7 +96,8 @@ void UserNetwork::on_exit() {
   process_.reset();
   hooks_.failed(
       fmt::format("pasta, which serves the network, has ended: {} (pasta needs a network "
-                  "interface of the host with a default route)",
+                  "interface of the host with a default route, and access to "
+                  "/dev/net/tun)",
                   message));
 }
 

@@ -180,8 +180,9 @@ Result<void> VmIsolation::resume() {
   return success();
 }
 
-void VmIsolation::request_statistics() {
+Result<void> VmIsolation::request_statistics() {
   link_->request_statistics();
+  return success();
 }
 
 void VmIsolation::request_path_info(std::uint32_t request, const std::string& path) {

@@ -44,7 +44,7 @@ class VmIsolation final : public Isolation {
   void forget(std::uint32_t process) override;
   [[nodiscard]] Result<void> pause() override;
   [[nodiscard]] Result<void> resume() override;
-  void request_statistics() override;
+  [[nodiscard]] Result<void> request_statistics() override;
   void request_path_info(std::uint32_t request, const std::string& path) override;
   void copy_in(std::uint32_t copy, const std::string& directory) override;
   void copy_out(std::uint32_t copy, const std::string& path) override;
