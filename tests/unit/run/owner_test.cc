@@ -30,6 +30,7 @@ struct Script {
   std::deque<Step> steps;  // begun by Isolation::start()
   std::string calls;       // of the isolation
   Result<void> start_result = success();
+  Result<void> statistics = success();
   bool ends_by_itself = true;  // on shut_down()
 
   void next() {
@@ -69,7 +70,10 @@ class FakeIsolation final : public Isolation {
   }
   Result<void> pause() override { return call("pause"); }
   Result<void> resume() override { return call("resume"); }
-  void request_statistics() override { script_.calls += "statistics;"; }
+  Result<void> request_statistics() override {
+    script_.calls += "statistics;";
+    return script_.statistics;
+  }
   void request_path_info(std::uint32_t request, const std::string& path) override {
     script_.calls += fmt::format("path_info {} {};", request, path);
   }
@@ -256,6 +260,16 @@ TEST_CASE("Requests are answered by what the isolation reports") {
   CHECK(f.run() == 0);
   CHECK(Fixture::answer_of(path_info).find(R"("path":"/etc")") != std::string::npos);
   CHECK(Fixture::answer_of(statistics).find(R"("cpu-ns":42)") != std::string::npos);
+}
+
+TEST_CASE("A request for resources that nothing counts is refused") {
+  Fixture f;
+  UniqueFd client;
+  f.script.statistics = make_error(ErrorCode::kUnsupported, "the container has no cgroup");
+  f.script.steps = {[&] { f.start_first(); }, [&] { f.send(client, StatisticsRequest{}); }, [] {},
+                    [&] { f.exit_first(); }};
+  CHECK(f.run() == 0);
+  CHECK(Fixture::answer_of(client).find("the container has no cgroup") != std::string::npos);
 }
 
 TEST_CASE("stop sends the stop signal, then SIGKILL, then shuts down at once") {

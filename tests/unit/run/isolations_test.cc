@@ -40,4 +40,20 @@ TEST_CASE("A microVM has whole CPUs and a network stack of its own") {
   CHECK(validate_isolation(vm, options).error().context.starts_with("--network ns:PATH: "));
 }
 
+TEST_CASE("Containers have networks and flags of their own") {
+  const IsolationKind& container = *find_isolation("container").value();
+  RunOptions options;
+  options.millicpus = 1500;
+  options.network = Network::kHost;
+  CHECK(validate_isolation(container, options));
+  options.network = Network::kTap;
+  CHECK(validate_isolation(container, options).error().context.starts_with("--network tap="));
+  options.network = Network::kUser;
+  options.isolation_flags["--cap-add"] = {"FLY"};
+  CHECK(validate_isolation(container, options).error().context.starts_with("--cap-add: "));
+  options.isolation_flags = {{"--kernel", {"/boot/vmlinuz"}}};
+  CHECK(validate_isolation(container, options).error().context ==
+        "--kernel: not available with --isolation container");
+}
+
 }  // namespace bothy::run
