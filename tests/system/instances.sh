@@ -1,9 +1,10 @@
-# Functions that run images. To be sourced after lib.sh.
+# Functions that run images, with the isolation `isolation`. To be sourced after lib.sh.
 # shellcheck shell=bash disable=SC2154 # lib.sh sets work, bothy and kernels
 
-export BOTHY_ISOLATION=vm BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
+export BOTHY_ISOLATION=${isolation:=vm} BOTHY_STORE=$work/store BOTHY_RUN=$work/run BOTHY_KERNEL=$work/vmlinux
 # The file tree may be remote: files that are used many times are copied.
-cp "$bothy" "$kernels/vmlinux" "$work"
+cp "$bothy" "$work"
+if [ "$isolation" = vm ]; then cp "$kernels/vmlinux" "$work"; fi
 bothy=$work/bothy
 
 # Imports the image bb: busybox, two users, a text file as a program, and each FILE as a program.
