@@ -70,10 +70,8 @@ def login(command):
     set_size(fd, 123, 45)
     person.ask(b"sleep 1; stty size\r", rb"\n45 123\r")
     # Ctrl-C reaches the guest's program, and nobody else.
-    start = person.say(b"sleep 100; echo status $?\r")
-    time.sleep(1)
-    os.write(fd, b"\x03")
-    person.wait_for(rb"\^C", start)
+    person.ask(b"echo line $((6 + 1)); sleep 100\r", rb"line 7")
+    person.ask(b"\x03", rb"\^C")
     person.ask(b"echo still $((40 + 2)) here\r", rb"still 42 here")
     person.ask(b"exit\r", rb"exit status 0")
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
