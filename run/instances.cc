@@ -171,6 +171,8 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
                       printable(settings.name), kMaxNameLength);
   }
   sweep_data();
+  const UniqueFd lock = lock_names();
+  sweep_unfinished();
   Instance instance = with_id(settings.id);
   auto claim = begin(instance, settings);
   // The name comes last, when the instance is complete.
@@ -183,7 +185,18 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   return Created{std::move(instance), std::move(claim).value()};
 }
 
-// One process at a time reads and changes names. Empty where the directory doesn't exist.
+// What a process that was killed in begin() left: the state is written last.
+void Instances::sweep_unfinished() const {
+  for (const Instance& instance : without_owner()) {
+    if (!exists(instance.at("state"))) {
+      static_cast<void>(remove_mapped_tree(instance.data_directory()));
+      static_cast<void>(remove_mapped_tree(instance.directory()));
+    }
+  }
+}
+
+// One process at a time makes and removes instances, and reads and changes names. Empty where the
+// directory doesn't exist.
 UniqueFd Instances::lock_names() const {
   UniqueFd fd(::open(names().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd) {
@@ -194,7 +207,6 @@ UniqueFd Instances::lock_names() const {
 }
 
 Result<void> Instances::take_name(const Settings& settings) const {
-  const UniqueFd lock = lock_names();
   const std::string link = names() + "/" + settings.name;
   while (::symlink(settings.id.c_str(), link.c_str()) != 0) {
     if (errno != EEXIST) {
@@ -270,13 +282,16 @@ std::vector<Instance> Instances::without_owner() const {
 
 // Without settings, which may be damaged or missing.
 Result<void> Instances::remove(const Instance& instance) const {
-  for (const std::string& path : {instance.data_directory(), instance.directory()}) {
+  const auto remove_directory = [](const std::string& path) -> Result<void> {
     if (const auto removed = remove_mapped_tree(path); !removed) {
       return make_error(removed.error().code, "can't remove instance '{}': {}",
                         path.substr(path.rfind('/') + 1), removed.error().context);
     }
-  }
+    return success();
+  };
+  BOTHY_TRY(remove_directory(instance.data_directory()));
   const UniqueFd lock = lock_names();
+  BOTHY_TRY(remove_directory(instance.directory()));
   const auto all_names = list_directory(names());
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
     const std::string link = names() + "/" + name;

@@ -53,6 +53,7 @@ class Instances {
   [[nodiscard]] Result<void> make_directories() const;
   [[nodiscard]] Result<Claim> begin(const Instance& instance, const Settings& settings) const;
   void sweep_data() const;
+  void sweep_unfinished() const;
 
   std::string root_;
   std::string data_;
