@@ -24,14 +24,15 @@ struct Fixture {
   std::unique_ptr<ContainerProcess> process;
 
   explicit Fixture(bool waits = false) {
+    const auto frameworks = std::signal(SIGTERM, SIG_DFL);
     const pid_t pid = ::fork();
     if (pid == 0) {
-      std::signal(SIGTERM, SIG_DFL);  // not the test framework's
       reports.theirs.reset();
       for (;;) {
         ::pause();
       }
     }
+    std::signal(SIGTERM, frameworks);
     UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     ContainerProcess::Hooks hooks;
 
@@ -49,8 +50,9 @@ struct Fixture {
       process.reset();
     };
     process = std::make_unique<ContainerProcess>(
-        executor, container::Launching(pid, std::move(pidfd), std::move(reports.ours)),
-        std::move(hooks), false, waits);
+        executor, Clock::steady(),
+        container::Launching(pid, std::move(pidfd), std::move(reports.ours)), std::move(hooks),
+        false, waits);
     REQUIRE(process->begin({}));
   }
   ~Fixture() {
