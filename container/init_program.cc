@@ -1,12 +1,10 @@
 #include "container/init_program.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-
 #include <cstddef>
 #include <span>
 
 #include "base/files.h"
+#include "container/program_file.h"
 
 extern "C" {
 extern const std::byte kBothyContainerInitBegin[];
@@ -16,17 +14,11 @@ extern const std::byte kBothyContainerInitEnd[];
 namespace bothy::container {
 
 Result<UniqueFd> open_init_program() {
-  UniqueFd file(::memfd_create("init", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!file) {
-    return errno_error("can't make a file in memory for the container's init");
-  }
+  BOTHY_TRY(UniqueFd file, make_program_file("init"));
   const std::span program(static_cast<const std::byte*>(kBothyContainerInitBegin),
                           static_cast<const std::byte*>(kBothyContainerInitEnd));
   BOTHY_TRY(write_all(file.get(), program, "the container's init"));
-  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL) !=
-      0) {
-    return errno_error("can't seal the container's init");
-  }
+  BOTHY_TRY(seal_program_file(file.get()));
   return file;
 }
 

@@ -3,7 +3,9 @@
 #include <sched.h>
 #include <sys/stat.h>
 
+#include <array>
 #include <string>
+#include <utility>
 
 #include "container/spec.h"
 
@@ -29,11 +31,22 @@ Result<std::uint64_t> user_namespace_to_join(pid_t pid) {
   return user ? clone_flag(NamespaceKind::kUser) : std::uint64_t{0};
 }
 
-Result<std::uint64_t> namespaces_to_join(pid_t pid) {
-  BOTHY_TRY(const std::uint64_t user, user_namespace_to_join(pid));
-  BOTHY_TRY(const bool time, differs(pid, "time"));
-  return user | (time ? clone_flag(NamespaceKind::kTime) : std::uint64_t{0}) | CLONE_NEWNS |
-         CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+Result<NamespacesToJoin> namespaces_to_join(pid_t pid) {
+  using Kind = std::pair<const char*, std::uint64_t>;
+  const std::array kKinds{Kind{"user", CLONE_NEWUSER},
+                          Kind{"mnt", CLONE_NEWNS},
+                          Kind{"pid", CLONE_NEWPID},
+                          Kind{"net", CLONE_NEWNET},
+                          Kind{"ipc", CLONE_NEWIPC},
+                          Kind{"uts", CLONE_NEWUTS},
+                          Kind{"time", clone_flag(NamespaceKind::kTime)}};
+  NamespacesToJoin result;
+  for (const auto& [name, flag] : kKinds) {
+    BOTHY_TRY(const bool other, differs(pid, name));
+    result.flags |= other ? flag : 0;
+  }
+  BOTHY_TRY(result.cgroup, differs(pid, "cgroup"));
+  return result;
 }
 
 }  // namespace bothy::container

@@ -13,7 +13,11 @@ namespace bothy::container {
 // (setns(2)).
 [[nodiscard]] Result<std::uint64_t> user_namespace_to_join(pid_t pid);
 
-// The flags of all namespaces to be joined to be where `pid` is.
-[[nodiscard]] Result<std::uint64_t> namespaces_to_join(pid_t pid);
+struct NamespacesToJoin {
+  std::uint64_t flags = 0;  // CLONE_NEW*, of all but the cgroup namespace
+  bool cgroup = false;
+};
+// What is to be joined to be where `pid` is.
+[[nodiscard]] Result<NamespacesToJoin> namespaces_to_join(pid_t pid);
 
 }  // namespace bothy::container

@@ -233,7 +233,13 @@ LaunchReport receive_report(int socket, int flags) {
 }  // namespace
 
 LaunchReport Launching::read_report() {
-  return receive_report(report_.get(), MSG_DONTWAIT);
+  LaunchReport report = receive_report(report_.get(), MSG_DONTWAIT);
+  if (report.status == LaunchStatus::kRunning && pid_ < 0) {
+    report.status = LaunchStatus::kFailed;
+    report.error_number = ESRCH;
+    report.message = "the process that joins the container's namespaces was killed";
+  }
+  return report;
 }
 
 LaunchReport Launching::wait() {
@@ -308,19 +314,26 @@ Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process
 
 Result<Launching> enter(const Process& process, const EnterOptions& options) {
   Opened opened;
-  BOTHY_TRY(const std::uint64_t namespaces, namespaces_to_join(options.pid));
+  BOTHY_TRY(const NamespacesToJoin namespaces, namespaces_to_join(options.pid));
   BOTHY_TRY(const auto stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
   ContainerPlan plan;
   plan.report = reports.theirs.get();
   plan.cgroup = options.cgroup;
   plan.joins = true;
-  plan.shares = (namespaces & clone_flag(NamespaceKind::kTime)) == 0;
+  plan.shares = (namespaces.flags & clone_flag(NamespaceKind::kTime)) == 0;
   plan_host_side(plan, process, options.cgroup_joins);
   plan.describe("can't join the container's namespaces");
-  plan.add(SYS_setns, {plan.new_slot(options.pidfd), namespaces});
+  const Slot container = plan.new_slot(options.pidfd);
+  plan.add(SYS_setns, {container, namespaces.flags});
   plan.begin_inner();
-  plan_beginning(plan, (namespaces & CLONE_NEWUSER) != 0, options.ignored_signals);
+  if (namespaces.cgroup) {
+    // Not by the joiner: with the mount option nsdelegate nobody clones a process into a cgroup
+    // from one that is outside of the cgroup namespace (cgroups(7)).
+    plan.describe("can't join the container's cgroup namespace");
+    plan.add(SYS_setns, {container, CLONE_NEWCGROUP});
+  }
+  plan_beginning(plan, (namespaces.flags & CLONE_NEWUSER) != 0, options.ignored_signals);
   const Slot root = plan.new_slot();
   plan.describe("can't open the container's root directory");
   plan.add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;

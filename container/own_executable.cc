@@ -1,12 +1,12 @@
 #include "container/own_executable.h"
 
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <string_view>
@@ -14,6 +14,7 @@
 
 #include "base/files.h"
 #include "base/unique_fd.h"
+#include "container/program_file.h"
 #include "container/system_calls.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming)
@@ -41,8 +42,9 @@ Result<std::string> read_cmdline() {
 // This process's arguments in `text`, each ended by a zero byte.
 std::vector<char*> split_arguments(std::string& text) {
   std::vector<char*> arguments;
-  for (std::size_t at = 0; at < text.size(); at = text.find('\0', at) + 1) {
+  for (std::size_t at = 0; at < text.size();) {
     arguments.push_back(text.data() + at);
+    at = std::min(text.find('\0', at), text.size()) + 1;
   }
   arguments.push_back(nullptr);
   return arguments;
@@ -70,25 +72,24 @@ Result<void> protect_as_root() {
 
 // Mounts need root; a copy of these few megabytes takes about a millisecond.
 Result<void> protect_as_user() {
-  constexpr int kSeals = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL;
   BOTHY_TRY(const UniqueFd file, open_file(kSelf, O_RDONLY));
-  const int seals = ::fcntl(file.get(), F_GET_SEALS);
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) {
     return errno_error("can't look at this program's own file, /proc/self/exe");
   }
-  if ((seals >= 0 && (seals & kSeals) == kSeals) ||
+  if (is_sealed_program(file.get()) ||
       (status.st_uid != ::geteuid() && ::access(kSelf, W_OK) != 0)) {
     return success();
   }
-  const UniqueFd copy(::memfd_create("bothy", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  ssize_t count = copy ? 1 : -1;
+  BOTHY_TRY(const UniqueFd copy, make_program_file("bothy"));
+  ssize_t count = 1;
   while (count > 0) {
     count = ::sendfile(copy.get(), file.get(), nullptr, static_cast<std::size_t>(status.st_size));
   }
-  if (count < 0 || ::fcntl(copy.get(), F_ADD_SEALS, kSeals) != 0) {
+  if (count < 0) {
     return errno_error("can't copy this program's own file to memory");
   }
+  BOTHY_TRY(seal_program_file(copy.get()));
   return execute_again(copy.get(), "a copy in memory");
 }
 

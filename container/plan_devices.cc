@@ -130,7 +130,10 @@ Slot plan_new_terminal(ContainerPlan& plan, Slot terminals, const Process& proce
   const Slot master = plan.new_slot();
   const Slot terminal = plan.new_slot();
   plan.describe("can't make a terminal");
-  plan.add(SYS_openat, {terminals, "ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC}).result = master;
+  open_how how{};
+  how.flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
+  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+  plan.add(SYS_openat2, {terminals, "ptmx", plan.keep(how), sizeof(how)}).result = master;
   plan.add(SYS_ioctl, {master, TIOCSPTLCK, plan.keep(0)});
   plan.add(SYS_ioctl, {master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC}).result = terminal;
   if (process.columns != 0 && process.rows != 0) {

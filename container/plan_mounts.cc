@@ -336,10 +336,8 @@ Slot plan_overlay(ContainerPlan& plan, const OverlayRoot& overlay) {
 
 // The root is attached where nothing of the container can see it but by its descriptor.
 Slot plan_root(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options) {
-  const std::uint64_t propagation =
-      spec.root.propagation == 0 ? std::uint64_t{MS_SLAVE} : spec.root.propagation;
   plan.describe("can't separate the container's mounts from the host's");
-  plan.add(SYS_mount, {nullptr, "/", nullptr, propagation | MS_REC, nullptr});
+  plan.add(SYS_mount, {nullptr, "/", nullptr, MS_SLAVE | MS_REC, nullptr});
   const std::string& place = options.attach_point.empty() ? spec.root.path : options.attach_point;
   plan.describe(fmt::format("can't mount the root file system on '{}'", printable(place)));
   Slot root;
@@ -387,8 +385,12 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   plan_masks(mounter);
   plan.describe("can't set the attributes of the root file system");
   set_attributes(plan, mounter.root, spec.root.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0, 0,
-                 spec.root.propagation, false);
+                 0, false);
   plan_pivot(plan, mounter.root, options.pivot);
+  if (spec.root.propagation != 0) {
+    plan.describe("can't set the propagation of the root file system");
+    plan.add(SYS_mount, {nullptr, "/", nullptr, spec.root.propagation, nullptr});
+  }
   return result;
 }
 

@@ -126,6 +126,11 @@ void plan_identity(ContainerPlan& plan, const Process& process) {
           EINVAL};  // not this kernel's
     }
   }
+  // Those of a newer kernel, up to its last one.
+  for (auto bit = static_cast<unsigned>(std::bit_width(all_capabilities())); bit < 64; ++bit) {
+    plan.add(SYS_prctl, {PR_CAPBSET_DROP, bit, 0, 0, 0}).tolerated[0] = {
+        EINVAL, static_cast<std::uint16_t>(63 - bit)};
+  }
   if (process.user != 0) {
     plan.add(SYS_prctl, {PR_SET_KEEPCAPS, 1, 0, 0, 0});
   }
@@ -240,7 +245,6 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
     plan.describe("can't make a session keyring");
     plan.add(SYS_keyctl, {kJoinSessionKeyring, nullptr}).tolerated[0] = {ENOSYS};
   }
-  plan_limits(plan, process);
   plan_descriptors(plan, wanted, terminal);
   plan_directory(plan, root, process.directory);
   plan.describe("can't prepare the command");
@@ -250,6 +254,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
     plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);
   }
+  plan_limits(plan, process);  // after the last descriptor has been opened
   // seccomp(2): without no_new_privs the filter needs CAP_SYS_ADMIN, which is about to go.
   if (wanted.seccomp && !process.no_new_privileges) {
     plan_filter(plan, *wanted.seccomp);

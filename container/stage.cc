@@ -33,7 +33,8 @@ struct JoinerStack {
   alignas(16) std::array<char, 64UL * 1024> bytes;
 };
 
-void send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
+// -1 with errno set, or more.
+long send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
   std::array<iovec, 2> parts{{{const_cast<Report*>(&report), sizeof(report)},
                               {const_cast<char*>(text), std::strlen(text)}}};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
@@ -49,8 +50,11 @@ void send_report(int socket, const Report& report, const char* text, int descrip
     header->cmsg_len = CMSG_LEN(sizeof(int));
     std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
   }
-  while (::sendmsg(socket, &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
-  }
+  ssize_t sent = 0;
+  do {
+    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
 }
 
 // As execvp(3): a directory that may not be searched doesn't end the search. Returns on failure.
@@ -105,12 +109,10 @@ long make_call(ContainerPlan& plan, const Call& call) noexcept {
   }
   switch (call.number) {
     case kSendTerminal:
-      send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0}, "",
-                  static_cast<int>(values[1]));
-      return 0;
+      return send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0}, "",
+                         static_cast<int>(values[1]));
     case kSendReady:
-      send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0}, "", -1);
-      return 0;
+      return send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0}, "", -1);
     case kReportTo:
       plan.report = static_cast<int>(values[0]);
       return 0;
@@ -127,8 +129,9 @@ long make_call(ContainerPlan& plan, const Call& call) noexcept {
 
 void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
   const int error = errno;
-  send_report(plan.report, {Report::kFailed, error, call.number == kExecute ? 1U : 0U},
-              call.description, -1);
+  static_cast<void>(send_report(plan.report,
+                                {Report::kFailed, error, call.number == kExecute ? 1U : 0U},
+                                call.description, -1));
 }
 
 [[noreturn]] BOTHY_OWN_STACK void run_process(ContainerPlan& plan) noexcept {
@@ -229,7 +232,11 @@ Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
   // The process is a child that nobody has waited for: the number is still its own.
   UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
   if (!pidfd) {
-    return errno_error("can't open a descriptor for a process of the container");
+    const Error error = errno_error("can't open a descriptor for a process of the container");
+    ::kill(result.pid, SIGKILL);
+    while (::waitpid(result.pid, nullptr, 0) < 0 && errno == EINTR) {
+    }
+    return error;
   }
   return Cloned{result.pid, std::move(pidfd)};
 }

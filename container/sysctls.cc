@@ -56,9 +56,10 @@ Result<void> check_sysctls(const OciSpec& spec) {
                         "sysctl '{}': not one of a container's namespaces, but of the whole host",
                         printable(name));
     }
-    if (spec.find(*kind) == nullptr) {
+    const Namespace* own = spec.find(*kind);
+    if (own == nullptr || !own->path.empty()) {
       return make_error(ErrorCode::kInvalid,
-                        "sysctl '{}': the container shares the host's {} namespace",
+                        "sysctl '{}': the container has no {} namespace of its own",
                         printable(name), to_string(*kind));
     }
   }

@@ -10,7 +10,7 @@
 namespace bothy::container {
 
 // kInvalid for a name that isn't one, one that concerns the whole host, and one of a namespace that
-// the container shares with the host.
+// isn't made for the container.
 [[nodiscard]] Result<void> check_sysctls(const OciSpec& spec);
 
 // "net.ipv4.ip_forward" as a path in procfs: "sys/net/ipv4/ip_forward". With a "/" in it, the name

@@ -1,6 +1,9 @@
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -32,6 +35,7 @@ class Unfinished {
   Unfinished& operator=(const Unfinished&) = delete;
   ~Unfinished() {
     if (!kept_) {
+      end_process();
       if (cgroup) {
         static_cast<void>(cgroup->kill());
         static_cast<void>(cgroup->remove());
@@ -42,8 +46,17 @@ class Unfinished {
   void keep() noexcept { kept_ = true; }
 
   std::optional<ct::Cgroup> cgroup;
+  int pidfd = -1;  // of a child of this process
 
  private:
+  void end_process() const noexcept {
+    if (pidfd >= 0) {
+      ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+      siginfo_t end{};
+      ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &end, WEXITED);
+    }
+  }
+
   const Records& records_;
   std::string id_;
   bool kept_ = false;
@@ -91,7 +104,7 @@ Result<UniqueFd> listen_for_start(const std::string& path) {
   UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
   if (!socket ||
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      ::listen(socket.get(), 1) != 0) {
+      ::chmod(name.c_str(), 0600) != 0 || ::listen(socket.get(), 1) != 0) {
     return errno_error(fmt::format("can't listen on '{}'", path));
   }
   return socket;
@@ -201,22 +214,25 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
                                                   spec.resources, device_rules(spec)));
   launch.cgroup = unfinished.cgroup->unified_fd();
   launch.cgroup_joins = unfinished.cgroup->join_fds();
+  // Before there is a process: `delete --force` finds what is left if this program is killed.
+  Record record = record_of(options, bundle, *unfinished.cgroup);
+  BOTHY_TRY(records.save(record));
   BOTHY_TRY(ct::Launching process, ct::launch(spec, launch));
+  unfinished.pidfd = process.pidfd();
   ct::LaunchReport report = process.wait();
   if (report.status == ct::LaunchStatus::kFailed) {
     return failed_start(report);
   }
-  Record record = record_of(options, bundle, *unfinished.cgroup);
   record.pid = process.pid();
   // A process that has ended already is one that isn't running.
   const auto start_time = process_start(record.pid);
   record.pid_start = start_time ? start_time.value() : 0;
+  BOTHY_TRY(records.save(record));
   if (waits == Waits::kForStart) {
     const std::string state = state_json(record, Status::kCreating);
     BOTHY_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
     BOTHY_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
   }
-  BOTHY_TRY(records.save(record));
   BOTHY_TRY(write_pid_file(options.pid_file, record.pid));
   unfinished.keep();
   return Made{std::move(record), std::move(process), std::move(*unfinished.cgroup),
@@ -257,7 +273,11 @@ Result<int> run(const Records& records, const CreateOptions& options, bool detac
   // In a PID namespace of its own no process outlives the container's first.
   const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
   if (pids == nullptr || !pids->path.empty()) {
-    BOTHY_TRY(made.cgroup.kill());
+    // A container without a cgroup has no others that are known.
+    const auto killed = made.cgroup.kill();
+    if (!killed && killed.error().code != ErrorCode::kUnsupported) {
+      return killed.error();
+    }
   }
   BOTHY_TRY(made.cgroup.remove());
   BOTHY_TRY(records.remove(options.id));

@@ -33,7 +33,10 @@ Result<void> remove_cgroup(const Record& record) {
     return cgroup.error().code == ErrorCode::kNotFound ? Result<void>(success())
                                                        : Result<void>(cgroup.error());
   }
-  BOTHY_TRY(cgroup.value().kill());
+  const auto killed = cgroup.value().kill();
+  if (!killed && killed.error().code != ErrorCode::kUnsupported) {
+    return killed;  // a container without a cgroup has no others that are known
+  }
   return cgroup.value().remove();
 }
 

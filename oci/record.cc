@@ -192,6 +192,9 @@ Result<void> Records::remove_leftover(std::string_view id) const {
 }
 
 Result<Status> Records::status(const Record& record) const {
+  if (record.pid == 0) {
+    return Status::kCreating;
+  }
   if (!open_process(record)) {
     return Status::kStopped;
   }

@@ -1,6 +1,6 @@
 // Record: what bothy keeps of a container of the OCI interface, a directory ROOT/ID:
 //
-//   state.json   the record; written once the container exists
+//   state.json   the record; written before there is a process, and again with its pid
 //   start.sock   where a created container waits for `start`; gone once it has been started
 //
 // The directory itself reserves the id.
@@ -27,7 +27,7 @@ enum class Status : std::uint8_t { kCreating, kCreated, kRunning, kPaused, kStop
 struct Record {
   std::string version;  // of the config.json
   std::string id;
-  pid_t pid = 0;
+  pid_t pid = 0;                // 0: not yet
   std::uint64_t pid_start = 0;  // of the process, in clock ticks since boot: pids are used again
   std::string bundle;
   std::string root;

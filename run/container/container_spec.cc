@@ -98,11 +98,11 @@ Result<void> add_defaults(MountList& mounts, const RunOptions& options, const Sp
       {"nosuid", "noexec", "nodev", parts.flags.privileged ? "rw" : "ro"});
 }
 
-Result<void> add_etc_files(MountList& mounts, const SpecParts& parts) {
+Result<void> add_etc_files(MountList& mounts, const RunOptions& options, const SpecParts& parts) {
   for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
     if (parts.has_resolv_conf || std::string_view(name) != "resolv.conf") {
       BOTHY_TRY(mounts.add("bind", parts.files + "/" + name, std::string("/etc/") + name,
-                           {"bind", "nosuid", "noexec", "nodev"}));
+                           {"bind", "nosuid", "noexec", "nodev", options.read_only ? "ro" : "rw"}));
     }
   }
   return success();
@@ -243,7 +243,7 @@ Result<container::OciSpec> container_spec(const RunOptions& options, const SpecP
   }
   MountList mounts;
   BOTHY_TRY(add_defaults(mounts, options, parts));
-  BOTHY_TRY(add_etc_files(mounts, parts));
+  BOTHY_TRY(add_etc_files(mounts, options, parts));
   BOTHY_TRY(add_wanted(mounts, options, parts));
   spec.mounts = mounts.take();
   if (!parts.flags.privileged && !parts.flags.unmasked) {

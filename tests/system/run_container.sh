@@ -62,7 +62,10 @@ run 125 'one that is not there' --err nothere -- "$bothy" run --rm --network ns:
 # Limits. Memory and processes have controllers on this host, be they of v1 or v2.
 run 137 'memory' -- once -m 16M --tmpfs /big bb sh -c 'dd if=/dev/zero of=/big/x bs=1M count=64; exit $?'
 run 2 'processes' --err "can't fork" -- once --pids-limit 5 bb sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait'
-if find /sys/fs/cgroup -path '*/bothy/*' -type d -newer "$work/root/bin" | grep . >"$work/out" || grep -q "$work" /proc/mounts; then
+id=$("$bothy" run -d -m 64M --network none bb sleep 1000)
+run 0 'a container has a cgroup' --out "$id" -- find /sys/fs/cgroup -type d -name "$id"
+run 0 'and is ended' -- "$bothy" rm -f "$id"
+if find /sys/fs/cgroup -type d -name "$id" | grep . >"$work/out" || grep -q "$work" /proc/mounts; then
   fail 'no cgroup or mount is left' "$(cat "$work/out"; grep "$work" /proc/mounts)"
 else
   pass 'no cgroup or mount is left'

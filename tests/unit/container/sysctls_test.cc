@@ -43,6 +43,8 @@ TEST_CASE("Sysctls of a namespace that is the host's are refused") {
   OciSpec spec = with_sysctl("net.ipv4.ip_forward");
   spec.namespaces = {{NamespaceKind::kMount, {}}};
   CHECK(!check_sysctls(spec));
+  spec.namespaces = {{NamespaceKind::kMount, {}}, {NamespaceKind::kNetwork, "/proc/self/ns/net"}};
+  CHECK(!check_sysctls(spec));
 }
 
 }  // namespace bothy::container
