@@ -185,12 +185,19 @@ Result<Instances::Created> Instances::create(Settings& settings) const {
   return Created{std::move(instance), std::move(claim).value()};
 }
 
-// What a process that was killed in begin() left: the state is written last.
+// What a process that was killed in begin() left, where the state is written last, or in remove().
 void Instances::sweep_unfinished() const {
   for (const Instance& instance : without_owner()) {
     if (!exists(instance.at("state"))) {
       static_cast<void>(remove_mapped_tree(instance.data_directory()));
       static_cast<void>(remove_mapped_tree(instance.directory()));
+    }
+  }
+  const auto all_names = list_directory(names());
+  for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
+    const std::string link = names() + "/" + name;
+    if (const std::string id = target_of(link); !id.empty() && !exists(all() + "/" + id)) {
+      ::unlink(link.c_str());
     }
   }
 }
