@@ -215,7 +215,8 @@ Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
   const int sharing = plan.shares ? CLONE_VM | CLONE_VFORK : 0;
   const pid_t joiner = ::clone(&run_joiner, stack->bytes.end(), sharing | SIGCHLD, shared);
   const int error_number = errno;
-  while (joiner > 0 && ::waitpid(joiner, nullptr, 0) < 0 && errno == EINTR) {
+  int status = 0;
+  while (joiner > 0 && ::waitpid(joiner, &status, 0) < 0 && errno == EINTR) {
   }
   if (plan.shares && dumpable == 1) {
     ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -224,6 +225,12 @@ Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
   ::munmap(memory, sizeof(Shared));
   if (joiner < 0) {
     return errno_error("can't start a process that joins the container's namespaces", error_number);
+  }
+  if (result.pid < 0 && WIFSIGNALED(status)) {
+    return make_error(ErrorCode::kSystem,
+                      "the process that joins the container's namespaces was killed by signal {} "
+                      "(the container's memory limit may be reached)",
+                      WTERMSIG(status));
   }
   if (result.pid < 0) {
     // Without an error of the clone the joiner has reported why.
