@@ -6,6 +6,8 @@ export BOTHY_ISOLATION=${isolation:=vm} BOTHY_STORE=$work/store BOTHY_RUN=$work/
 cp "$bothy" "$work"
 if [ "$isolation" = vm ]; then cp "$kernels/vmlinux" "$work"; fi
 bothy=$work/bothy
+# The last container of an image unmounts it once its clients have been told.
+trap 'for _ in $(seq 50); do grep -q "$work" /proc/mounts || break; sleep 0.1; done; rm -rf "$work"' EXIT
 
 # Imports the image bb: busybox, two users, a text file as a program, and each FILE as a program.
 import_image() { # [FILE]...
