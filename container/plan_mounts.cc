@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/unique_fd.h"
 #include "container/plan_devices.h"
 #include "container/sysctls.h"
 #include "container/system_calls.h"
@@ -39,6 +40,7 @@ struct Mounter {
   const LaunchOptions& options;
   Slot root;
   MadeMounts made;
+  UniqueFd files;  // the root directory, as far as it can be seen from outside
 };
 
 void set_attributes(ContainerPlan& plan, Slot mount, std::uint64_t set, std::uint64_t clear,
@@ -136,7 +138,9 @@ Result<void> plan_bind(Mounter& mounter, const Mount& mount, int descriptor) {
   }
   set_attributes(plan, tree, mount.options.set, mount.options.clear, 0, false);
   set_attributes(plan, tree, mount.options.recursive_set, mount.options.recursive_clear, 0, true);
-  const Slot target = plan_target(plan, mounter.root, mount.destination, kind);
+  // As with other runtimes, a link to a file that the image doesn't have is no obstacle.
+  const std::string destination = follow_links(mounter.files.get(), mount.destination);
+  const Slot target = plan_target(plan, mounter.root, destination, kind);
   plan.add(SYS_move_mount, {tree, "", target, "", kMoveByDescriptors});
   plan_propagation(plan, tree, mount.options);
   if (mount.destination == "/dev") {
@@ -356,6 +360,18 @@ Slot plan_root(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& op
   return root;
 }
 
+Result<UniqueFd> open_files(const OciSpec& spec, const LaunchOptions& options) {
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  if (options.root < 0) {
+    return open_file(options.overlay ? options.overlay->lower : spec.root.path, kFlags);
+  }
+  UniqueFd files(::openat(options.root, ".", kFlags));
+  if (!files) {
+    return errno_error("can't open the container's root directory");
+  }
+  return files;
+}
+
 void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
   plan.describe("can't enter the root file system");
   plan.add(SYS_fchdir, {root});
@@ -374,7 +390,8 @@ void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
 
 Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
                                         const LaunchOptions& options) {
-  Mounter mounter{plan, spec, options, plan_root(plan, spec, options), {}};
+  Mounter mounter{plan, spec, options, plan_root(plan, spec, options), {}, {}};
+  BOTHY_TRY(mounter.files, open_files(spec, options));
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     BOTHY_TRY(plan_mount(mounter, i));
   }

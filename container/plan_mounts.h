@@ -32,4 +32,9 @@ enum class TargetKind { kDirectory, kFile };
 [[nodiscard]] Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path,
                                TargetKind kind);
 
+// `path` with the links on the way followed within `root`, a descriptor, as far as that exists: a
+// link to what doesn't exist gives the path where that would be. The result is looked up anew, and
+// is as untrusted as `path`.
+[[nodiscard]] std::string follow_links(int root, const std::string& path);
+
 }  // namespace bothy::container

@@ -1,7 +1,11 @@
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <string>
 #include <string_view>
 
 #include "container/plan_mounts.h"
@@ -12,6 +16,28 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
 constexpr mode_t kFileMode = 0644;
+
+std::string joined(const std::vector<std::string>& parts) {
+  std::string path;
+  for (const std::string& part : parts) {
+    path += (path.empty() ? "" : "/") + part;
+  }
+  return path;
+}
+
+// With ".." in it, which is relative to where the link is.
+std::vector<std::string> link_parts(std::string_view path) {
+  std::vector<std::string> parts;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/'), path.size());
+    const std::string_view part = path.substr(0, end);
+    path.remove_prefix(std::min(end + 1, path.size()));
+    if (!part.empty() && part != ".") {
+      parts.emplace_back(part);
+    }
+  }
+  return parts;
+}
 
 std::vector<std::string> path_parts(std::string_view path) {
   std::vector<std::string> parts;
@@ -44,10 +70,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
   if (parts.empty()) {
     return root;
   }
-  std::string whole;
-  for (const std::string& part : parts) {
-    whole += (whole.empty() ? "" : "/") + part;
-  }
+  const std::string whole = joined(parts);
   const Slot target = plan.new_slot();
   const void* in_root = how_to_open(plan, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
   const void* made = how_to_open(plan, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
@@ -75,6 +98,37 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
     parent = here;
   }
   return target;
+}
+
+std::string follow_links(int root, const std::string& path) {
+  constexpr int kMaxLinks = 40;  // as the kernel has it
+  std::vector<std::string> rest = path_parts(path);
+  std::vector<std::string> done;
+  int links = 0;
+  while (!rest.empty()) {
+    const std::string part = rest.front();
+    rest.erase(rest.begin());
+    if (part == "..") {
+      if (!done.empty()) {
+        done.pop_back();
+      }
+      continue;
+    }
+    done.push_back(part);
+    std::string target(PATH_MAX, '\0');
+    const ssize_t size = ::readlinkat(root, joined(done).c_str(), target.data(), target.size());
+    if (size <= 0 || ++links > kMaxLinks) {
+      continue;
+    }
+    target.resize(static_cast<std::size_t>(size));
+    done.pop_back();
+    if (target.starts_with('/')) {
+      done.clear();
+    }
+    const std::vector<std::string> parts = link_parts(target);
+    rest.insert(rest.begin(), parts.begin(), parts.end());
+  }
+  return "/" + joined(done);
 }
 
 }  // namespace bothy::container

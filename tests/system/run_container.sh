@@ -24,6 +24,11 @@ for flag in --userns=host --cap-add=ALL --device=/dev/null --sysctl=net.ipv4.ip_
   run 125 "$flag is for containers" --err "${flag%%=*}: not available with --isolation vm" -- once --isolation vm "$flag" bb true
 done
 
+ln -s ../run/systemd/resolve/stub-resolv.conf "$work/root/etc/resolv.conf"
+run 0 'an image with a link to a file that it lacks' -- "$bothy" image import "$work/root" --name linked
+says 'where a file is mounted' 'nameserver 192.0.2.53' "$bothy" run --rm --dns 192.0.2.53 --network host linked cat /etc/resolv.conf
+rm "$work/root/etc/resolv.conf"
+
 # Users.
 says 'root inside is not root outside' yes once bb sh -c 'set -- $(cat /proc/self/uid_map); [ $2 -ge 524288 ] && [ $3 -eq 65536 ] && echo yes'
 says 'unless the ids are to be those of the host' 0 once --userns host bb sh -c 'set -- $(cat /proc/self/uid_map); echo $2'

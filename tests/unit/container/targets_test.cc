@@ -92,4 +92,17 @@ TEST_CASE("The root itself is a target") {
   CHECK(root.open_target("/", TargetKind::kDirectory) == 0);
 }
 
+TEST_CASE("A link to what isn't there gives the path where that would be") {
+  const test::TemporaryDirectory directory;
+  const UniqueFd root(::open(directory.path().c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  ::mkdir((directory / "etc").c_str(), 0755);
+  ::symlink("../run/systemd/resolv.conf", (directory / "etc/resolv.conf").c_str());
+  ::symlink("/../../elsewhere", (directory / "etc/up").c_str());
+  ::symlink("loop", (directory / "etc/loop").c_str());
+  CHECK(follow_links(root.get(), "/etc/resolv.conf") == "/run/systemd/resolv.conf");
+  CHECK(follow_links(root.get(), "/etc/up/x") == "/elsewhere/x");
+  CHECK(follow_links(root.get(), "/etc/loop") == "/etc/loop");
+  CHECK(follow_links(root.get(), "/a/../b/./c") == "/b/c");
+}
+
 }  // namespace bothy::container
