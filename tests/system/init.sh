@@ -27,7 +27,7 @@ fi
 . tests/system/lib.sh
 
 # 9p is slow: files that are read repeatedly are copied.
-cp "$bothy" "$(dirname "$bothy")/guest/bothy-init" "$kernels/vmlinux" "$kernels/cloud" "$work"
+cp "$bothy" "$(dirname "$bothy")/programs/bothy-guest_init" "$kernels/vmlinux" "$kernels/cloud" "$work"
 cp -r "$kernels/init-modules" "$work/modules"
 
 modprobe tun 2>/dev/null || true
