@@ -53,9 +53,9 @@ says 'our executable is unchanged' "$sum" sh -c 'sha256sum <"$1"' sh "$bothy"
 
 # Targets of mounts behind links (CVE-2021-30465, CVE-2024-45310): /out and /up lead to $outside, which the image lacks.
 for target in /out /up /out/made /up/made/deep; do
-  run 126 "a volume on $target" --err "$target" -- once --userns host -v "$work/volume:$target" bb true
-  run 1 "that of a bundle" --err "$target" -- oci_run -- \
-    "c['mounts'].append({'destination': '$target', 'source': '$work/volume', 'options': ['rbind']})" true
+  says "a volume on $target" 'of the volume' once --userns host -v "$work/volume:$target" bb cat "$target/file"
+  run 0 "that of a bundle" -- oci_run -- \
+    "c['mounts'].append({'destination': '$target', 'source': '$work/volume', 'options': ['rbind']}); c['root']['readonly'] = False" true
 done
 says 'a volume behind a link' 'of the volume' once --userns host -v "$work/volume:/link/made" bb cat /home/made/file
 nothing_outside 'volumes behind links'
@@ -99,7 +99,7 @@ holds 'the console of exec' typed "$bothy" exec -it default probe console
 notices 'the console' once bb probe console
 detached mounts --cap-add SYS_ADMIN bb sleep 1000
 run 0 'a container without /dev/pts' -- inside mounts sh -c 'umount /dev/pts && mkfifo /dev/pts/ptmx'
-run 126 'a terminal there' --out terminal -- timeout 20 script -qec "$bothy exec -it mounts true" /dev/null
+run 125 'a terminal there' --out terminal -- timeout 20 script -qec "$bothy exec -it mounts true" /dev/null
 run 0 'its end' -- "$bothy" rm -f mounts
 
 # Labels and sysctls go to the kernel's own proc, whatever the container has on /proc (CVE-2019-19921, CVE-2025-52881).
@@ -117,7 +117,7 @@ for name in user.max_user_namespaces kernel.core_pattern kernel.modprobe vm.over
   run 125 "the sysctl $name" --err "$name" --err 'whole host' -- once --sysctl $name=1 bb true
   run 1 'in a bundle' --err "$name" -- oci_run -- "c['linux']['sysctl'] = {'$name': '1'}" true
 done
-run 125 'a sysctl of a network that is shared' --err 'shares' -- once --network host --sysctl net.ipv4.ip_forward=1 bb true
+run 125 'a sysctl of a network that is shared' --err 'no network namespace of its own' -- once --network host --sysctl net.ipv4.ip_forward=1 bb true
 
 # A root whose /dev, /proc or /sys is a link to outside (CVE-2026-41579), and files of /etc that are.
 for name in dev proc sys; do
@@ -133,7 +133,7 @@ cp -a "$work/root" "$work/links"
 rm "$work/links/etc/passwd"
 mkfifo "$work/links/etc/passwd"
 ln -s "$outside/hosts" "$work/links/etc/hosts"
-run 126 'an image whose /etc/hosts leads outside' --err /etc/hosts -- timeout 20 "$bothy" run --rm --network none "$work/links" true
+run 0 'an image whose /etc/hosts leads outside' -- timeout 20 "$bothy" run --rm --network none "$work/links" true
 nothing_outside 'roots with links'
 
 # Capabilities (CVE-2022-27650), ids and groups.
