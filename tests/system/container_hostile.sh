@@ -190,7 +190,7 @@ notices 'a process that enters' watch_entering --userns host --cap-add SYS_PTRAC
 run 0 'its end' -- "$bothy" rm -f entered
 detached holding bb probe hold
 # Until one is held: its client doesn't end.
-for _ in $(seq 100); do timeout 1 "$bothy" exec holding true >"$work/out" 2>&1 || break; done
+for _ in $(seq 100); do timeout -s KILL 1 "$bothy" exec holding true >"$work/out" 2>&1 || break; done
 run 0 'a container that traces what enters can be stopped' -- timeout 20 "$bothy" rm -f holding
 
 # Names and clocks.

@@ -27,7 +27,8 @@ fi
 . tests/system/lib.sh
 
 # 9p is slow: files that are read repeatedly are copied.
-cp "$bothy" "$(dirname "$bothy")/programs/bothy-guest_init" "$kernels/vmlinux" "$kernels/cloud" "$work"
+cp "$bothy" "$kernels/vmlinux" "$kernels/cloud" "$work"
+cp "$(dirname "$bothy")/programs/bothy-guest_init" "$work/bothy-init"
 cp -r "$kernels/init-modules" "$work/modules"
 
 modprobe tun 2>/dev/null || true
