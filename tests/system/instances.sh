@@ -6,8 +6,12 @@ export BOTHY_ISOLATION=${isolation:=vm} BOTHY_STORE=$work/store BOTHY_RUN=$work/
 cp "$bothy" "$work"
 if [ "$isolation" = vm ]; then cp "$kernels/vmlinux" "$work"; fi
 bothy=$work/bothy
-# The last container of an image unmounts it once its clients have been told.
-trap 'for _ in $(seq 50); do grep -q "$work" /proc/mounts || break; sleep 0.1; done; rm -rf "$work"' EXIT
+trap 'wait_for_unmount "$work"; rm -rf "$work"' EXIT
+
+# The last container of an image unmounts it a moment after its clients have been told of its end.
+wait_for_unmount() { # DIRECTORY
+  for _ in $(seq 100); do grep -q "$1" /proc/mounts || break; sleep 0.1; done
+}
 
 # Imports the image bb: busybox, two users, a text file as a program, and each FILE as a program.
 import_image() { # [FILE]...
@@ -29,11 +33,3 @@ import_image() { # [FILE]...
 
 # A run without a network, removed at its end.
 once() { "$bothy" run --rm --network none "$@"; }
-
-# COMMAND must succeed with exactly the output WANTED.
-says() { # NAME WANTED COMMAND...
-  local name=$1 wanted=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
-}

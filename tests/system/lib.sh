@@ -50,6 +50,14 @@ run() {
   pass "$name"
 }
 
+# COMMAND must succeed with exactly the output WANTED.
+says() { # NAME WANTED COMMAND...
+  local name=$1 wanted=$2 status=0
+  shift 2
+  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
+  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
+}
+
 finish() {
   printf '%s passed, %s failed\n' "$passed" "$failed"
   [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]

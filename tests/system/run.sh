@@ -120,7 +120,7 @@ run 0 'instances on an overlay' -- env BOTHY_RUN="$work/merged" "$bothy" run --r
 run 0 'another, to be removed' -- env BOTHY_RUN="$work/merged" "$bothy" run --name box --network none bb true
 run 0 'rm on an overlay' -- env BOTHY_RUN="$work/merged" "$bothy" rm box
 run 0 'leaves nothing' --out 'nothing' -- sh -c 'ls -A "$1/instances" "$1/names" | grep -v : | grep . || echo nothing' sh "$work/merged"
-for _ in $(seq 100); do grep -q "$work/merged/" /proc/mounts || break; sleep 0.1; done
+wait_for_unmount "$work/merged/"
 umount "$work/merged" "$work/overlay/lower" "$work/overlay/upper" "$work/overlay"
 
 run 124 'a timeout' --err 'timeout' -- once --timeout 8s bb sleep 1000

@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
+isolation=container
 . tests/system/instances.sh
-export BOTHY_ISOLATION=container
 
 import_image
 for name in dd df nproc readlink tr; do ln -sf busybox "$work/root/bin/$name"; done
@@ -70,8 +70,7 @@ run 2 'processes' --err "can't fork" -- once --pids-limit 5 bb sh -c 'for i in 1
 id=$("$bothy" run -d -m 64M --network none bb sleep 1000)
 run 0 'a container has a cgroup' --out "$id" -- find /sys/fs/cgroup -type d -name "$id"
 run 0 'and is ended' -- "$bothy" rm -f "$id"
-# The owner unmounts the image once its clients have been told.
-for _ in $(seq 100); do grep -q "$work" /proc/mounts || break; sleep 0.1; done
+wait_for_unmount "$work"
 if find /sys/fs/cgroup -type d -name "$id" | grep . >"$work/out" || grep -q "$work" /proc/mounts; then
   fail 'no cgroup or mount is left' "$(cat "$work/out"; grep "$work" /proc/mounts)"
 else

@@ -82,12 +82,6 @@ user=(setpriv --reuid 1234 --regid 1234 --groups 4321 env -i "HOME=$work/home" "
 bothy() { "${user[@]}" "$bothy" "$@"; }
 once() { bothy run --rm "$@"; }
 offline() { once --network none "$@"; }
-says() { # NAME WANTED COMMAND...
-  local name=$1 wanted=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
-}
 
 run 0 "buildah's layout" -- bothy image import "$made/buildah" --name buildah
 run 0 "docker save's tar" --out saved:1 -- bothy image import "$made/saved.tar"

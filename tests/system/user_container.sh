@@ -31,12 +31,6 @@ user=(setpriv --reuid 1234 --regid 1234 --clear-groups env -i "HOME=$work/home" 
   BOTHY_ISOLATION=container)
 bothy() { "${user[@]}" "$work/bothy" "$@"; }
 offline() { bothy run --rm --network none "$@"; }
-says() { # NAME WANTED COMMAND...
-  local name=$1 wanted=$2 status=0
-  shift 2
-  "$@" >"$work/out" 2>"$work/err" </dev/null || status=$?
-  if [ $status -eq 0 ] && [ "$(cat "$work/out")" = "$wanted" ]; then pass "$name"; else fail "$name" "status $status"; fi
-}
 empty() { # NAME DIRECTORY
   ls -A "$2" >"$work/out"
   : >"$work/err"
