@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace bothy {
@@ -225,6 +227,33 @@ Result<void> write_all_at(int fd, std::span<const std::byte> bytes, std::uint64_
     offset += written;
   }
   return success();
+}
+
+Result<std::string> read_to_end(int fd, const std::string& path) {
+  std::string text;
+  std::array<char, 4096> part;
+  while (true) {
+    const ssize_t count = ::read(fd, part.data(), part.size());
+    if (count < 0 && errno == EINTR) {
+      continue;
+    }
+    if (count < 0) {
+      return errno_error("can't read " + printable(path));
+    }
+    if (count == 0) {
+      return text;
+    }
+    text.append(part.data(), static_cast<std::size_t>(count));
+  }
+}
+
+Result<void> replace_file(const std::string& path, std::string_view text, unsigned mode) {
+  const std::string fresh = path + ".new";
+  {
+    BOTHY_TRY(const UniqueFd fd, open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, mode));
+    BOTHY_TRY(write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
+  }
+  return rename_file(fresh, path);
 }
 
 Result<void> sync_data(int fd, const std::string& path) {

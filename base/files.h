@@ -35,6 +35,14 @@ namespace bothy {
 [[nodiscard]] Result<void> write_all_at(int fd, std::span<const std::byte> bytes,
                                         std::uint64_t offset, const std::string& path);
 
+// Everything up to the end of the file, whatever its size is said to be: for files of the kernel's,
+// of which nobody else decides how long they are.
+[[nodiscard]] Result<std::string> read_to_end(int fd, const std::string& path);
+
+// Makes `text` the content of the file, by a file beside it that takes its place at once.
+[[nodiscard]] Result<void> replace_file(const std::string& path, std::string_view text,
+                                        unsigned mode);
+
 [[nodiscard]] Result<void> sync_data(int fd, const std::string& path);
 [[nodiscard]] Result<void> rename_file(const std::string& from, const std::string& to);
 

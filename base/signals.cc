@@ -1,6 +1,8 @@
 #include "base/signals.h"
 
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <csignal>
 
@@ -18,6 +20,10 @@ Result<void> install_wake_handler() {
     return errno_error("can't install the handler of the wake-up signal");
   }
   return success();
+}
+
+bool send_signal(int pidfd, int signal) noexcept {
+  return ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U) == 0;
 }
 
 bool is_signal_ignored(int signal) noexcept {

@@ -11,6 +11,9 @@ namespace bothy {
 // Installs its empty handler, without SA_RESTART. Idempotent; any thread.
 [[nodiscard]] Result<void> install_wake_handler();
 
+// pidfd_send_signal(2): false, with errno set, where that fails.
+bool send_signal(int pidfd, int signal) noexcept;
+
 // As nohup(1) and shells without job control leave SIGHUP and SIGINT: to be respected.
 [[nodiscard]] bool is_signal_ignored(int signal) noexcept;
 

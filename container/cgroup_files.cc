@@ -28,21 +28,8 @@ std::optional<std::string> read_cgroup_file(int directory, const std::string& fi
   if (!fd) {
     return std::nullopt;
   }
-  std::string text;
-  std::array<char, 4096> buffer;
-  while (true) {
-    const ssize_t count = ::read(fd.get(), buffer.data(), buffer.size());
-    if (count < 0 && errno == EINTR) {
-      continue;
-    }
-    if (count < 0) {
-      return std::nullopt;
-    }
-    if (count == 0) {
-      return text;
-    }
-    text.append(buffer.data(), static_cast<std::size_t>(count));
-  }
+  auto text = read_to_end(fd.get(), file);
+  return text ? std::optional(std::move(text).value()) : std::nullopt;
 }
 
 std::string cgroup_text(int directory, const std::string& file) {

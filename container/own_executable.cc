@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,20 +24,6 @@ namespace {
 
 constexpr const char* kSelf = "/proc/self/exe";
 
-Result<std::string> read_cmdline() {
-  BOTHY_TRY(const UniqueFd file, open_file("/proc/self/cmdline", O_RDONLY));
-  std::string text;
-  std::array<char, 4096> part;
-  ssize_t count = 0;
-  while ((count = ::read(file.get(), part.data(), part.size())) > 0) {
-    text.append(part.data(), static_cast<std::size_t>(count));
-  }
-  if (count < 0) {
-    return errno_error("can't read this process's arguments");
-  }
-  return text;
-}
-
 // This process's arguments in `text`, each ended by a zero byte.
 std::vector<char*> split_arguments(std::string& text) {
   std::vector<char*> arguments;
@@ -52,7 +37,9 @@ std::vector<char*> split_arguments(std::string& text) {
 
 // Returns on failure.
 Result<void> execute_again(int file, std::string_view from) {
-  BOTHY_TRY(std::string text, read_cmdline());
+  constexpr const char* kArguments = "/proc/self/cmdline";
+  BOTHY_TRY(const UniqueFd cmdline, open_file(kArguments, O_RDONLY));
+  BOTHY_TRY(std::string text, read_to_end(cmdline.get(), kArguments));
   const std::vector<char*> arguments = split_arguments(text);
   ::syscall(SYS_execveat, file, "", arguments.data(), environ, AT_EMPTY_PATH);
   return errno_error(fmt::format("can't execute this program's own file from {}", from));

@@ -3,7 +3,6 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include <span>
 #include <utility>
 
+#include "base/signals.h"
 #include "base/terminal.h"
 
 namespace bothy::oci {
@@ -68,7 +68,7 @@ void pass_signals(int signals, int pidfd, int terminal) {
     if (signal.ssi_signo == SIGWINCH && terminal >= 0) {
       copy_size(terminal);
     } else {
-      ::syscall(SYS_pidfd_send_signal, pidfd, signal.ssi_signo, nullptr, 0);
+      send_signal(pidfd, static_cast<int>(signal.ssi_signo));
     }
   }
 }

@@ -1,8 +1,6 @@
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <csignal>
 
+#include "base/signals.h"
 #include "container/cgroup.h"
 #include "oci/verbs.h"
 
@@ -32,7 +30,7 @@ Result<void> kill(const Records& records, const std::string& id, int signal, boo
   if (!process) {
     return make_error(ErrorCode::kInvalid, "container '{}' is not running", id);
   }
-  if (::syscall(SYS_pidfd_send_signal, process.value().get(), signal, nullptr, 0) != 0) {
+  if (!send_signal(process.value().get(), signal)) {
     return errno_error(fmt::format("can't send signal {} to container '{}'", signal, id));
   }
   return success();

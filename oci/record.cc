@@ -164,10 +164,7 @@ Result<void> Records::reserve(std::string_view id) const {
 
 Result<void> Records::save(const Record& record) const {
   const std::string path = directory(record.id) + "/state.json";
-  const std::string text = json::serialize(record_json(record));
-  BOTHY_TRY(const UniqueFd file, open_file(path + ".new", O_WRONLY | O_CREAT | O_TRUNC, 0600));
-  BOTHY_TRY(write_all(file.get(), std::as_bytes(std::span(text)), path));
-  return rename_file(path + ".new", path);
+  return replace_file(path, json::serialize(record_json(record)), 0600);
 }
 
 Result<Record> Records::load(std::string_view id) const {

@@ -35,16 +35,6 @@ std::int64_t whole(const json::object& object, std::string_view key) {
   return value == nullptr ? 0 : value->to_number<std::int64_t>(error);
 }
 
-// Atomically.
-Result<void> write_whole(const std::string& path, const std::string& text) {
-  const std::string fresh = path + ".new";
-  {
-    BOTHY_TRY(const UniqueFd fd, open_file(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0600));
-    BOTHY_TRY(write_all(fd.get(), std::as_bytes(std::span(text)), fresh));
-  }
-  return rename_file(fresh, path);
-}
-
 // Empty where the file system can't lock directories, as NFS.
 UniqueFd hold(const std::string& directory) noexcept {
   UniqueFd fd(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -151,11 +141,11 @@ Result<State> Instance::state() const {
 }
 
 Result<void> Instance::write_settings(const Settings& settings) const {
-  return write_whole(at("settings"), settings.json());
+  return replace_file(at("settings"), settings.json(), 0600);
 }
 
 Result<void> Instance::write_state(const State& state) const {
-  return write_whole(at("state"), state.json());
+  return replace_file(at("state"), state.json(), 0600);
 }
 
 Result<Claim> Instance::claim() const {

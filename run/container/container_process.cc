@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -12,16 +11,13 @@
 #include <csignal>
 #include <utility>
 
+#include "base/signals.h"
 #include "run/container/init_signal.h"
 
 namespace bothy::run {
 namespace {
 
 constexpr std::chrono::milliseconds kReapInterval{50};
-
-void send_signal(int pidfd, int signal) noexcept {
-  ::syscall(SYS_pidfd_send_signal, pidfd, signal, nullptr, 0U);
-}
 
 }  // namespace
 
@@ -133,7 +129,8 @@ void ContainerProcess::on_failed(const container::LaunchReport& report) {
 void ContainerProcess::release(UniqueFd connection) {
   launching_.report_by(std::move(connection));
   if (!report_.borrow(launching_.report_fd())) {
-    return send_signal(launching_.pidfd(), SIGKILL);
+    send_signal(launching_.pidfd(), SIGKILL);
+    return;
   }
   watch_report();
 }

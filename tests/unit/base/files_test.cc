@@ -82,6 +82,31 @@ TEST_CASE("A descriptor becomes non-blocking and keeps its other flags") {
   CHECK(closed.error().context == "can't make descriptor -1 non-blocking: Bad file descriptor");
 }
 
+TEST_CASE("A file of the kernel is read to its end, which its size doesn't tell") {
+  const std::string path = "/proc/self/cmdline";
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const auto text = read_to_end(fd.get(), path);
+  REQUIRE(text);
+  CHECK(text.value().find("unit_base") != std::string::npos);
+  const auto closed = read_to_end(-1, path);
+  REQUIRE_FALSE(closed);
+  CHECK(closed.error().context == "can't read /proc/self/cmdline: Bad file descriptor");
+}
+
+TEST_CASE("A replaced file has its new content and mode, and nothing is left beside it") {
+  const test::TemporaryDirectory directory;
+  const std::string path = directory.write("file", "a longer text than the new one");
+  const UniqueFd before(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  REQUIRE(replace_file(path, "new", 0600));
+  CHECK(test::content_of(path) == "new");
+  CHECK(test::files_in(directory.path()) == 1);
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777U) == 0600);
+  CHECK(read_to_end(before.get(), path).value() == "a longer text than the new one");
+  CHECK_FALSE(replace_file(directory / "missing/file", "new", 0600));
+}
+
 TEST_CASE("A long name is truncated") {
   CHECK(printable(std::string(300, 'x')) == std::string(200, 'x') + "...");
 }
