@@ -1,25 +1,20 @@
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
 #include <csignal>
-#include <cstring>
 #include <ctime>
 #include <optional>
-#include <span>
 #include <utility>
 
 #include "base/files.h"
+#include "base/signals.h"
+#include "base/unix_listener.h"
 #include "container/cgroup.h"
 #include "container/launcher.h"
 #include "oci/bundle.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
+#include "oci/start_socket.h"
 #include "oci/verbs.h"
 
 namespace bothy::oci {
@@ -51,7 +46,7 @@ class Unfinished {
  private:
   void end_process() const noexcept {
     if (pidfd >= 0) {
-      ::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+      send_signal(pidfd, SIGKILL);
       siginfo_t end{};
       ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &end, WEXITED);
     }
@@ -77,49 +72,6 @@ std::string user_name() {
   return ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
 }
 
-Result<UniqueFd> connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof(address.sun_path)) {
-    return make_error(ErrorCode::kInvalid, "socket '{}': the path is too long", printable(path));
-  }
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket ||
-      ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-    return errno_error(fmt::format("can't connect to '{}'", printable(path)));
-  }
-  return socket;
-}
-
-// Bound by its name in the directory of the container, whose own path may be too long for a socket.
-Result<UniqueFd> listen_for_start(const std::string& path) {
-  const std::size_t slash = path.rfind('/');
-  BOTHY_TRY(const UniqueFd directory, open_file(path.substr(0, slash), O_PATH | O_DIRECTORY));
-  const std::string name =
-      fmt::format("/proc/self/fd/{}/{}", directory.get(), path.substr(slash + 1));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, name.c_str(), name.size());
-  UniqueFd socket(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
-  if (!socket ||
-      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0 ||
-      ::chmod(name.c_str(), 0600) != 0 || ::listen(socket.get(), 1) != 0) {
-    return errno_error(fmt::format("can't listen on '{}'", path));
-  }
-  return socket;
-}
-
-Result<void> write_pid_file(const std::string& path, pid_t pid) {
-  if (path.empty()) {
-    return success();
-  }
-  const std::string text = std::to_string(pid);
-  BOTHY_TRY(const UniqueFd file, open_file(path + ".new", O_WRONLY | O_CREAT | O_TRUNC, 0644));
-  BOTHY_TRY(write_all(file.get(), std::as_bytes(std::span(text)), path));
-  return rename_file(path + ".new", path);
-}
-
 // Where compiled filters are kept: nobody but this user may write there.
 std::string filter_cache() {
   return ::geteuid() == 0 ? "/run/bothy/seccomp" : std::string();
@@ -136,7 +88,7 @@ Result<void> set_terminal(const CreateOptions& options, const ct::OciSpec& spec,
     return attached ? Result<void>(success())
                     : make_error(ErrorCode::kInvalid, "process.terminal needs --console-socket");
   }
-  BOTHY_TRY(socket, connect_to(options.console_socket));
+  BOTHY_TRY(socket, connect_unix(options.console_socket));
   launch.console_socket = socket.get();
   return success();
 }
@@ -185,6 +137,38 @@ Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::C
 
 enum class Waits { kForStart, kNot };
 
+// What a container's process is launched with, and the sockets that it refers to.
+struct LaunchParts {
+  ct::LaunchOptions options;
+  UniqueFd console;
+  UniqueFd start;
+};
+
+Result<LaunchParts> launch_parts(const Records& records, const CreateOptions& options,
+                                 const ct::OciSpec& spec, Waits waits, bool attached) {
+  LaunchParts parts;
+  ct::LaunchOptions& launch = parts.options;
+  launch.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  launch.preserved = options.preserved;
+  launch.pivot = options.pivot;
+  launch.new_keyring = options.new_keyring;
+  BOTHY_TRY(set_terminal(options, spec, attached, parts.console, launch));
+  if (spec.seccomp) {
+    BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, filter_cache()));
+  }
+  if (waits == Waits::kForStart) {
+    BOTHY_TRY(parts.start, listen_for_start(records.start_socket(options.id)));
+    launch.start_socket = parts.start.get();
+  }
+  return parts;
+}
+
+Result<void> run_hooks_before_start(const ct::Hooks& hooks, const Record& record) {
+  const std::string state = state_json(record, Status::kCreating);
+  BOTHY_TRY(run_hooks(hooks.prestart, "prestart", state));
+  return run_hooks(hooks.create_runtime, "createRuntime", state);
+}
+
 Result<Made> make(const Records& records, const CreateOptions& options, const Bundle& bundle,
                   Waits waits, bool attached) {
   const ct::OciSpec& spec = bundle.spec;
@@ -194,30 +178,16 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   BOTHY_TRY(check_hooks(spec.hooks));
   BOTHY_TRY(records.reserve(options.id));
   Unfinished unfinished(records, options.id);
-  ct::LaunchOptions launch;
-  launch.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-  launch.preserved = options.preserved;
-  launch.pivot = options.pivot;
-  launch.new_keyring = options.new_keyring;
-  UniqueFd console;
-  BOTHY_TRY(set_terminal(options, spec, attached, console, launch));
-  if (spec.seccomp) {
-    BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, filter_cache()));
-  }
-  UniqueFd start;
-  if (waits == Waits::kForStart) {
-    BOTHY_TRY(start, listen_for_start(records.start_socket(options.id)));
-    launch.start_socket = start.get();
-  }
+  BOTHY_TRY(LaunchParts parts, launch_parts(records, options, spec, waits, attached));
   BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
   BOTHY_TRY(unfinished.cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id),
                                                   spec.resources, device_rules(spec)));
-  launch.cgroup = unfinished.cgroup->unified_fd();
-  launch.cgroup_joins = unfinished.cgroup->join_fds();
+  parts.options.cgroup = unfinished.cgroup->unified_fd();
+  parts.options.cgroup_joins = unfinished.cgroup->join_fds();
   // Before there is a process: `delete --force` finds what is left if this program is killed.
   Record record = record_of(options, bundle, *unfinished.cgroup);
   BOTHY_TRY(records.save(record));
-  BOTHY_TRY(ct::Launching process, ct::launch(spec, launch));
+  BOTHY_TRY(ct::Launching process, ct::launch(spec, parts.options));
   unfinished.pidfd = process.pidfd();
   ct::LaunchReport report = process.wait();
   if (report.status == ct::LaunchStatus::kFailed) {
@@ -229,11 +199,11 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   record.pid_start = start_time ? start_time.value() : 0;
   BOTHY_TRY(records.save(record));
   if (waits == Waits::kForStart) {
-    const std::string state = state_json(record, Status::kCreating);
-    BOTHY_TRY(run_hooks(spec.hooks.prestart, "prestart", state));
-    BOTHY_TRY(run_hooks(spec.hooks.create_runtime, "createRuntime", state));
+    BOTHY_TRY(run_hooks_before_start(spec.hooks, record));
   }
-  BOTHY_TRY(write_pid_file(options.pid_file, record.pid));
+  if (!options.pid_file.empty()) {
+    BOTHY_TRY(replace_file(options.pid_file, std::to_string(record.pid), 0644));
+  }
   unfinished.keep();
   return Made{std::move(record), std::move(process), std::move(*unfinished.cgroup),
               std::move(report.terminal)};
@@ -273,11 +243,7 @@ Result<int> run(const Records& records, const CreateOptions& options, bool detac
   // In a PID namespace of its own no process outlives the container's first.
   const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
   if (pids == nullptr || !pids->path.empty()) {
-    // A container without a cgroup has no others that are known.
-    const auto killed = made.cgroup.kill();
-    if (!killed && killed.error().code != ErrorCode::kUnsupported) {
-      return killed.error();
-    }
+    BOTHY_TRY(kill_processes(made.cgroup));
   }
   BOTHY_TRY(made.cgroup.remove());
   BOTHY_TRY(records.remove(options.id));

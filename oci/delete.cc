@@ -1,9 +1,8 @@
 #include <poll.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <csignal>
 
+#include "base/signals.h"
 #include "container/cgroup.h"
 #include "oci/hooks.h"
 #include "oci/verbs.h"
@@ -18,7 +17,7 @@ Result<void> end_process(const Record& record) {
   if (!process) {
     return success();
   }
-  ::syscall(SYS_pidfd_send_signal, process.value().get(), SIGKILL, nullptr, 0);
+  send_signal(process.value().get(), SIGKILL);
   pollfd ended{process.value().get(), POLLIN, 0};
   if (::poll(&ended, 1, kEndLimit) != 1) {
     return make_error(ErrorCode::kBusy, "container '{}': its process {} doesn't end", record.id,
@@ -33,14 +32,17 @@ Result<void> remove_cgroup(const Record& record) {
     return cgroup.error().code == ErrorCode::kNotFound ? Result<void>(success())
                                                        : Result<void>(cgroup.error());
   }
-  const auto killed = cgroup.value().kill();
-  if (!killed && killed.error().code != ErrorCode::kUnsupported) {
-    return killed;  // a container without a cgroup has no others that are known
-  }
+  BOTHY_TRY(kill_processes(cgroup.value()));
   return cgroup.value().remove();
 }
 
 }  // namespace
+
+Result<void> kill_processes(container::Cgroup& cgroup) {
+  const auto killed = cgroup.kill();
+  const bool has_none = !killed && killed.error().code == ErrorCode::kUnsupported;
+  return has_none ? Result<void>(success()) : killed;
+}
 
 Result<void> remove(const Records& records, const std::string& id, bool force) {
   auto loaded = records.load(id);

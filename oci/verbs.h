@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "container/cgroup.h"
 #include "container/launcher.h"
 #include "oci/record.h"
 
@@ -38,6 +39,10 @@ struct CreateOptions {
 
 // Deletes a container that has stopped, or with `force` any: ended first, and none is no error.
 [[nodiscard]] Result<void> remove(const Records& records, const std::string& id, bool force);
+
+// Kills every process of a container's cgroup. A container without one has no processes that are
+// known but its first.
+[[nodiscard]] Result<void> kill_processes(container::Cgroup& cgroup);
 
 // The error of a process that couldn't execute its command.
 [[nodiscard]] Error failed_start(const container::LaunchReport& report);
