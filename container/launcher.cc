@@ -183,6 +183,14 @@ void plan_names(ContainerPlan& plan, const OciSpec& spec) {
   }
 }
 
+Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process, int socket) {
+  plan.describe("can't open the container's /dev/pts");
+  const Slot terminals = plan.new_slot();
+  plan.add_open(terminals, root, "dev/pts", O_PATH | O_DIRECTORY,
+                RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+  return plan_new_terminal(plan, terminals, process, socket);
+}
+
 Result<Launching> clone(ContainerPlan& plan, SocketPair reports) {
   BOTHY_TRY(Cloned cloned, clone_process(plan));
   return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours));
@@ -297,20 +305,6 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
                files.root, files.terminal);
   return clone(plan, std::move(reports));
 }
-
-namespace {
-
-Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process, int socket) {
-  plan.describe("can't open the container's /dev/pts");
-  open_how how{};
-  how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
-  const Slot terminals = plan.new_slot();
-  plan.add(SYS_openat2, {root, "dev/pts", plan.keep(how), sizeof(how)}).result = terminals;
-  return plan_new_terminal(plan, terminals, process, socket);
-}
-
-}  // namespace
 
 Result<Launching> enter(const Process& process, const EnterOptions& options) {
   Opened opened;

@@ -1,7 +1,11 @@
 #include "container/plan.h"
 
+#include <fcntl.h>
+
 #include <algorithm>
 #include <utility>
+
+#include "container/system_calls.h"
 
 namespace bothy::container {
 
@@ -17,6 +21,16 @@ Call& ContainerPlan::add(int number, std::initializer_list<Argument> arguments) 
   std::vector<Call>& calls = is_inner_ ? inner_ : outer_;
   calls.push_back(call);
   return calls.back();
+}
+
+Call& ContainerPlan::add_open(Slot result, Slot directory, const char* path, std::uint64_t flags,
+                              std::uint64_t resolve) {
+  open_how how{};
+  how.flags = flags | O_CLOEXEC;
+  how.resolve = resolve;
+  Call& call = add(SYS_openat2, {directory, path, keep(how), sizeof(how)});
+  call.result = result;
+  return call;
 }
 
 Slot ContainerPlan::new_slot(int descriptor) {

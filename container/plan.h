@@ -79,6 +79,10 @@ class ContainerPlan {
   void describe(std::string text);
   // Adds a call to the list that is being built, and returns it for its other members.
   Call& add(int number, std::initializer_list<Argument> arguments);
+  // Adds openat2(2) with O_CLOEXEC added to `flags`; `resolve` is RESOLVE_*. `path` is kept by the
+  // caller.
+  Call& add_open(Slot result, Slot directory, const char* path, std::uint64_t flags,
+                 std::uint64_t resolve);
   [[nodiscard]] Slot new_slot(int descriptor = -1);
   // Copies that live as long as the plan, for arguments of calls.
   [[nodiscard]] const char* keep(std::string text);

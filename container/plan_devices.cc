@@ -18,9 +18,6 @@
 namespace bothy::container {
 namespace {
 
-constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
-constexpr unsigned kMoveByDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
-
 const std::array<Device, 6>& default_devices() {
   static const std::array<Device, 6> kDevices{{{"/dev/null", 'c', 1, 3, 0666, 0, 0, {}},
                                                {"/dev/zero", 'c', 1, 5, 0666, 0, 0, {}},
@@ -51,12 +48,9 @@ std::pair<Slot, const char*> plan_parent(Maker& maker, const std::string& path) 
 
 // Attaches `tree` to a file of its own in `directory`.
 void plan_cover(ContainerPlan& plan, Slot directory, const char* name, Slot tree) {
-  open_how how{};
-  how.flags = O_PATH | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
   const Slot target = plan.new_slot();
   plan.add(SYS_mknodat, {directory, name, S_IFREG | 0666, 0}).tolerated[0] = {EEXIST};
-  plan.add(SYS_openat2, {directory, name, plan.keep(how), sizeof(how)}).result = target;
+  plan.add_open(target, directory, name, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   plan.add(SYS_move_mount, {tree, "", target, "", kMoveByDescriptors});
 }
 
@@ -130,10 +124,8 @@ Slot plan_new_terminal(ContainerPlan& plan, Slot terminals, const Process& proce
   const Slot master = plan.new_slot();
   const Slot terminal = plan.new_slot();
   plan.describe("can't make a terminal");
-  open_how how{};
-  how.flags = O_RDWR | O_NOCTTY | O_CLOEXEC;
-  how.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
-  plan.add(SYS_openat2, {terminals, "ptmx", plan.keep(how), sizeof(how)}).result = master;
+  plan.add_open(master, terminals, "ptmx", O_RDWR | O_NOCTTY,
+                RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV);
   plan.add(SYS_ioctl, {master, TIOCSPTLCK, plan.keep(0)});
   plan.add(SYS_ioctl, {master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC}).result = terminal;
   if (process.columns != 0 && process.rows != 0) {

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "base/files.h"
+#include "base/find_program.h"
 #include "container/plan_mounts.h"
 #include "container/system_calls.h"
 
@@ -174,23 +175,13 @@ void plan_death(ContainerPlan& plan, const ProcessPlan& wanted) {
 
 std::vector<std::string> candidates(const Process& process) {
   const std::string& name = process.arguments.front();
-  if (name.find('/') != std::string::npos) {
-    return {name};
-  }
   std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const std::string& variable : process.environment) {
     if (variable.starts_with("PATH=")) {
       path = std::string_view(variable).substr(5);
     }
   }
-  std::vector<std::string> found;
-  while (!path.empty() && !name.empty()) {
-    const std::size_t end = std::min(path.find(':'), path.size());
-    const std::string_view directory = path.substr(0, end);
-    found.push_back(fmt::format("{}/{}", directory.empty() ? "." : directory, name));
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return found;
+  return name.empty() ? std::vector<std::string>() : program_candidates(name, path);
 }
 
 }  // namespace

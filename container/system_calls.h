@@ -11,6 +11,10 @@
 
 namespace bothy::container {
 
+// Flags of open_tree(2) for a detached copy of a mount, and of move_mount(2) between descriptors.
+inline constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
+inline constexpr unsigned kMoveByDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
+
 // struct clone_args (clone3(2)), version 3: with `cgroup`.
 struct CloneArguments {
   std::uint64_t flags = 0;

@@ -7,6 +7,7 @@
 #include <climits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "container/plan_mounts.h"
 #include "container/system_calls.h"
@@ -16,6 +17,8 @@ namespace {
 
 constexpr mode_t kDirectoryMode = 0755;
 constexpr mode_t kFileMode = 0644;
+constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+constexpr std::uint64_t kNoLink = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS;
 
 std::string joined(const std::vector<std::string>& parts) {
   std::string path;
@@ -25,8 +28,7 @@ std::string joined(const std::vector<std::string>& parts) {
   return path;
 }
 
-// With ".." in it, which is relative to where the link is.
-std::vector<std::string> link_parts(std::string_view path) {
+std::vector<std::string> split(std::string_view path) {
   std::vector<std::string> parts;
   while (!path.empty()) {
     const std::size_t end = std::min(path.find('/'), path.size());
@@ -39,26 +41,17 @@ std::vector<std::string> link_parts(std::string_view path) {
   return parts;
 }
 
+// Without ".." in it, as the path of a spec is meant.
 std::vector<std::string> path_parts(std::string_view path) {
   std::vector<std::string> parts;
-  while (!path.empty()) {
-    const std::size_t end = std::min(path.find('/'), path.size());
-    const std::string_view part = path.substr(0, end);
-    path.remove_prefix(std::min(end + 1, path.size()));
-    if (part == ".." && !parts.empty()) {
+  for (std::string& part : split(path)) {
+    if (part != "..") {
+      parts.push_back(std::move(part));
+    } else if (!parts.empty()) {
       parts.pop_back();
-    } else if (!part.empty() && part != "." && part != "..") {
-      parts.emplace_back(part);
     }
   }
   return parts;
-}
-
-const void* how_to_open(ContainerPlan& plan, std::uint64_t flags, std::uint64_t resolve) {
-  open_how how{};
-  how.flags = flags | O_CLOEXEC;
-  how.resolve = resolve;
-  return plan.keep(how);
 }
 
 }  // namespace
@@ -72,11 +65,8 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
   }
   const std::string whole = joined(parts);
   const Slot target = plan.new_slot();
-  const void* in_root = how_to_open(plan, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-  const void* made = how_to_open(plan, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
   // The calls below: one, and then three for each part.
-  Call& all = plan.add(SYS_openat2, {root, plan.keep(whole), in_root, sizeof(open_how)});
-  all.result = target;
+  Call& all = plan.add_open(target, root, plan.keep(whole), O_PATH, kInRoot);
   all.tolerated[0] = {ENOENT};
   all.success_skips = static_cast<std::uint16_t>(3 * parts.size());
   Slot parent = root;
@@ -85,8 +75,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
     const bool is_last = i + 1 == parts.size();
     prefix += (prefix.empty() ? "" : "/") + parts[i];
     const Slot here = is_last ? target : plan.new_slot();
-    Call& open = plan.add(SYS_openat2, {root, plan.keep(prefix), in_root, sizeof(open_how)});
-    open.result = here;
+    Call& open = plan.add_open(here, root, plan.keep(prefix), O_PATH, kInRoot);
     open.tolerated[0] = {ENOENT};
     open.success_skips = 2;
     const char* name = plan.keep(parts[i]);
@@ -94,7 +83,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
                      ? plan.add(SYS_mknodat, {parent, name, S_IFREG | kFileMode, 0})
                      : plan.add(SYS_mkdirat, {parent, name, kDirectoryMode});
     make.tolerated[0] = {EEXIST};
-    plan.add(SYS_openat2, {parent, name, made, sizeof(open_how)}).result = here;
+    plan.add_open(here, parent, name, O_PATH, kNoLink);
     parent = here;
   }
   return target;
@@ -125,7 +114,7 @@ std::string follow_links(int root, const std::string& path) {
     if (target.starts_with('/')) {
       done.clear();
     }
-    const std::vector<std::string> parts = link_parts(target);
+    const std::vector<std::string> parts = split(target);
     rest.insert(rest.begin(), parts.begin(), parts.end());
   }
   return "/" + joined(done);
