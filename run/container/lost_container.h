@@ -24,8 +24,8 @@ namespace bothy::run {
 // After the cgroup has been removed.
 void forget_cgroup(const Instance& instance) noexcept;
 
-// Kills what runs in the cgroup of an instance without an owner, and removes that. False: there was
-// none.
+// Kills the processes in the cgroup of an instance without an owner, and removes that. False: there
+// was none.
 [[nodiscard]] Result<bool> clear_lost_container(const Instance& instance);
 
 }  // namespace bothy::run
