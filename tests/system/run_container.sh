@@ -16,11 +16,12 @@ says 'whose orphans are reaped' 'no zombie' once --init bb sh -c 'sh -c "sh -c \
 run 143 'and signals passed on' -- timeout --preserve-status -s TERM 3 "$bothy" run --rm --init --network none bb sleep 1000
 says "the host's processors" "$(nproc)" once bb nproc
 says 'no tracer, no other descriptor' '0 1 2 3' once bb sh -c 'echo $(ls /proc/self/fd)'
-for flag in --kernel=x --cpu-features=+vmx; do
+for flag in --kernel=x --modules=x --cpu-features=+vmx; do
   run 125 "$flag is for microVMs" --err "${flag%%=*}: not available with --isolation container" -- once $flag bb true
 done
 run 125 '--network tap= is for microVMs' --err 'tap' -- "$bothy" run --rm --network tap=tap0 bb true
-for flag in --userns=host --cap-add=ALL --device=/dev/null --sysctl=net.ipv4.ip_forward=1; do
+for flag in --userns=host --cap-add=ALL --cap-drop=ALL --security-opt=seccomp=unconfined --device=/dev/null --privileged \
+  --sysctl=net.ipv4.ip_forward=1 --shm-size=1M; do
   run 125 "$flag is for containers" --err "${flag%%=*}: not available with --isolation vm" -- once --isolation vm "$flag" bb true
 done
 
@@ -28,6 +29,15 @@ ln -s ../run/systemd/resolve/stub-resolv.conf "$work/root/etc/resolv.conf"
 run 0 'an image with a link to a file that it lacks' -- "$bothy" image import "$work/root" --name linked
 says 'where a file is mounted' 'nameserver 192.0.2.53' "$bothy" run --rm --dns 192.0.2.53 --network host linked cat /etc/resolv.conf
 rm "$work/root/etc/resolv.conf"
+
+for network in host ns:/proc/self/ns/net; do
+  run 125 "--network $network is for containers" --err 'not available with --isolation vm' -- \
+    "$bothy" run --rm --isolation vm --network $network bb true
+done
+run 125 '--pids-limit is for containers' --err '--pids-limit: not available with --isolation vm' -- once --isolation vm --pids-limit 5 bb true
+run 125 'a part of a processor is for containers' --err '--cpus' -- once --isolation vm --cpus 0.5 bb true
+run 0 'which have it' -- once --cpus 0.5 bb true
+says "the host's memory" "$(grep MemTotal /proc/meminfo)" once bb grep MemTotal /proc/meminfo
 
 # Users.
 says 'root inside is not root outside' yes once bb sh -c 'set -- $(cat /proc/self/uid_map); [ $2 -ge 524288 ] && [ $3 -eq 65536 ] && echo yes'

@@ -11,6 +11,9 @@ says 'relative paths of a store and a kernel' yes env -C "$work" BOTHY_STORE=sto
 run 125 "a kernel that panics, and its last words" --err 'ended (panic)' --err '</TASK>' -- \
   once bb sh -c 'echo c >/proc/sysrq-trigger'
 # The rig's processor has SVM, and KVM there supports it in guests.
+says 'one processor and 512 MiB unless more is asked for' '1 yes' "$bothy" run --rm --network none bb \
+  sh -c 'set -- $(grep MemTotal /proc/meminfo); [ $2 -gt 480000 ] && [ $2 -le 524288 ] && echo $(grep -c ^processor /proc/cpuinfo) yes'
+run 0 'root mounts as root may' -- "$bothy" run --rm --network none bb mount -t tmpfs none /tmp
 run 1 'nested virtualization is off by default' -- "$bothy" run --rm --network none bb grep -qw svm /proc/cpuinfo
 run 0 'nested virtualization on request' -- \
   "$bothy" run --rm --network none --cpu-features +svm bb grep -qw svm /proc/cpuinfo
