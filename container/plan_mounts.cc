@@ -29,7 +29,7 @@ struct Mounter {
   const LaunchOptions& options;
   OwnMounts own;
   DevicePlaces devices;
-  UniqueFd files;  // the root directory, as far as it can be seen from outside
+  UniqueFd files;  // the root directory, as far as it can be seen from outside; once needed
 };
 
 // Below a file system that this plan has mounted, where nothing but the kernel and this plan make
@@ -81,6 +81,18 @@ void plan_propagation(ContainerPlan& plan, Slot mount, const MountOptions& optio
   }
 }
 
+Result<UniqueFd> open_files(const OciSpec& spec, const LaunchOptions& options) {
+  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+  if (options.root < 0) {
+    return open_file(options.overlay ? options.overlay->lower : spec.root.path, kFlags);
+  }
+  UniqueFd files(::openat(options.root, ".", kFlags));
+  if (!files) {
+    return errno_error("can't open the container's root directory");
+  }
+  return files;
+}
+
 Result<void> plan_bind(Mounter& mounter, const Mount& mount, int descriptor) {
   ContainerPlan& plan = mounter.plan;
   BOTHY_TRY(const TargetKind kind, kind_of_source(mount, descriptor));
@@ -92,6 +104,9 @@ Result<void> plan_bind(Mounter& mounter, const Mount& mount, int descriptor) {
   plan_attributes(plan, tree, mount.options.set, mount.options.clear, 0, false);
   plan_attributes(plan, tree, mount.options.recursive_set, mount.options.recursive_clear, 0, true);
   // As with other runtimes, a link to a file that the image doesn't have is no obstacle.
+  if (!mounter.files) {
+    BOTHY_TRY(mounter.files, open_files(mounter.spec, mounter.options));
+  }
   const std::string destination = follow_links(mounter.files.get(), mount.destination);
   const Slot target = plan_target(plan, mounter.own.root, destination, kind);
   plan.add(SYS_move_mount, {tree, "", target, "", kMoveByDescriptors});
@@ -187,18 +202,6 @@ Slot plan_root(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& op
   return root;
 }
 
-Result<UniqueFd> open_files(const OciSpec& spec, const LaunchOptions& options) {
-  constexpr int kFlags = O_PATH | O_DIRECTORY | O_CLOEXEC;
-  if (options.root < 0) {
-    return open_file(options.overlay ? options.overlay->lower : spec.root.path, kFlags);
-  }
-  UniqueFd files(::openat(options.root, ".", kFlags));
-  if (!files) {
-    return errno_error("can't open the container's root directory");
-  }
-  return files;
-}
-
 void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
   plan.describe("can't enter the root file system");
   plan.add(SYS_fchdir, {root});
@@ -218,7 +221,6 @@ void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
 Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
                                         const LaunchOptions& options) {
   Mounter mounter{plan, spec, options, {plan_root(plan, spec, options), {}, {}}, {}, {}};
-  BOTHY_TRY(mounter.files, open_files(spec, options));
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     BOTHY_TRY(plan_mount(mounter, i));
   }
