@@ -120,7 +120,8 @@ class Isolation {
 
   // Ends every process; on_ended() follows, or comes from within. Harmless when it has ended.
   virtual void shut_down(Shutdown urgency) = 0;
-  // Ends every process and waits for that; no event comes from then on.
+  // Ends every process and waits for that; no event comes from then on. The instance's image is in
+  // use no longer.
   virtual void close() noexcept = 0;
 };
 

@@ -242,6 +242,8 @@ void ContainerIsolation::close() noexcept {
     cgroup_.reset();
   }
   start_socket_.reset();
+  parts_.disk.reset();
+  parts_.tree.reset();
 }
 
 }  // namespace bothy::run

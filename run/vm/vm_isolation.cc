@@ -249,6 +249,7 @@ void VmIsolation::close() noexcept {
   }
   console_executor_.stop();
   link_.reset();
+  disk_use_.reset();
 }
 
 }  // namespace bothy::run

@@ -66,7 +66,7 @@ class VmIsolation final : public Isolation {
   [[nodiscard]] std::string describe_end(const MachineEnd& end) const;
 
   const IsolationContext context_;
-  const image::FileLock disk_use_;  // keeps the image in the store
+  std::optional<image::FileLock> disk_use_;  // keeps the image in the store
   UniqueFd initramfs_;
   Timer grace_;  // of a guest that has disconnected, or is to power off
   Executor console_executor_{"console"};

@@ -124,4 +124,6 @@ wait_for_unmount "$work/merged/"
 umount "$work/merged" "$work/overlay/lower" "$work/overlay/upper" "$work/overlay"
 
 run 124 'a timeout' --err 'timeout' -- once --timeout 8s bb sleep 1000
+run 0 'the image of instances that have ended' -- sh -c 'touch "$2/ended" && "$1" image import "$2" --name ended && "$1" run --rm --network none ended true && "$1" image rm ended' \
+  sh "$bothy" "$work/root"
 finish
