@@ -138,6 +138,7 @@ run 0 'cp in' -- bothy cp "$work/home/shared/file" web:/srv/new
 says 'which is served' 'from here' wget -qO- --timeout 60 --tries 10 http://127.0.0.1:8080/new
 run 0 'stop' -- bothy stop -t 2 web
 run 0 'rm' -- bothy rm web
-# Zombies are the host's init's to reap.
+# The owner ends a moment after its clients have been told. Zombies are the host's init's to reap.
+for _ in $(seq 100); do pgrep -u 1234 -r D,R,S,T >"$work/out" || break; sleep 0.1; done
 if pgrep -u 1234 -r D,R,S,T -a >"$work/out"; then fail 'nothing of it runs on' "$(ps -u 1234)"; else pass 'nothing of it runs on'; fi
 finish
