@@ -120,8 +120,8 @@ class Isolation {
 
   // Ends every process; on_ended() follows, or comes from within. Harmless when it has ended.
   virtual void shut_down(Shutdown urgency) = 0;
-  // Ends every process and waits for that; no event comes from then on. The instance's image is in
-  // use no longer.
+  // Ends every process and waits for that; no event comes from then on. Lets go of the image, so
+  // that it can be removed from the store.
   virtual void close() noexcept = 0;
 };
 

@@ -70,10 +70,12 @@ int Owner::run() {
 }
 
 Result<void> Owner::start() {
+  // Used up here, also by a failure: what is left of it would keep the image in use.
+  const std::unique_ptr<PreparedIsolation> prepared = std::move(run_.isolation);
   BOTHY_TRY(open_api());
   const IsolationContext context{
       control_, clock_, *this, run_.timeline, run_.options, run_.process, run_.created.instance};
-  BOTHY_TRY(isolation_, run_.isolation->make(context));
+  BOTHY_TRY(isolation_, prepared->make(context));
   return isolation_->start();
 }
 

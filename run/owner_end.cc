@@ -111,7 +111,6 @@ void Owner::leave() {
   if (isolation_) {
     isolation_->close();
   }
-  run_.isolation.reset();
   state_.status = Status::kExited;
   state_.finished = std::time(nullptr);
   if (run_.settings.remove_at_end) {
