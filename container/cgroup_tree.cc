@@ -73,16 +73,16 @@ Result<void> make_leaf(const std::string& directory, NewCgroups& made) {
   return success();
 }
 
-// A parent goes away under our hands when another process's create() had made it, and failed.
-template <class Make>
-Result<void> retry_without_parent(Make make) {
-  constexpr int kAttempts = 10;
-  for (int attempt = 1;; ++attempt) {
-    const Result<void> made = make();
-    if (made || made.error().code != ErrorCode::kNotFound || attempt == kAttempts) {
-      return made;
-    }
+// The leaf, and the parents that it needs. A parent goes away under our hands when another
+// process's create() had made it, and failed; with a leaf in it none can.
+Result<void> make_directories(const CgroupPlace& place, NewCgroups& made) {
+  constexpr int kAttempts = 100;
+  Result<void> leaf = make_leaf(place.directory(), made);
+  for (int i = 0; i < kAttempts && !leaf && leaf.error().code == ErrorCode::kNotFound; ++i) {
+    const Result<void> parents = make_parents(place, made);
+    leaf = parents ? make_leaf(place.directory(), made) : parents;
   }
+  return leaf;
 }
 
 Error controller_error(const std::string& controller, const std::string& directory,
@@ -97,7 +97,7 @@ Error controller_error(const std::string& controller, const std::string& directo
           "below it, or choose a parent without processes)";
       break;
     case ENOENT:
-      error.code = exists(directory) ? ErrorCode::kUnsupported : ErrorCode::kNotFound;
+      error.code = ErrorCode::kUnsupported;
       error.context +=
           " (it isn't available there: with systemd, 'Delegate=yes' of the unit hands it on)";
       break;
@@ -230,27 +230,19 @@ Result<void> enable_controllers(const std::string& mount, const std::string& cgr
 
 Result<UniqueFd> make_cgroup_v2(const CgroupPlace& place, const std::vector<std::string>& needed,
                                 const std::vector<std::string>& wanted, NewCgroups& made) {
-  BOTHY_TRY(retry_without_parent([&]() -> Result<void> {
+  BOTHY_TRY(make_directories(place, made));
+  if (!needed.empty() || !wanted.empty()) {
     const std::string parent = place.base + parent_of(place.path);
-    const std::string control = place.mount + parent + "/cgroup.subtree_control";
-    std::optional<std::string> enabled = read_cgroup_file(AT_FDCWD, control);
-    if (!enabled) {
-      BOTHY_TRY(make_parents(place, made));
-      enabled.emplace();
-    }
-    const std::vector<std::string> present = words_of(*enabled);
+    const std::vector<std::string> present =
+        words_of(cgroup_text(AT_FDCWD, place.mount + parent + "/cgroup.subtree_control"));
     BOTHY_TRY(enable_controllers(place.mount, parent, without(needed, present),
                                  without(wanted, present)));
-    return make_leaf(place.directory(), made);
-  }));
+  }
   return open_cgroup(place.directory());
 }
 
 Result<UniqueFd> make_cgroup_v1(const CgroupPlace& place, bool cpuset, NewCgroups& made) {
-  BOTHY_TRY(retry_without_parent([&]() -> Result<void> {
-    BOTHY_TRY(make_parents(place, made));
-    return make_leaf(place.directory(), made);
-  }));
+  BOTHY_TRY(make_directories(place, made));
   if (cpuset) {
     for (const std::string& prefix : prefixes_of(place.path)) {
       BOTHY_TRY(inherit_cpuset(place.mount + place.base + prefix));
