@@ -138,14 +138,38 @@ set(BOTHY_PRECOMPILED
   <boost/outcome/success_failure.hpp> <boost/outcome/try.hpp>)
 bothy_precompiled(bothy_precompiled bothy_options ${BOTHY_PRECOMPILED})
 
-# bothy_room(name SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
-# makes the library bothy_<name>, alias bothy::<name>.
+# bothy_cold(TARGET): TARGET runs when something starts, is described or ends: no guest exit and no byte that a guest moves passes
+# through it. The preset `release` compiles it for size: a third less code, and fewer pages to read at start. The others compile
+# all code alike.
+function(bothy_cold target)
+  target_compile_options(${target} PRIVATE ${BOTHY_COLD_OPTIONS})
+  bothy_precompile(${target} ${BOTHY_COLD_PRECOMPILED})
+endfunction()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  set(BOTHY_COLD_OPTIONS -Os)
+  # GCC refuses a header that was precompiled with another -O.
+  set(BOTHY_COLD_PRECOMPILED bothy_cold_precompiled)
+  add_library(bothy_cold_options INTERFACE)
+  target_link_libraries(bothy_cold_options INTERFACE bothy_options)
+  target_compile_options(bothy_cold_options INTERFACE ${BOTHY_COLD_OPTIONS})
+  bothy_precompiled(bothy_cold_precompiled bothy_cold_options ${BOTHY_PRECOMPILED})
+else()
+  set(BOTHY_COLD_OPTIONS)
+  set(BOTHY_COLD_PRECOMPILED bothy_precompiled)
+endif()
+
+# bothy_room(name [COLD] SOURCES a.cc ... [DEPENDS bothy::x ...] [PRIVATE_DEPENDS lib ...])
+# makes the library bothy_<name>, alias bothy::<name>. COLD: see bothy_cold().
 function(bothy_room name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  cmake_parse_arguments(ARG "COLD" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
   if(ARG_SOURCES)
     add_library(bothy_${name} STATIC ${ARG_SOURCES})
     target_link_libraries(bothy_${name} PUBLIC bothy_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
-    bothy_precompile(bothy_${name} bothy_precompiled)
+    if(ARG_COLD)
+      bothy_cold(bothy_${name})
+    else()
+      bothy_precompile(bothy_${name} bothy_precompiled)
+    endif()
   else()
     add_library(bothy_${name} INTERFACE)
     target_link_libraries(bothy_${name} INTERFACE bothy_options ${ARG_DEPENDS})
