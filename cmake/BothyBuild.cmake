@@ -177,11 +177,11 @@ function(bothy_room name)
   add_library(bothy::${name} ALIAS bothy_${name})
 endfunction()
 
-# bothy_embedded_program(name SYMBOL kName SOURCES a.cc ... [HEADERS b.h ...]): a small static program that runs elsewhere than
+# bothy_embedded_program(name SYMBOL kName SOURCES a.cc ... [HEADERS b.h ...] [LINK option ...]): a small static program that runs elsewhere than
 # bothy: by the C compiler's driver, which links no C++ library, against musl: as static as it gets, a tenth of glibc's size, and
 # the same from every preset. The object library bothy_<name>_program has its bytes between the symbols kNameBegin and kNameEnd.
 function(bothy_embedded_program name)
-  cmake_parse_arguments(ARG "" "SYMBOL" "SOURCES;HEADERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "SYMBOL" "SOURCES;HEADERS;LINK" ${ARGN})
   find_program(BOTHY_MUSL_COMPILER NAMES x86_64-linux-gnu-gcc gcc REQUIRED)
   set(specs /usr/lib/x86_64-linux-musl/musl-gcc.specs)
   if(NOT EXISTS ${specs})
@@ -195,7 +195,7 @@ function(bothy_embedded_program name)
       -fno-asynchronous-unwind-tables -fno-stack-protector -Os -Wall -Wextra -Wshadow -Werror
       -ffunction-sections -fdata-sections -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -I${CMAKE_SOURCE_DIR}
       -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu
-      -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code -o ${program} ${ARG_SOURCES}
+      -static -s -Wl,--gc-sections,--build-id=none,-z,noseparate-code ${ARG_LINK} -o ${program} ${ARG_SOURCES}
     DEPENDS ${ARG_SOURCES} ${ARG_HEADERS}
     COMMENT "Building programs/bothy-${name}"
     VERBATIM)

@@ -153,8 +153,9 @@ void plan_time(ContainerPlan& plan, const OciSpec& spec) {
   plan.add(SYS_write, {file, plan.keep(text), text.size()});
 }
 
+// A new time namespace is none for a process that shares its parent's memory.
 bool needs_joiner(const OciSpec& spec) {
-  return spec.find(NamespaceKind::kUser) != nullptr || spec.monotonic_offset || spec.boot_offset ||
+  return spec.find(NamespaceKind::kUser) != nullptr || spec.find(NamespaceKind::kTime) != nullptr ||
          std::ranges::any_of(spec.namespaces,
                              [](const Namespace& each) { return !each.path.empty(); });
 }
@@ -286,8 +287,6 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   plan.report = reports.theirs.get();
   plan.cgroup = options.cgroup;
   plan.joins = needs_joiner(spec);
-  const Namespace* time = spec.find(NamespaceKind::kTime);
-  plan.shares = time == nullptr || time->path.empty();
   if (!plan.joins) {
     plan.begin_inner();
   }
@@ -315,7 +314,6 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   plan.report = reports.theirs.get();
   plan.cgroup = options.cgroup;
   plan.joins = true;
-  plan.shares = (namespaces.flags & clone_flag(NamespaceKind::kTime)) == 0;
   plan_host_side(plan, process, options.cgroup_joins);
   plan.describe("can't join the container's namespaces");
   const Slot container = plan.new_slot(options.pidfd);

@@ -4,70 +4,43 @@
 // says so.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
-#include <deque>
+#include <initializer_list>
 #include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
+
+#include "container/stage/plan_format.h"
 
 namespace bothy::container {
 
-// A descriptor that the new process gets to know: one of the parent's, or the result of a call.
-struct Slot {
-  int index = -1;
+// What a plan has kept a copy of, for arguments of calls.
+struct Kept {
+  std::uint32_t offset = 0;
 };
 
-// An argument of a call: a number, an address, or what is in a slot.
+// An argument of a call: a number, what is in a slot, or the address of a text or of what is kept.
 struct Argument {
   std::uint64_t value = 0;
-  bool is_slot = false;
+  ArgumentKind kind = ArgumentKind::kNumber;
+  const char* text = nullptr;  // that the plan is to keep
 
   Argument() = default;
   template <class Number>
   requires(std::is_integral_v<Number> || std::is_enum_v<Number>)
       Argument(Number number)  // NOLINT(google-explicit-constructor): written in lists of arguments
       : value(static_cast<std::uint64_t>(static_cast<std::int64_t>(number))) {}
-  Argument(const void* address)  // NOLINT(google-explicit-constructor): likewise
-      : value(reinterpret_cast<std::uint64_t>(address)) {}
   Argument(Slot slot)  // NOLINT(google-explicit-constructor): likewise
-      : value(static_cast<std::uint64_t>(slot.index)), is_slot(true) {}
-};
-
-// Numbers of calls that are more than one system call.
-enum SpecialCall : int {
-  kSendTerminal = -1,  // arguments: socket, descriptor: a report with the descriptor
-  kSendReady = -2,     // arguments: socket
-  kReportTo = -3,      // arguments: socket: later failures are reported there
-  kExecute = -4,       // the command, by ContainerPlan::candidates
-  kFork = -5,  // arguments: a program: this process executes it with the number of a child, in
-               // which the calls go on
-};
-
-// An errno value that isn't a failure, and the number of calls that are left out then.
-struct Tolerated {
-  int error_number = 0;
-  std::uint16_t skips = 0;
-};
-
-struct Call {
-  int number = 0;  // SYS_*, or a SpecialCall
-  std::array<Argument, 6> arguments;
-  Slot result;  // where the result goes; none
-  std::array<Tolerated, 2> tolerated{};
-  std::uint16_t success_skips = 0;  // calls that are left out after a success
-  const char* description = "";     // ContainerPlan::describe()
-};
-
-// What a new process reports, as one message; after kFailed the call's description follows.
-struct Report {
-  enum Kind : std::uint32_t { kFailed = 1, kTerminal = 2, kReady = 3 };
-  std::uint32_t kind = 0;
-  std::int32_t error_number = 0;
-  std::uint32_t at_exec = 0;
+      : value(static_cast<std::uint64_t>(slot.index)), kind(ArgumentKind::kSlot) {}
+  Argument(Kept kept)  // NOLINT(google-explicit-constructor): likewise
+      : value(kept.offset), kind(ArgumentKind::kAddress) {}
+  Argument(const char* literal)  // NOLINT(google-explicit-constructor): likewise
+      : kind(ArgumentKind::kAddress), text(literal) {}
+  Argument(std::nullptr_t) {}  // NOLINT(google-explicit-constructor): likewise
 };
 
 class ContainerPlan {
@@ -76,24 +49,26 @@ class ContainerPlan {
 
   // Says what the calls added next are for: "can't mount 'proc' on '/proc'". The errno's text
   // follows in an error.
-  void describe(std::string text);
-  // Adds a call to the list that is being built, and returns it for its other members.
+  void describe(std::string_view text);
+  // Adds a call to the list that is being built, and returns it for its other members, until the
+  // next one is added.
   Call& add(int number, std::initializer_list<Argument> arguments);
-  // Adds openat2(2) with O_CLOEXEC added to `flags`; `resolve` is RESOLVE_*. `path` is kept by the
-  // caller.
-  Call& add_open(Slot result, Slot directory, const char* path, std::uint64_t flags,
+  // Adds openat2(2) with O_CLOEXEC added to `flags`; `resolve` is RESOLVE_*.
+  Call& add_open(Slot result, Slot directory, const Argument& path, std::uint64_t flags,
                  std::uint64_t resolve);
+  // `descriptor` is the parent's.
   [[nodiscard]] Slot new_slot(int descriptor = -1);
-  // Copies that live as long as the plan, for arguments of calls.
-  [[nodiscard]] const char* keep(std::string text);
+  [[nodiscard]] Kept keep(std::string_view text);
+  // Of a string literal: kept once.
+  [[nodiscard]] Kept keep_literal(const char* literal);
   template <class T>
-  requires std::is_trivially_copyable_v<T>
-  [[nodiscard]] const void* keep(const T& value) {
+  requires(std::is_trivially_copyable_v<T> && !std::is_convertible_v<T, std::string_view>)
+      [[nodiscard]] Kept keep(const T& value) {
     return keep_bytes(std::as_bytes(std::span(&value, 1)));
   }
   template <class T>
   requires std::is_trivially_copyable_v<T>
-  [[nodiscard]] const void* keep_array(const std::vector<T>& values) {
+  [[nodiscard]] Kept keep_array(const std::vector<T>& values) {
     return keep_bytes(std::as_bytes(std::span(values)));
   }
   // Later calls belong to the process itself; earlier ones to the one that clones it (stage.h).
@@ -102,40 +77,36 @@ class ContainerPlan {
                    const std::vector<std::string>& environment,
                    const std::vector<std::string>& candidates);
 
-  // --- For those who read it ---
+  // --- For those who start its process ---
 
   [[nodiscard]] std::span<const Call> outer() const noexcept { return outer_; }
   [[nodiscard]] std::span<const Call> inner() const noexcept { return inner_; }
-
-  // --- For the stage: in the new process alone ---
-
-  [[nodiscard]] int& slot(Slot slot) noexcept {
-    return slots_[static_cast<std::size_t>(slot.index)];
-  }
-  [[nodiscard]] char* const* arguments() const noexcept { return arguments_.data(); }
-  [[nodiscard]] char* const* environment() const noexcept { return environment_.data(); }
-  [[nodiscard]] std::span<const char* const> candidates() const noexcept { return candidates_; }
+  // The parent's descriptors that calls refer to.
+  [[nodiscard]] std::vector<int> descriptors() const;
+  // The plan as one block of bytes, with a PlanHeader at its beginning, whose members of a joiner
+  // are the caller's to set. `given`: the descriptors that the new process gets from the parent.
+  [[nodiscard]] std::vector<std::byte> pack(const std::vector<int>& given) const;
 
   // How the process is cloned.
   std::uint64_t clone_flags = 0;  // CLONE_NEW* of the process itself
   int cgroup = -1;
-  bool joins = false;  // namespaces are joined: the process is cloned by another one
-  bool shares = true;  // that one shares the parent's memory until then (vfork)
+  bool joins = false;  // the process is cloned by another one, which joins namespaces before
   int report = -1;     // the new process's end of the socket of reports
 
  private:
-  [[nodiscard]] const void* keep_bytes(std::span<const std::byte> bytes);
+  [[nodiscard]] Kept keep_bytes(std::span<const std::byte> bytes);
+  [[nodiscard]] Kept keep_list(const std::vector<std::string>& texts);
 
   bool is_inner_ = false;
   std::vector<Call> outer_;
   std::vector<Call> inner_;
-  std::vector<int> slots_;
-  const char* description_ = "";
-  std::deque<std::string> texts_;
-  std::deque<std::vector<std::byte>> blobs_;
-  std::vector<char*> arguments_;
-  std::vector<char*> environment_;
-  std::vector<const char*> candidates_;
+  std::vector<std::int32_t> slots_;
+  Kept description_;
+  std::vector<std::byte> kept_;  // at the block's beginning, after the header
+  std::vector<std::pair<const char*, Kept>> literals_;
+  Kept arguments_;
+  Kept environment_;
+  Kept candidates_;
 };
 
 }  // namespace bothy::container

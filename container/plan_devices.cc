@@ -36,10 +36,10 @@ struct Maker {
 };
 
 // The directory of `path`, and the name in it.
-std::pair<Slot, const char*> plan_parent(Maker& maker, const std::string& path) {
+std::pair<Slot, Kept> plan_parent(Maker& maker, const std::string& path) {
   const std::size_t slash = path.rfind('/');
   const std::string directory = path.substr(0, slash);
-  const char* name = maker.plan.keep(path.substr(slash + 1));
+  const Kept name = maker.plan.keep(path.substr(slash + 1));
   if (directory == "/dev" && maker.places.directory.index >= 0) {
     return {maker.places.directory, name};
   }
@@ -47,7 +47,7 @@ std::pair<Slot, const char*> plan_parent(Maker& maker, const std::string& path) 
 }
 
 // Attaches `tree` to a file of its own in `directory`.
-void plan_cover(ContainerPlan& plan, Slot directory, const char* name, Slot tree) {
+void plan_cover(ContainerPlan& plan, Slot directory, Kept name, Slot tree) {
   const Slot target = plan.new_slot();
   plan.add(SYS_mknodat, {directory, name, S_IFREG | 0666, 0}).tolerated[0] = {EEXIST};
   plan.add_open(target, directory, name, O_PATH, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);

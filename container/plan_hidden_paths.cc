@@ -58,7 +58,7 @@ Call& clone_null(ContainerPlan& plan, const Masks& masks) {
 // clone anew what has been used, twice.
 void plan_mask(ContainerPlan& plan, const Masks& masks, const PlaceToHide& place, unsigned flags) {
   constexpr std::array<std::string_view, 4> kDirectories{"acpi", "asound", "scsi", "firmware"};
-  const char* name = plan.keep(place.path);
+  const Kept name = plan.keep(place.path);
   const auto cover_directory = [&]() -> Call& {
     return plan.add(SYS_move_mount, {masks.directory, "", place.directory, name, flags});
   };
@@ -98,7 +98,7 @@ void plan_read_only_paths(ContainerPlan& plan, const std::vector<std::string>& p
       place.path.clear();
       empty = AT_EMPTY_PATH;
     }
-    const char* name = plan.keep(place.path);
+    const Kept name = plan.keep(place.path);
     Call& clone = plan.add(
         SYS_open_tree, {directory, name, kCloneTree | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW | empty});
     clone.result = tree;

@@ -38,7 +38,7 @@ void plan_attachment(Mounter& mounter, const Mount& mount, Slot made) {
   ContainerPlan& plan = mounter.plan;
   const std::string& path = mount.destination;
   if (mounter.devices.directory.index >= 0 && is_child(path, "/dev/")) {
-    const char* name = plan.keep(path.substr(5));
+    const Kept name = plan.keep(path.substr(5));
     plan.add(SYS_mkdirat, {mounter.devices.directory, name, 0755}).tolerated[0] = {EEXIST};
     plan.add(SYS_move_mount, {made, "", mounter.devices.directory, name, MOVE_MOUNT_F_EMPTY_PATH});
   } else if (mounter.own.sys.index >= 0 && path == "/sys/fs/cgroup") {

@@ -2,8 +2,6 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/close_range.h>
-#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -28,6 +26,7 @@ constexpr int kIoPriorityOfProcess = 1;
 constexpr int kIoPriorityClassShift = 13;
 constexpr std::size_t kKernelSignalSet = 8;
 constexpr std::uint32_t kDefaultUmask = 022;
+constexpr int kMaxCapabilities = 64;
 
 // What the kernel takes: the C library's structure is another.
 struct KernelSignalAction {
@@ -102,13 +101,10 @@ void plan_limits(ContainerPlan& plan, const Process& process) {
 
 void plan_filter(ContainerPlan& plan, const SeccompFilter& filter) {
   plan.describe("can't install the seccomp filter");
-  sock_fprog program{};
-  program.len = static_cast<unsigned short>(filter.program.size());
-  program.filter = static_cast<sock_filter*>(const_cast<void*>(plan.keep_array(filter.program)));
-  plan.add(SYS_seccomp, {SECCOMP_SET_MODE_FILTER, filter.flags, plan.keep(program)});
+  plan.add(kSetFilter, {filter.flags, filter.program.size(), plan.keep_array(filter.program)});
 }
 
-const void* keep_capabilities(ContainerPlan& plan, const CapabilitySets& sets) {
+Kept keep_capabilities(ContainerPlan& plan, const CapabilitySets& sets) {
   const auto low = [](Capabilities set) { return static_cast<std::uint32_t>(set); };
   const auto high = [](Capabilities set) { return static_cast<std::uint32_t>(set >> 32U); };
   std::array<__user_cap_data_struct, 2> data{};
@@ -121,16 +117,14 @@ const void* keep_capabilities(ContainerPlan& plan, const CapabilitySets& sets) {
 void plan_identity(ContainerPlan& plan, const Process& process) {
   const CapabilitySets sets = process.capabilities.value_or(CapabilitySets());
   plan.describe("can't drop capabilities");
-  for (unsigned bit = 0; bit < std::bit_width(all_capabilities()); ++bit) {
-    if ((sets.bounding >> bit & 1U) == 0) {
-      plan.add(SYS_prctl, {PR_CAPBSET_DROP, bit, 0, 0, 0}).tolerated[0] = {
-          EINVAL};  // not this kernel's
+  // All that the set lacks, those of a newer kernel as well.
+  for (int first = 0; first < kMaxCapabilities; ++first) {
+    const int missing = std::countr_zero(sets.bounding >> static_cast<unsigned>(first));
+    const int end = std::min(first + missing, kMaxCapabilities);
+    if (end > first) {
+      plan.add(kDropBounding, {first, end - 1});
     }
-  }
-  // Those of a newer kernel, up to its last one.
-  for (auto bit = static_cast<unsigned>(std::bit_width(all_capabilities())); bit < 64; ++bit) {
-    plan.add(SYS_prctl, {PR_CAPBSET_DROP, bit, 0, 0, 0}).tolerated[0] = {
-        EINVAL, static_cast<std::uint16_t>(63 - bit)};
+    first = end;
   }
   if (process.user != 0) {
     plan.add(SYS_prctl, {PR_SET_KEEPCAPS, 1, 0, 0, 0});
@@ -214,12 +208,10 @@ void plan_beginning(ContainerPlan& plan, bool user_namespace,
   const std::uint64_t no_signals = 0;
   plan.add(SYS_rt_sigprocmask, {SIG_SETMASK, plan.keep(no_signals), nullptr, kKernelSignalSet});
   // CLONE_CLEAR_SIGHAND leaves those that are ignored.
-  const void* default_action = plan.keep(KernelSignalAction{});
+  const Kept default_action = plan.keep(KernelSignalAction{});
   for (const int signal : ignored_signals) {
     plan.add(SYS_rt_sigaction, {signal, default_action, nullptr, kKernelSignalSet});
   }
-  // Other processes of the container may neither trace this one nor open its descriptors.
-  plan.add(SYS_prctl, {PR_SET_DUMPABLE, 0, 0, 0, 0});
   plan.add(SYS_setsid, {});
   plan.add(SYS_umask, {0});
   if (user_namespace) {
@@ -240,7 +232,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan_directory(plan, root, process.directory);
   plan.describe("can't prepare the command");
   plan.add(SYS_umask, {process.umask.value_or(kDefaultUmask)});
-  plan.add(SYS_close_range, {3 + wanted.preserved, ~0U, CLOSE_RANGE_CLOEXEC});
+  plan.add(kCloseOnExec, {3 + wanted.preserved});
   if (wanted.start_socket >= 0) {
     plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);

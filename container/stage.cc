@@ -1,22 +1,30 @@
 #include "container/stage.h"
 
+#include <elf.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
+#include <sys/eventfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <memory>
-#include <new>
+#include <span>
 #include <utility>
+#include <vector>
 
+#include "container/program_file.h"
 #include "container/system_calls.h"
+
+extern "C" {
+extern const std::byte kBothyContainerStageBegin[];
+extern const std::byte kBothyContainerStageEnd[];
+// container/arch/*/clone_vfork.S
+[[gnu::returns_twice]] long bothy_clone_vfork(bothy::container::CloneArguments* arguments,
+                                              std::size_t size);
+}
 
 namespace bothy::container {
 namespace {
@@ -24,150 +32,77 @@ namespace {
 constexpr int kStageFailed = 127;
 constexpr std::uint64_t kCloneClearSighand = 0x100000000ULL;
 constexpr std::uint64_t kCloneIntoCgroup = 0x200000000ULL;
+constexpr std::size_t kPage = 4096;
 
-// A frame that no return leads out of, on another stack than the program's: ASan's bookkeeping of
-// stacks doesn't fit.
-#define BOTHY_OWN_STACK __attribute__((no_sanitize("address")))
-
-struct JoinerStack {
-  alignas(16) std::array<char, 64UL * 1024> bytes;
-};
-
-// -1 with errno set, or more.
-long send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
-  std::array<iovec, 2> parts{{{const_cast<Report*>(&report), sizeof(report)},
-                              {const_cast<char*>(text), std::strlen(text)}}};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = parts.data();
-  message.msg_iovlen = parts.size();
-  if (descriptor >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
-  }
-  ssize_t sent = 0;
-  do {
-    sent = ::sendmsg(socket, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent;
-}
-
-// As execvp(3): a directory that may not be searched doesn't end the search. Returns on failure.
-int execute(const ContainerPlan& plan) noexcept {
-  int error = ENOENT;
-  for (const char* candidate : plan.candidates()) {
-    ::execve(candidate, plan.arguments(), plan.environment());
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
-      return errno;
-    }
-    error = errno == EACCES ? EACCES : error;
-  }
-  return error;
-}
-
-// In the child: 0. This process is an init from now on: its signals wait for that. Not by
-// clone3(2), whose flags a seccomp filter can't see, so that profiles deny it.
-int fork_command(const ContainerPlan& plan, int init) noexcept {
-  const auto pid = static_cast<int>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0));
-  if (pid <= 0) {
-    return pid;
-  }
-  std::array<char, 12> digits{};
-  char* number = digits.data() + digits.size() - 1;
-  for (int rest = pid; rest > 0; rest /= 10) {
-    *--number = static_cast<char>('0' + rest % 10);
-  }
-  const std::uint64_t all = ~std::uint64_t{0};
-  ::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, sizeof(all));
-  const std::array<const char*, 3> command{"init", number, nullptr};
-  ::syscall(SYS_execveat, init, "", command.data(), plan.environment(), AT_EMPTY_PATH);
-  return -1;
-}
-
-// nullptr for a failure that ends the calls.
-const Tolerated* find_tolerated(const Call& call, int error) noexcept {
-  for (const Tolerated& each : call.tolerated) {
-    if (each.error_number == error) {
-      return &each;
+// The stage's file with the plan as its last segment (elf(5)), for which the program has a place
+// without content.
+std::vector<std::byte> add_plan(std::span<const std::byte> program,
+                                std::span<const std::byte> plan) {
+  std::vector<std::byte> file(program.begin(), program.end());
+  Elf64_Ehdr header;
+  std::memcpy(&header, file.data(), sizeof(header));
+  const std::size_t at = header.e_phoff;
+  Elf64_Phdr segment;
+  std::byte* place = nullptr;
+  for (std::size_t i = 0; i < header.e_phnum; ++i) {
+    std::byte* each = file.data() + at + i * sizeof(segment);
+    std::memcpy(&segment, each, sizeof(segment));
+    if (segment.p_type == PT_LOAD) {
+      place = each;
     }
   }
-  return nullptr;
+  std::memcpy(&segment, place, sizeof(segment));
+  segment.p_offset = (file.size() + kPage - 1) / kPage * kPage;
+  segment.p_filesz = plan.size();
+  segment.p_memsz = plan.size();
+  std::memcpy(place, &segment, sizeof(segment));
+  file.resize(segment.p_offset);
+  file.insert(file.end(), plan.begin(), plan.end());
+  return file;
 }
 
-// The result, or -1 with errno set.
-long make_call(ContainerPlan& plan, const Call& call) noexcept {
-  std::array<long, 6> values{};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const Argument& argument = call.arguments[i];
-    values[i] = argument.is_slot ? plan.slot({static_cast<int>(argument.value)})
-                                 : static_cast<long>(argument.value);
-  }
-  switch (call.number) {
-    case kSendTerminal:
-      return send_report(static_cast<int>(values[0]), {Report::kTerminal, 0, 0}, "",
-                         static_cast<int>(values[1]));
-    case kSendReady:
-      return send_report(static_cast<int>(values[0]), {Report::kReady, 0, 0}, "", -1);
-    case kReportTo:
-      plan.report = static_cast<int>(values[0]);
-      return 0;
-    case kFork:
-      return fork_command(plan, static_cast<int>(values[0]));
-    case kExecute:
-      errno = execute(plan);
-      return -1;
-    default:
-      return ::syscall(call.number, values[0], values[1], values[2], values[3], values[4],
-                       values[5]);
-  }
+Result<UniqueFd> make_stage(const std::vector<std::byte>& plan) {
+  const std::span program(static_cast<const std::byte*>(kBothyContainerStageBegin),
+                          static_cast<const std::byte*>(kBothyContainerStageEnd));
+  return make_program_file("stage", add_plan(program, plan));
 }
 
-void report_failure(const ContainerPlan& plan, const Call& call) noexcept {
-  const int error = errno;
-  static_cast<void>(send_report(plan.report,
-                                {Report::kFailed, error, call.number == kExecute ? 1U : 0U},
-                                call.description, -1));
-}
-
-[[noreturn]] BOTHY_OWN_STACK void run_process(ContainerPlan& plan) noexcept {
-  if (const Call* failed = make_calls(plan, plan.inner())) {
-    report_failure(plan, *failed);
-  }
-  ::_exit(kStageFailed);
-}
-
-// What the parent and the joiner share.
+// What the parent and its child share until that has executed the stage.
 struct Shared {
-  ContainerPlan* plan = nullptr;
-  CloneArguments* arguments = nullptr;
-  pid_t pid = -1;
+  CloneArguments arguments;
+  int program = -1;
+  std::vector<int> descriptors;  // for the stage
   int error_number = 0;
 };
 
-BOTHY_OWN_STACK pid_t clone_into(ContainerPlan& plan, CloneArguments& arguments) noexcept {
-  const auto pid = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(CloneArguments)));
+// In the child. Descriptors of this process are its own copies.
+void execute_stage(Shared& shared) noexcept {
+  for (const int each : shared.descriptors) {
+    ::fcntl(each, F_SETFD, 0);
+  }
+  const std::array<const char*, 2> command{"bothy", nullptr};
+  const std::array<const char*, 1> environment{nullptr};
+  ::syscall(SYS_execveat, shared.program, "", command.data(), environment.data(), AT_EMPTY_PATH);
+  shared.error_number = errno;
+  ::_exit(kStageFailed);
+}
+
+// The number of the child, which executes the stage, or an error of the clone. Without ASan, whose
+// bookkeeping of the stack doesn't fit.
+__attribute__((no_sanitize("address"))) long start_stage(Shared& shared) noexcept {
+  const long pid = bothy_clone_vfork(&shared.arguments, sizeof(shared.arguments));
   if (pid == 0) {
-    run_process(plan);
+    execute_stage(shared);
   }
   return pid;
 }
 
-BOTHY_OWN_STACK int run_joiner(void* pointer) {
-  auto& shared = *static_cast<Shared*>(pointer);
-  if (const Call* failed = make_calls(*shared.plan, shared.plan->outer())) {
-    report_failure(*shared.plan, *failed);
-    ::_exit(kStageFailed);
+// Waits for the end of a child.
+int reap(pid_t pid) noexcept {
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  // From its first moment on no process of the container may trace the new one.
-  ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-  shared.pid = clone_into(*shared.plan, *shared.arguments);
-  shared.error_number = shared.pid < 0 ? errno : 0;
-  ::_exit(0);
+  return status;
 }
 
 CloneArguments clone_arguments(const ContainerPlan& plan) noexcept {
@@ -186,95 +121,92 @@ Error clone_error(int error_number) {
                      error_number);
 }
 
-Result<Cloned> clone_directly(ContainerPlan& plan) {
-  int pidfd = -1;
-  CloneArguments arguments = clone_arguments(plan);
-  arguments.flags |= CLONE_PIDFD;
-  arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
-  const pid_t pid = clone_into(plan, arguments);
-  if (pid < 0) {
-    return clone_error(errno);
-  }
-  return Cloned{pid, UniqueFd(pidfd)};
+Error execute_error(int error_number) {
+  return errno_error("can't execute the program that makes a container from a file in memory",
+                     error_number);
 }
 
-// The joiner's memory is the parent's, which waits for its end; where a time namespace is joined, a
-// copy (setns(2): such a process may not share its memory).
-Result<Cloned> clone_by_joiner(ContainerPlan& plan) {
-  const auto stack = std::make_unique<JoinerStack>();
-  void* memory =
-      ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) {
-    return errno_error("can't map memory for a process");
+Result<Cloned> clone_directly(const ContainerPlan& plan) {
+  Shared shared{clone_arguments(plan), -1, plan.descriptors(), 0};
+  shared.descriptors.push_back(plan.report);
+  BOTHY_TRY(const UniqueFd program, make_stage(plan.pack(shared.descriptors)));
+  shared.program = program.get();
+  int pidfd = -1;
+  shared.arguments.flags |= CLONE_PIDFD | CLONE_VM | CLONE_VFORK;
+  shared.arguments.pidfd = reinterpret_cast<std::uint64_t>(&pidfd);
+  const long pid = start_stage(shared);
+  if (pid < 0) {
+    return clone_error(static_cast<int>(-pid));
   }
-  CloneArguments arguments = clone_arguments(plan);
-  arguments.flags |= CLONE_PARENT;
-  arguments.exit_signal = 0;  // clone3(2): that of the joiner
-  auto* shared = new (memory) Shared{&plan, &arguments, -1, 0};
-  const int dumpable = ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
-  const int sharing = plan.shares ? CLONE_VM | CLONE_VFORK : 0;
-  const pid_t joiner = ::clone(&run_joiner, stack->bytes.end(), sharing | SIGCHLD, shared);
-  const int error_number = errno;
-  int status = 0;
-  while (joiner > 0 && ::waitpid(joiner, &status, 0) < 0 && errno == EINTR) {
+  Cloned cloned{static_cast<pid_t>(pid), UniqueFd(pidfd)};
+  if (shared.error_number != 0) {
+    reap(cloned.pid);
+    return execute_error(shared.error_number);
   }
-  if (plan.shares && dumpable == 1) {
-    ::prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+  return cloned;
+}
+
+Result<Cloned> read_outcome(int events, int joiner_status) {
+  std::uint64_t outcome = 0;
+  if (::read(events, &outcome, sizeof(outcome)) != sizeof(outcome)) {
+    return WIFSIGNALED(joiner_status)
+               ? make_error(ErrorCode::kSystem,
+                            "the process that joins the container's namespaces was killed by "
+                            "signal {} (the container's memory limit may be reached)",
+                            WTERMSIG(joiner_status))
+               : Result<Cloned>(Cloned{});  // it has reported why
   }
-  const Shared result = *shared;  // before its memory goes
-  ::munmap(memory, sizeof(Shared));
-  if (joiner < 0) {
-    return errno_error("can't start a process that joins the container's namespaces", error_number);
+  if ((outcome & kCloneFailed) != 0) {
+    return clone_error(static_cast<int>(outcome & ~kCloneFailed));
   }
-  if (result.pid < 0 && WIFSIGNALED(status)) {
-    return make_error(ErrorCode::kSystem,
-                      "the process that joins the container's namespaces was killed by signal {} "
-                      "(the container's memory limit may be reached)",
-                      WTERMSIG(status));
-  }
-  if (result.pid < 0) {
-    // Without an error of the clone the joiner has reported why.
-    return result.error_number == 0 ? Result<Cloned>(Cloned{}) : clone_error(result.error_number);
-  }
+  const auto pid = static_cast<pid_t>(outcome);
   // The process is a child that nobody has waited for: the number is still its own.
-  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) {
     const Error error = errno_error("can't open a descriptor for a process of the container");
-    ::kill(result.pid, SIGKILL);
-    while (::waitpid(result.pid, nullptr, 0) < 0 && errno == EINTR) {
-    }
+    ::kill(pid, SIGKILL);
+    reap(pid);
     return error;
   }
-  return Cloned{result.pid, std::move(pidfd)};
+  return Cloned{pid, std::move(pidfd)};
+}
+
+Result<Cloned> clone_by_joiner(const ContainerPlan& plan) {
+  const UniqueFd events(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!events) {
+    return errno_error("can't create an event descriptor");
+  }
+  Shared shared{{}, -1, plan.descriptors(), 0};
+  shared.descriptors.insert(shared.descriptors.end(), {plan.report, events.get()});
+  if (plan.cgroup >= 0) {
+    shared.descriptors.push_back(plan.cgroup);
+  }
+  std::vector<std::byte> packed = plan.pack(shared.descriptors);
+  PlanHeader header;
+  std::memcpy(&header, packed.data(), sizeof(header));
+  header.clone = clone_arguments(plan);
+  header.clone.flags |= CLONE_PARENT;
+  header.clone.exit_signal = 0;  // clone3(2): that of the joiner
+  header.outcome = events.get();
+  std::memcpy(packed.data(), &header, sizeof(header));
+  BOTHY_TRY(const UniqueFd program, make_stage(packed));
+  shared.program = program.get();
+  shared.arguments.flags = CLONE_VM | CLONE_VFORK | kCloneClearSighand;
+  shared.arguments.exit_signal = SIGCHLD;
+  const long joiner = start_stage(shared);
+  if (joiner < 0) {
+    return errno_error("can't start a process that joins the container's namespaces",
+                       static_cast<int>(-joiner));
+  }
+  const int status = reap(static_cast<pid_t>(joiner));
+  return shared.error_number != 0 ? Result<Cloned>(execute_error(shared.error_number))
+                                  : read_outcome(events.get(), status);
 }
 
 }  // namespace
 
-const Call* make_calls(ContainerPlan& plan, std::span<const Call> calls) noexcept {
-  for (std::size_t i = 0; i < calls.size(); ++i) {
-    const Call& call = calls[i];
-    long result = make_call(plan, call);
-    while (result < 0 && errno == EINTR) {
-      result = make_call(plan, call);
-    }
-    if (result < 0) {
-      const Tolerated* tolerated = find_tolerated(call, errno);
-      if (call.number == kExecute || tolerated == nullptr) {
-        return &call;
-      }
-      i += tolerated->skips;
-      continue;
-    }
-    if (call.result.index >= 0) {
-      plan.slot(call.result) = static_cast<int>(result);
-    }
-    i += call.success_skips;
-  }
-  return nullptr;
-}
-
-Result<Cloned> clone_process(ContainerPlan& plan) {
-  // A handler of this process must not run in the new one, which the clone shares memory with.
+Result<Cloned> clone_process(const ContainerPlan& plan) {
+  // A handler of this process must not run in the new one, which shares its memory.
   sigset_t all;
   sigset_t before;
   sigfillset(&all);

@@ -15,21 +15,6 @@ namespace bothy::container {
 inline constexpr unsigned kCloneTree = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC;
 inline constexpr unsigned kMoveByDescriptors = MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH;
 
-// struct clone_args (clone3(2)), version 3: with `cgroup`.
-struct CloneArguments {
-  std::uint64_t flags = 0;
-  std::uint64_t pidfd = 0;
-  std::uint64_t child_tid = 0;
-  std::uint64_t parent_tid = 0;
-  std::uint64_t exit_signal = 0;
-  std::uint64_t stack = 0;
-  std::uint64_t stack_size = 0;
-  std::uint64_t tls = 0;
-  std::uint64_t set_tid = 0;
-  std::uint64_t set_tid_size = 0;
-  std::uint64_t cgroup = 0;
-};
-
 // struct sched_attr (sched_setattr(2)), version 0.
 struct SchedulerAttributes {
   std::uint32_t size = sizeof(SchedulerAttributes);

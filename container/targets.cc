@@ -78,7 +78,7 @@ Slot plan_target(ContainerPlan& plan, Slot root, const std::string& path, Target
     Call& open = plan.add_open(here, root, plan.keep(prefix), O_PATH, kInRoot);
     open.tolerated[0] = {ENOENT};
     open.success_skips = 2;
-    const char* name = plan.keep(parts[i]);
+    const Kept name = plan.keep(parts[i]);
     Call& make = is_last && kind == TargetKind::kFile
                      ? plan.add(SYS_mknodat, {parent, name, S_IFREG | kFileMode, 0})
                      : plan.add(SYS_mkdirat, {parent, name, kDirectoryMode});

@@ -181,9 +181,6 @@ struct IsolationKind {
   // Ends and removes what an instance whose owner was killed has left beside its directories. Null:
   // nothing. An instance that has left nothing, or is of another kind, is no error.
   Result<void> (*clear_lost)(const Instance& instance) = nullptr;
-  // Protects this program's file from the processes of instances with these options, for which it
-  // may execute the program once more. Null: nothing. Unchecked options.
-  Result<void> (*protect_program)(const RunOptions& options) = nullptr;
 };
 
 }  // namespace bothy::run

@@ -9,7 +9,6 @@
 #include "cli/exit_status.h"
 #include "cli/help.h"
 #include "cli/json_text.h"
-#include "container/own_executable.h"
 #include "oci/verbs.h"
 #include "run/run_spec.h"
 
@@ -67,12 +66,6 @@ void add_create_flags(CLI::App& command, OciFlags& flags) {
                    "Keep the session keyring of the caller");
 }
 
-// For those who make a container's process.
-Result<int> make(const std::function<Result<int>()>& verb) {
-  BOTHY_TRY(container::protect_own_executable());
-  return verb();
-}
-
 }  // namespace
 
 void add_oci_command(CLI::App& app, int& status) {
@@ -82,11 +75,9 @@ void add_oci_command(CLI::App& app, int& status) {
             "Directory for the state of containers [/run/bothy/oci, $XDG_RUNTIME_DIR/bothy/oci]");
   oci->require_subcommand(1);
   add_create_flags(*add_verb(*oci, flags, status, "create", "Create a container",
-                             [](const oci::Records& records, const OciFlags& given) {
-                               return make([&]() -> Result<int> {
-                                 BOTHY_TRY(oci::create(records, given.create));
-                                 return exit_status::kSuccess;
-                               });
+                             [](const oci::Records& records, const OciFlags& given) -> Result<int> {
+                               BOTHY_TRY(oci::create(records, given.create));
+                               return exit_status::kSuccess;
                              }),
                    *flags);
   add_verb(*oci, flags, status, "start", "Start the process of a created container",
@@ -94,11 +85,10 @@ void add_oci_command(CLI::App& app, int& status) {
              BOTHY_TRY(oci::start(records, given.create.id));
              return exit_status::kSuccess;
            });
-  CLI::App* run =
-      add_verb(*oci, flags, status, "run", "Create and start a container",
-               [](const oci::Records& records, const OciFlags& given) {
-                 return make([&] { return oci::run(records, given.create, given.detach); });
-               });
+  CLI::App* run = add_verb(*oci, flags, status, "run", "Create and start a container",
+                           [](const oci::Records& records, const OciFlags& given) {
+                             return oci::run(records, given.create, given.detach);
+                           });
   add_create_flags(*run, *flags);
   run->add_flag("-d,--detach", flags->detach, "Don't wait for the end of the container");
   add_verb(*oci, flags, status, "state", "Print the state of a container",

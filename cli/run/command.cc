@@ -120,7 +120,6 @@ Result<int> run_image(const run::RunOptions& options, bool json) {
 }
 
 Result<int> run_with(const RunFlags& flags, const CLI::App& command) {
-  BOTHY_TRY(protect_program(flags));
   BOTHY_TRY(const run::RunOptions options,
             resolve_run_flags(flags, command.remaining(), command.count("--entrypoint") > 0));
   return run_image(options, flags.json);

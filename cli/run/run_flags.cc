@@ -222,14 +222,6 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                "exist.");
 }
 
-Result<void> protect_program(const RunFlags& flags) {
-  run::RunOptions options = flags.options;
-  take_isolation_flags(flags, options);
-  BOTHY_TRY(const run::IsolationKind* kind, run::find_isolation(options.isolation));
-  return kind->protect_program == nullptr ? Result<void>(success())
-                                          : kind->protect_program(options);
-}
-
 Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
                                           const std::vector<std::string>& operands,
                                           bool has_entrypoint) {

@@ -43,10 +43,6 @@ struct RunFlags {
 // `flags` outlives the command.
 void add_run_flags(CLI::App& command, RunFlags& flags);
 
-// To be called before anything that the flags name is opened or read: may execute this program once
-// more, with the same arguments (IsolationKind::protect_program).
-[[nodiscard]] Result<void> protect_program(const RunFlags& flags);
-
 // `operands` follow the flags: the image, the command and its arguments. kInvalid for a flag's
 // value that isn't one.
 [[nodiscard]] Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,

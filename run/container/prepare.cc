@@ -8,7 +8,6 @@
 
 #include "base/files.h"
 #include "base/subordinate_ids.h"
-#include "container/own_executable.h"
 #include "run/container/container_flags.h"
 #include "run/container/container_isolation.h"
 #include "run/container/etc_files.h"
@@ -169,14 +168,6 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
       std::move(parts), context.options, context.image.manifest.digest));
 }
 
-// A container whose ids can't write the file needs none of it.
-Result<void> protect_program(const RunOptions& options) {
-  BOTHY_TRY(const ContainerFlags flags, parse_container_flags(options));
-  return ::geteuid() != 0 || flags.user_namespace == UserNamespace::kHost
-             ? container::protect_own_executable()
-             : Result<void>(success());
-}
-
 Result<void> clear_lost(const Instance& instance) {
   BOTHY_TRY(const bool cleared, clear_lost_container(instance));
   if (cleared) {
@@ -190,8 +181,7 @@ Result<void> clear_lost(const Instance& instance) {
 const IsolationKind& container_isolation_kind() noexcept {
   static const IsolationKind kKind{"container",       "namespaces on the host's kernel",
                                    container_flags(), &validate,
-                                   &prepare,          &clear_lost,
-                                   &protect_program};
+                                   &prepare,          &clear_lost};
   return kKind;
 }
 

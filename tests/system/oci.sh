@@ -122,6 +122,22 @@ run 0 'a shared root' -- oci run -b "$bundle" box
 config 'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": 8, "soft": 8}]; c["process"]["cwd"] = "/bin"; c["process"]["args"] = ["true"]'
 run 0 'a small limit of descriptors' -- oci run -b "$bundle" box
 
+# Descriptors of bothy's own are not among those that are preserved.
+command='ls -l /proc/self/fd'
+for users in 'pass' 'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]'; do
+  config "$users"
+  run 0 'descriptors to preserve that are not there' --out total -- oci run --preserve-fds 20 -b "$bundle" box
+  if grep -E 'socket:|anon_inode|memfd|cgroup' "$work/out"; then fail 'none of bothy' "$(cat "$work/out")"; else pass 'none of bothy'; fi
+done
+
+# Where files in memory can't be executed: a sysctl of a PID namespace.
+command='echo here'
+config
+if [ -e /proc/sys/vm/memfd_noexec ]; then
+  without_memfd() { unshare --pid --fork --mount-proc sh -c 'echo 2 >/proc/sys/vm/memfd_noexec && exec "$@"' sh "$@"; }
+  run 0 'without executable files in memory' --out here -- without_memfd "$bothy" oci --root "$work/state" run -b "$bundle" box
+fi
+
 # What a start costs: system calls of parent and child until the command's exec. Writing cgroup.procs would wait for RCU.
 config 'c["process"]["args"] = ["true"]'
 strace -f -o "$work/trace" "$bothy" oci --root "$work/state" run -b "$bundle" box

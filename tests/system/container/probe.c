@@ -82,8 +82,9 @@ static int is_protected(const char* path) {
 void probe_writable(char** arguments) {
   for (char** file = arguments; *file != NULL; ++file) {
     const int opened = open(*file, O_WRONLY | O_CLOEXEC);
-    if (opened >= 0 || (errno != EROFS && errno != EACCES && errno != EPERM && errno != ENOENT &&
-                        !is_protected(*file))) {
+    if ((opened >= 0 ||
+         (errno != EROFS && errno != EACCES && errno != EPERM && errno != ENOENT)) &&
+        !is_protected(*file)) {
       WEAK("%s may be written", *file);
     }
     close(opened);

@@ -17,7 +17,7 @@
 static int is_foreign(int process) {
   char program[300];
   const ssize_t size = readlinkat(process, "exe", program, sizeof(program));
-  return size > 0 && strncmp(program, "/bin/", 5) != 0 && strncmp(program, "/memfd:", 7) != 0;
+  return size > 0 && strncmp(program, "/bin/", 5) != 0;
 }
 
 // Calls `look` with the number and the directory in /proc of each other process but the first,

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "container/plan_mounts.h"
-#include "container/stage.h"
 #include "tests/support/catch.h"
 #include "tests/support/temporary_directory.h"
+#include "tests/unit/container/plan_run.h"
 
 namespace bothy::container {
 namespace {
@@ -29,9 +29,10 @@ class RootDirectory {
     plan.begin_inner();
     plan.describe("can't open the target");
     const Slot slot = plan_target(plan, plan.new_slot(fd_.get()), target, kind);
-    const int error = make_calls(plan, plan.inner()) == nullptr ? 0 : errno;
+    PlanRun run(plan);
+    const int error = run.make_inner();
     if (error == 0) {
-      opened_.reset(plan.slot(slot));
+      opened_.reset(run.slot(slot));
     }
     return error;
   }

@@ -1,5 +1,3 @@
-#include "container/stage.h"
-
 #include <fcntl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +7,7 @@
 
 #include "container/plan.h"
 #include "tests/support/catch.h"
+#include "tests/unit/container/plan_run.h"
 
 namespace bothy::container {
 namespace {
@@ -47,9 +46,10 @@ TEST_CASE("The calls of a plan are made in order, with the results of earlier on
   plan.add(SYS_dup, {plan.new_slot(pipe.writer())}).result = copy;
   add_write(plan, copy, "a");
   add_write(plan, copy, "b");
-  CHECK(make_calls(plan, plan.outer()) == nullptr);
+  PlanRun run(plan);
+  CHECK(run.make_outer() == 0);
   CHECK(pipe.read() == "ab");
-  ::close(plan.slot(copy));
+  ::close(run.slot(copy));
 }
 
 TEST_CASE("A failure ends the calls and has its description") {
@@ -59,10 +59,9 @@ TEST_CASE("A failure ends the calls and has its description") {
   plan.add(SYS_close, {-1});
   plan.describe("can't write");
   add_write(plan, plan.new_slot(pipe.writer()), "a");
-  const Call* failed = make_calls(plan, plan.outer());
-  REQUIRE(failed != nullptr);
-  CHECK(errno == EBADF);
-  CHECK(std::string(failed->description) == "can't close");
+  PlanRun run(plan);
+  CHECK(run.make_outer() == EBADF);
+  CHECK(run.description() == "can't close");
   CHECK(pipe.read().empty());
 }
 
@@ -78,7 +77,7 @@ TEST_CASE("Calls are left out after a success, or after a failure that is tolera
   add_write(plan, writer, "c");
   add_write(plan, writer, "d");
   add_write(plan, writer, "e");
-  CHECK(make_calls(plan, plan.outer()) == nullptr);
+  CHECK(PlanRun(plan).make_outer() == 0);
   CHECK(pipe.read() == "ae");
 }
 
