@@ -18,8 +18,8 @@ bool is_zero(Bytes bytes) noexcept {
 }  // namespace
 
 Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk) {
-  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
   std::vector<std::byte> buffer(kPart);
+  std::uint64_t size = 0;
   while (true) {
     BOTHY_TRY(const std::size_t count, read_up_to(disk, buffer));
     if (count == 0) {
@@ -27,17 +27,18 @@ Result<std::vector<NewImage>> import_disk(const ImportJob& job, ByteSource& disk
     }
     BOTHY_TRY(job.budget.spend(Resource::kContent, count));
     const Bytes bytes = Bytes(buffer).first(count);
+    size += count;
     if (is_zero(bytes)) {
-      BOTHY_TRY(writer.write_zeros(count));
+      BOTHY_TRY(job.intake.write_zeros(count));
     } else {
-      BOTHY_TRY(writer.write(bytes));
+      BOTHY_TRY(job.intake.write(bytes));
     }
   }
-  if (writer.size() % 512 != 0) {
+  if (size % 512 != 0) {
     return make_error(ErrorCode::kBadInput, "the disk has {} bytes: expected a multiple of 512",
-                      writer.size());
+                      size);
   }
-  BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kDiskType));
+  BOTHY_TRY(const Descriptor layer, job.intake.keep(kDiskType));
   BOTHY_TRY(NewImage image, job.single_layer(layer, layer.digest));
   std::vector<NewImage> images;
   images.push_back(std::move(image));

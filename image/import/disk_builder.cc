@@ -12,6 +12,7 @@
 
 #include "base/files.h"
 #include "image/bytes/byte_source.h"
+#include "image/confined/child.h"
 #include "image/erofs/writer.h"
 #include "image/import/image_layers.h"
 
@@ -23,11 +24,26 @@ constexpr unsigned kReadOnly = 0444;
 Result<void> build(const Store& store, const Image& image, const ImageDetails& details,
                    const Limits& limits, const Progress& progress, int fd,
                    const std::string& path) {
-  ErofsWriter writer(fd, path);
-  Budget budget(limits);
-  FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
-  BOTHY_TRY(apply_layers(store, details, tree, writer, budget, progress));
-  return writer.finish(tree, image.manifest.digest);
+  std::vector<UniqueFd> layers;
+  ConfinedWork work;
+  work.failure = "the image's disk couldn't be built";
+  work.limits = limits;
+  work.progress = progress;
+  work.descriptors[kFirstConfinedFd] = fd;
+  work.prepare = [&]() -> Result<void> {
+    BOTHY_TRY(layers, open_layers(store, details));
+    return success();
+  };
+  work.run = [&](ParentLink& link) -> Result<std::string> {
+    ErofsWriter writer(kFirstConfinedFd, path);
+    Budget budget(limits);
+    FileTree tree(budget, [&](const Inode& inode) { writer.discard(inode); });
+    BOTHY_TRY(apply_layers(std::move(layers), details, tree, writer, budget, progress_on(link)));
+    BOTHY_TRY(writer.finish(tree, image.manifest.digest));
+    return std::string();
+  };
+  BOTHY_TRY(run_confined(work));
+  return success();
 }
 
 // Builds the disk in a stage, then moves it to `place`.

@@ -1,12 +1,10 @@
 // Imports the archives of `docker save`, which Podman and skopeo call docker-archive: manifest.json
 // lists, for each image, the paths of its config and layers in the archive.
-#include <array>
 #include <boost/json/value.hpp>
 #include <utility>
 
 #include "base/files.h"
 #include "base/json_fields.h"
-#include "image/bytes/byte_source.h"
 #include "image/bytes/unpack_source.h"
 #include "image/import/importers.h"
 #include "image/store/media_type.h"
@@ -39,12 +37,9 @@ Result<Descriptor> find_file(const ArchiveContents& contents, const std::string&
   return *file;
 }
 
-Result<std::string_view> layer_type(const std::string& path) {
-  BOTHY_TRY(UniqueFd fd, open_regular(path));
-  FileSource file(std::move(fd), path);
-  std::array<std::byte, 8> head{};
-  BOTHY_TRY(const std::size_t count, read_up_to(file, head));
-  switch (detect_compression(Bytes(head).first(count))) {
+Result<std::string_view> layer_type(const ImportJob& job, const Descriptor& layer) {
+  BOTHY_TRY(const std::string head, job.intake.head(layer.digest));
+  switch (detect_compression(std::as_bytes(std::span(head)))) {
     case Compression::kNone:
       return kLayerType;
     case Compression::kGzip:
@@ -66,8 +61,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   BOTHY_TRY(manifest.config, find_file(contents, config_path));
   BOTHY_TRY(check_name(config_path, manifest.config));
   manifest.config.media_type = kConfigType;
-  BOTHY_TRY(const std::string text,
-            read_file(job.stage.blob_path(manifest.config.digest), kMaxDocumentSize));
+  BOTHY_TRY(const std::string text, job.intake.document(manifest.config.digest));
   BOTHY_TRY(const ImageConfig config, ImageConfig::parse(text));
   if (layer_paths.empty() || layer_paths.size() > kMaxLayers ||
       config.diff_ids.size() != layer_paths.size()) {
@@ -76,7 +70,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
   }
   for (std::size_t i = 0; i < layer_paths.size(); ++i) {
     BOTHY_TRY(Descriptor layer, find_file(contents, layer_paths[i]));
-    BOTHY_TRY(const std::string_view type, layer_type(job.stage.blob_path(layer.digest)));
+    BOTHY_TRY(const std::string_view type, layer_type(job, layer));
     layer.media_type = type;
     // A compressed layer is checked when the disk is built.
     if (type == kLayerType && layer.digest != config.diff_ids[i]) {
@@ -87,7 +81,7 @@ Result<NewImage> import_one(const ImportJob& job, const ArchiveContents& content
     manifest.layers.push_back(std::move(layer));
   }
   NewImage image;
-  BOTHY_TRY(image.manifest, job.stage.keep(manifest.json(), kManifestType));
+  BOTHY_TRY(image.manifest, job.intake.keep_text(manifest.json(), kManifestType));
   image.manifest.platform = config.platform;
   if (job.options.name.empty() && !job.options.anonymous) {
     for (const std::string& tag : tags) {

@@ -8,7 +8,16 @@
 
 namespace bothy::image {
 
-Result<void> apply_layers(const Store& store, const ImageDetails& details, FileTree& tree,
+Result<std::vector<UniqueFd>> open_layers(const Store& store, const ImageDetails& details) {
+  std::vector<UniqueFd> files;
+  for (const Descriptor& layer : details.manifest.layers) {
+    BOTHY_TRY(UniqueFd file, open_regular(store.blob_path(layer.digest)));
+    files.push_back(std::move(file));
+  }
+  return files;
+}
+
+Result<void> apply_layers(std::vector<UniqueFd> files, const ImageDetails& details, FileTree& tree,
                           ContentSink& sink, Budget& budget, const Progress& progress) {
   const auto& layers = details.manifest.layers;
   if (layers.size() != details.config.diff_ids.size()) {
@@ -16,9 +25,7 @@ Result<void> apply_layers(const Store& store, const ImageDetails& details, FileT
                       layers.size(), details.config.diff_ids.size());
   }
   for (std::size_t i = 0; i < layers.size(); ++i) {
-    const std::string blob = store.blob_path(layers[i].digest);
-    BOTHY_TRY(UniqueFd layer, open_regular(blob));
-    FileSource file(std::move(layer), blob);
+    FileSource file(std::move(files[i]), layers[i].digest.text());
     ReportingSource reporting(file, progress,
                               fmt::format("unpacking layer {} of {}", i + 1, layers.size()),
                               layers[i].size);

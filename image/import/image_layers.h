@@ -1,14 +1,21 @@
-// apply_layers(): all layers of an image in the store, merged.
+// apply_layers(): all layers of an image in the store, merged, in a confined child.
 #pragma once
 
+#include <vector>
+
+#include "base/unique_fd.h"
 #include "image/store/store.h"
 #include "image/tar/layer.h"
 
 namespace bothy::image {
 
-// Applies the layers, the lowest first, with their content checked against the config's diff IDs.
+// The layers' files, opened, the lowest first.
+[[nodiscard]] Result<std::vector<UniqueFd>> open_layers(const Store& store,
+                                                        const ImageDetails& details);
+
+// Applies the layers, with their content checked against the config's diff IDs. Closes their files.
 // An error names the layer.
-[[nodiscard]] Result<void> apply_layers(const Store& store, const ImageDetails& details,
+[[nodiscard]] Result<void> apply_layers(std::vector<UniqueFd> files, const ImageDetails& details,
                                         FileTree& tree, ContentSink& sink, Budget& budget,
                                         const Progress& progress);
 

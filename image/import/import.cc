@@ -1,6 +1,7 @@
 #include "image/import/import.h"
 
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,8 +11,10 @@
 #include "base/files.h"
 #include "image/bytes/byte_source.h"
 #include "image/bytes/unpack_source.h"
+#include "image/confined/child.h"
 #include "image/import/disk_magic.h"
 #include "image/import/importers.h"
+#include "image/import/intake.h"
 #include "image/store/media_type.h"
 #include "image/store/reference.h"
 #include "image/tar/reader.h"
@@ -91,16 +94,18 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
                                std::string* text) {
   // Holes are hashed as zeros: their bytes are counted before that is done.
   BOTHY_TRY(job.budget.spend(Resource::kContent, entry.size));
-  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
+  std::uint64_t size = 0;
   while (true) {
     BOTHY_TRY(const TarData part, tar.data());
-    if (part.offset > writer.size()) {
-      BOTHY_TRY(writer.write_zeros(part.offset - writer.size()));
+    if (part.offset > size) {
+      BOTHY_TRY(job.intake.write_zeros(part.offset - size));
+      size = part.offset;
     }
     if (part.bytes.empty()) {
       break;
     }
-    BOTHY_TRY(writer.write(part.bytes));
+    BOTHY_TRY(job.intake.write(part.bytes));
+    size += part.bytes.size();
     if (text != nullptr) {
       text->append(reinterpret_cast<const char*>(part.bytes.data()), part.bytes.size());
       if (text->size() > kMaxDocumentSize) {
@@ -108,7 +113,7 @@ Result<Descriptor> stage_entry(const ImportJob& job, TarReader& tar, const TarEn
       }
     }
   }
-  return job.stage.keep(std::move(writer), "");
+  return job.intake.keep("");
 }
 
 Result<ArchiveContents> stage_archive(const ImportJob& job, ByteSource& archive) {
@@ -203,32 +208,97 @@ Result<std::vector<NewImage>> import_stream(const ImportJob& job, ByteSource& st
   return import_disk(job, plain);
 }
 
-Result<std::vector<NewImage>> import_source(const ImportJob& job) {
-  UniqueFd fd;
-  if (job.source == "-") {
-    fd = UniqueFd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
-    if (!fd) {
-      return errno_error("can't read stdin");
-    }
-  } else {
-    BOTHY_TRY(fd, open_file(job.source, O_RDONLY));
+// An opened source. What it holds is for the child to find out.
+struct Source {
+  enum class Kind { kStream, kLayout, kTree };
+  Kind kind = Kind::kStream;
+  UniqueFd fd;  // of a layout: its index.json
+  std::uint64_t size = 0;
+};
+
+Result<UniqueFd> open_source(const std::string& path) {
+  if (path != "-") {
+    return open_file(path, O_RDONLY);
   }
+  UniqueFd fd(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3));
+  return fd ? Result<UniqueFd>(std::move(fd)) : errno_error("can't read stdin");
+}
+
+Result<Source> find_source(const std::string& path) {
+  Source source;
+  BOTHY_TRY(source.fd, open_source(path));
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) {
+  if (::fstat(source.fd.get(), &status) != 0) {
     return errno_error("can't read the file's status");
   }
+  source.size = static_cast<std::uint64_t>(status.st_size);
   if (S_ISDIR(status.st_mode)) {
-    return exists(job.source + "/oci-layout") || exists(job.source + "/index.json")
-               ? import_oci_directory(job)
-               : import_rootfs_directory(job);
+    if (!exists(path + "/oci-layout") && !exists(path + "/index.json")) {
+      source.kind = Source::Kind::kTree;
+      return source;
+    }
+    source.kind = Source::Kind::kLayout;
+    BOTHY_TRY(source.fd, open_regular(path + "/index.json"));
+    return source;
   }
   if (!S_ISREG(status.st_mode) && !S_ISFIFO(status.st_mode) && !S_ISSOCK(status.st_mode)) {
     return make_error(ErrorCode::kInvalid, "not a file, pipe or directory");
   }
-  FileSource file(std::move(fd), job.source);
-  ReportingSource reporting(file, job.options.progress, "reading " + job.source,
-                            static_cast<std::uint64_t>(status.st_size));
+  return source;
+}
+
+// In the child.
+Result<std::vector<NewImage>> import_source(const ImportJob& job, const Source& source) {
+  if (source.kind == Source::Kind::kTree) {
+    return import_rootfs_directory(job);
+  }
+  FileSource file(UniqueFd(kFirstConfinedFd), job.source);
+  if (source.kind == Source::Kind::kLayout) {
+    return import_oci_directory(job, file);
+  }
+  ReportingSource reporting(file, job.options.progress, "reading " + job.source, source.size);
   return import_stream(job, reporting);
+}
+
+// A tree's files are the user's, with owners and attributes that only root may read.
+void confine_to(const Source& source, const std::string& path, ConfinedWork& work) {
+  if (source.kind == Source::Kind::kTree) {
+    work.files = ConfinedFiles::kReadTree;
+    work.directory = path;
+    work.capabilities =
+        1ULL << CAP_DAC_OVERRIDE | 1ULL << CAP_DAC_READ_SEARCH | 1ULL << CAP_SYS_ADMIN;
+  } else {
+    work.descriptors[kFirstConfinedFd] = source.fd.get();
+  }
+}
+
+Result<std::vector<NewImage>> import_confined(const Store& store, Stage& stage,
+                                              const std::string& path,
+                                              const ImportOptions& options) {
+  BOTHY_TRY(const Source source, find_source(path));
+  StageIntake intake(store, stage, options, source.kind == Source::Kind::kLayout ? path : "");
+  IntakeServer server(intake);
+  ConfinedWork work;
+  work.failure = "the image's files couldn't be unpacked";
+  work.limits = options.limits;
+  confine_to(source, path, work);
+  const Platform platform = options.platform ? *options.platform : Platform::host();
+  work.run = [&](ParentLink& link) -> Result<std::string> {
+    ImportOptions own = options;
+    own.progress = progress_on(link);
+    own.platform = platform;
+    LinkIntake sent(link);
+    Budget budget(options.limits);
+    BOTHY_TRY(const auto images, import_source(ImportJob{sent, own, budget, path}, source));
+    return pack_images(images);
+  };
+  work.serve = [&](std::uint32_t type, std::string_view content) {
+    return server.serve(type, content);
+  };
+  work.first_request = IntakeServer::kFirstRequest;
+  work.progress = options.progress;
+  BOTHY_TRY(const std::string answer, run_confined(work));
+  return unpack_images(answer);
 }
 
 }  // namespace
@@ -276,13 +346,13 @@ Result<std::string> ImportJob::name_for(const std::string& given) const {
 
 Result<NewImage> ImportJob::single_layer(const Descriptor& layer, const Digest& diff_id) const {
   ImageConfig config;
-  config.platform = options.platform.value_or(Platform::host());
+  config.platform = *options.platform;
   config.diff_ids = {diff_id};
   Manifest manifest;
   manifest.layers = {layer};
-  BOTHY_TRY(manifest.config, stage.keep(config.json(), kConfigType));
+  BOTHY_TRY(manifest.config, intake.keep_text(config.json(), kConfigType));
   NewImage image;
-  BOTHY_TRY(image.manifest, stage.keep(manifest.json(), kManifestType));
+  BOTHY_TRY(image.manifest, intake.keep_text(manifest.json(), kManifestType));
   image.manifest.platform = config.platform;
   BOTHY_TRY(const std::string name, name_for(""));
   if (!name.empty()) {
@@ -301,13 +371,11 @@ Result<std::vector<Image>> import_image(const Store& store, const std::string& s
     }
   }
   BOTHY_TRY(Addition addition, store.begin());
-  Budget budget(options.limits);
-  const ImportJob job{store, addition.stage, options, budget, source};
   const std::string shown = source == "-" ? "stdin" : printable(source);
   const auto in_context = [&](const Error& error) {
     return Error{error.code, "can't import '" + shown + "': " + error.context};
   };
-  auto images = import_source(job);
+  auto images = import_confined(store, addition.stage, source, options);
   if (!images) {
     return in_context(images.error());
   }

@@ -6,14 +6,14 @@
 #include <vector>
 
 #include "image/import/import.h"
+#include "image/import/intake.h"
 
 namespace bothy::image {
 
-// The parameters of an import.
+// The parameters of an import, in the confined child that does it.
 struct ImportJob {
-  const Store& store;
-  Stage& stage;
-  const ImportOptions& options;
+  Intake& intake;
+  const ImportOptions& options;  // with a platform
   Budget& budget;
   std::string source;  // the path, for names and errors
 
@@ -50,7 +50,9 @@ class ReportingSource final : public ByteSource {
   std::uint64_t done_ = 0;
 };
 
-[[nodiscard]] Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job);
+// `index` is the layout's index.json; its blobs are fetched.
+[[nodiscard]] Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job,
+                                                                 ByteSource& index);
 [[nodiscard]] Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
                                                                const ArchiveContents& contents);
 [[nodiscard]] Result<std::vector<NewImage>> import_docker_archive(const ImportJob& job,

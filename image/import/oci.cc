@@ -17,8 +17,9 @@ constexpr std::size_t kMaxImages = 1024;
 constexpr std::size_t kMaxNamesShown = 10;
 constexpr int kMaxIndexDepth = 4;
 constexpr std::uint64_t kMaxIndexSize = 64U << 20U;
+constexpr std::size_t kIndexPart = 1U << 16U;
 
-// Copies a blob to the stage, unless the stage or the store has it.
+// Makes sure that the stage or the store has a blob.
 using Fetch = std::function<Result<void>(const Descriptor&)>;
 
 // The manifests of one name: alternatives for several platforms.
@@ -97,15 +98,13 @@ class LayoutImporter {
                         descriptor.digest.text(), kMaxDocumentSize);
     }
     BOTHY_TRY(fetch_(descriptor));
-    return job_.stage.blobs().contains(descriptor.digest)
-               ? read_file(job_.stage.blob_path(descriptor.digest), kMaxDocumentSize)
-               : job_.store.document(descriptor);
+    return job_.intake.document(descriptor.digest);
   }
 
   // Finds the manifest for the platform, through nested indexes.
   // NOLINTNEXTLINE(misc-no-recursion): as deep as kMaxIndexDepth
   Result<Descriptor> choose(const std::vector<Descriptor>& manifests, int depth) {
-    const Platform platform = job_.options.platform.value_or(Platform::host());
+    const Platform platform = *job_.options.platform;
     BOTHY_TRY(Descriptor chosen, choose_manifest(manifests, platform));
     switch (media_type(chosen.media_type)) {
       case MediaType::kManifest:
@@ -156,31 +155,25 @@ class LayoutImporter {
   Fetch fetch_;
 };
 
-Result<void> copy_blob(const ImportJob& job, const Descriptor& blob) {
-  if (job.stage.blobs().contains(blob.digest) || job.store.has_blob(blob.digest, blob.size)) {
-    return success();
-  }
-  const std::string path = job.source + "/blobs/sha256/" + blob.digest.hex();
-  auto fd = open_regular(path);
-  if (!fd && fd.error().code == ErrorCode::kNotFound) {
-    return make_error(ErrorCode::kBadInput, "blob {} is missing", blob.digest.text());
-  }
-  if (!fd) {
-    return std::move(fd).error();
-  }
-  BOTHY_TRY(job.budget.spend(Resource::kContent, blob.size));
-  FileSource file(std::move(fd).value(), path);
-  ReportingSource reporting(file, job.options.progress, "copying " + blob.digest.brief(),
-                            blob.size);
-  return job.stage.copy(reporting, blob.digest, blob.size);
-}
-
 }  // namespace
 
-Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job) {
-  BOTHY_TRY(const std::string index, read_file(job.source + "/index.json", kMaxIndexSize));
-  return LayoutImporter(job, [&](const Descriptor& blob) { return copy_blob(job, blob); })
-      .import(index);
+Result<std::vector<NewImage>> import_oci_directory(const ImportJob& job, ByteSource& index) {
+  std::string text;
+  std::vector<std::byte> part(kIndexPart);
+  while (true) {
+    BOTHY_TRY(const std::size_t count, index.read(part));
+    if (count == 0) {
+      break;
+    }
+    text.append(reinterpret_cast<const char*>(part.data()), count);
+    if (text.size() > kMaxIndexSize) {
+      return make_error(ErrorCode::kBadInput, "index.json exceeds {} bytes", kMaxIndexSize);
+    }
+  }
+  const Fetch fetch = [&](const Descriptor& blob) -> Result<void> {
+    return job.intake.fetch(blob.digest, blob.size);
+  };
+  return LayoutImporter(job, fetch).import(text);
 }
 
 Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
@@ -194,7 +187,9 @@ Result<std::vector<NewImage>> import_oci_archive(const ImportJob& job,
   }
   const Fetch fetch = [&](const Descriptor& blob) -> Result<void> {
     const Descriptor* file = contents.find(std::string(kBlobs) + blob.digest.hex());
-    if (file == nullptr && job.store.has_blob(blob.digest, blob.size)) {
+    BOTHY_TRY(const bool stored,
+              file == nullptr ? job.intake.is_stored(blob.digest, blob.size) : Result<bool>(false));
+    if (stored) {
       return success();
     }
     if (file == nullptr || file->digest != blob.digest) {

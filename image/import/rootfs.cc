@@ -13,17 +13,17 @@ namespace {
 // Copies the bytes read into a blob.
 class KeepingSource final : public ByteSource {
  public:
-  KeepingSource(ByteSource& source, BlobWriter& writer) : source_(source), writer_(writer) {}
+  KeepingSource(ByteSource& source, Intake& intake) : source_(source), intake_(intake) {}
 
   Result<std::size_t> read(std::span<std::byte> into) override {
     BOTHY_TRY(const std::size_t count, source_.read(into));
-    BOTHY_TRY(writer_.write(into.first(count)));
+    BOTHY_TRY(intake_.write(into.first(count)));
     return count;
   }
 
  private:
   ByteSource& source_;
-  BlobWriter& writer_;
+  Intake& intake_;
 };
 
 // Content is not needed to check an archive.
@@ -34,8 +34,8 @@ class NoSink final : public ContentSink {
   Result<void> end() override { return success(); }
 };
 
-Result<std::vector<NewImage>> as_image(const ImportJob& job, BlobWriter writer) {
-  BOTHY_TRY(const Descriptor layer, job.stage.keep(std::move(writer), kLayerType));
+Result<std::vector<NewImage>> as_image(const ImportJob& job) {
+  BOTHY_TRY(const Descriptor layer, job.intake.keep(kLayerType));
   BOTHY_TRY(NewImage image, job.single_layer(layer, layer.digest));
   std::vector<NewImage> images;
   images.push_back(std::move(image));
@@ -45,21 +45,19 @@ Result<std::vector<NewImage>> as_image(const ImportJob& job, BlobWriter writer) 
 }  // namespace
 
 Result<std::vector<NewImage>> import_rootfs_directory(const ImportJob& job) {
-  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
   BOTHY_TRY(archive_tree(job.source, job.options.progress, [&](Bytes bytes) -> Result<void> {
     BOTHY_TRY(job.budget.spend(Resource::kArchive, bytes.size()));
-    return writer.write(bytes);
+    return job.intake.write(bytes);
   }));
-  return as_image(job, std::move(writer));
+  return as_image(job);
 }
 
 Result<std::vector<NewImage>> import_rootfs_archive(const ImportJob& job, ByteSource& archive) {
-  BOTHY_TRY(BlobWriter writer, job.stage.write_blob());
-  KeepingSource kept(archive, writer);
+  KeepingSource kept(archive, job.intake);
   FileTree tree(job.budget);
   NoSink sink;
   BOTHY_TRY(apply_layer(kept, tree, sink, job.budget));
-  return as_image(job, std::move(writer));
+  return as_image(job);
 }
 
 }  // namespace bothy::image
