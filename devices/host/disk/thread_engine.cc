@@ -18,8 +18,8 @@ constexpr unsigned kThreads = 4;
 
 }  // namespace
 
-Result<std::unique_ptr<IoThreads>> IoThreads::create(const IoTarget& target, unsigned threads) {
-  BOTHY_TRY(EventFd completed, EventFd::create());
+Result<std::unique_ptr<IoThreads>> IoThreads::create(const IoTarget& target, unsigned threads,
+                                                     EventFd completed) {
   std::unique_ptr<IoThreads> pool(new IoThreads(target, std::move(completed)));
   try {
     for (unsigned i = 0; i < threads; ++i) {
@@ -88,7 +88,8 @@ void IoThreads::run() noexcept {
 
 Result<std::unique_ptr<IoEngine>> ThreadEngine::create(const IoTarget& target,
                                                        const Wakeups& wakeups) {
-  BOTHY_TRY(auto threads, IoThreads::create(target, kThreads));
+  BOTHY_TRY(EventFd completed, EventFd::create());
+  BOTHY_TRY(auto threads, IoThreads::create(target, kThreads, std::move(completed)));
   return std::unique_ptr<IoEngine>(new ThreadEngine(std::move(threads), wakeups));
 }
 

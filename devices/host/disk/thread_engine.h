@@ -15,7 +15,8 @@ namespace bothy {
 class IoThreads {
  public:
   [[nodiscard]] static Result<std::unique_ptr<IoThreads>> create(const IoTarget& target,
-                                                                 unsigned threads);
+                                                                 unsigned threads,
+                                                                 EventFd completed);
   IoThreads(const IoThreads&) = delete;
   IoThreads& operator=(const IoThreads&) = delete;
   // Waits for operations in flight.

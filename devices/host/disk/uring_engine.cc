@@ -8,50 +8,21 @@
 #include <cerrno>
 #include <utility>
 
+#include "devices/host/disk/disk_ring.h"
+
 namespace bothy {
 namespace {
 
-// user_data of completions of polls: operations have pointers.
-constexpr std::uint64_t kKick = 1;
-constexpr std::uint64_t kStop = 2;
-constexpr std::uint64_t kHelper = 3;
-constexpr unsigned kWakeups = 3;
-
-// Linux 5.13, which also has multishot poll.
-constexpr unsigned kNeeded = IORING_FEAT_RSRC_TAGS | IORING_FEAT_EXT_ARG | IORING_FEAT_NODROP;
-
-// From the best down: completions are processed when the thread enters the kernel, and don't
-// interrupt it. Without IORING_SETUP_DEFER_TASKRUN: as of Linux 6.13, a thread that waits with it
-// gets one completion of all that are available.
-constexpr std::array kSetups{
-    unsigned{IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN},  // Linux 6.0
-    unsigned{IORING_SETUP_COOP_TASKRUN},                               // 5.19
-    0U,
-};
-
-// The index of the only registered file.
+// Indexes of the ring's files. Those of events are also the user_data of their polls' completions:
+// operations have pointers.
 constexpr int kFile = 0;
+constexpr int kKick = 1;
+constexpr int kStop = 2;
+constexpr int kHelper = 3;
+constexpr unsigned kWakeups = 3;
 
 // Reads without the ring before wakeups are checked again.
 constexpr unsigned kMaxReadsAtOnce = 64;
-
-// The ring of one thread, as good as the kernel has it. 0 or -errno.
-int open_ring(unsigned entries, io_uring& ring) noexcept {
-  int error = 0;
-  for (const unsigned flags : kSetups) {
-    io_uring_params parameters{};
-    parameters.flags = flags;
-    error = ::io_uring_queue_init_params(entries, &ring, &parameters);
-    if (error == 0 && (parameters.features & kNeeded) != kNeeded) {
-      ::io_uring_queue_exit(&ring);
-      return -ENOSYS;
-    }
-    if (error != -EINVAL) {
-      break;
-    }
-  }
-  return error;
-}
 
 Error refused(int error) {
   if (error == ENOSYS) {
@@ -68,7 +39,8 @@ Error refused(int error) {
 
 Result<void> UringEngine::probe() {
   io_uring ring{};
-  const int error = open_ring(1, ring);
+  const std::array<int, 1> none{-1};
+  const int error = open_disk_ring(1, none, ring);
   if (error != 0) {
     return refused(-error);
   }
@@ -78,20 +50,20 @@ Result<void> UringEngine::probe() {
 
 Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target,
                                                       const Wakeups& wakeups, unsigned depth) {
-  std::unique_ptr<UringEngine> engine(new UringEngine(target, wakeups));
-  int error = open_ring(depth + kWakeups, engine->ring_);
+  std::unique_ptr<UringEngine> engine(new UringEngine(target));
+  if (target.block_device) {
+    BOTHY_TRY(EventFd event, EventFd::create());
+    engine->helper_event_.emplace(std::move(event));
+  }
+  const std::array<int, 4> files{target.fd, wakeups.kick.fd(), wakeups.stop.fd(),
+                                 engine->helper_event_ ? engine->helper_event_->fd() : -1};
+  const int error = open_disk_ring(depth + kWakeups, files, engine->ring_);
   if (error != 0) {
     return refused(-error);
   }
   engine->open_ = true;
-  error = ::io_uring_register_files(&engine->ring_, &target.fd, 1);
-  if (error != 0) {
-    return errno_error("can't register a disk with io_uring", -error);
-  }
-  // Saves a look-up of the ring's descriptor in each call. Optional.
-  static_cast<void>(::io_uring_register_ring_fd(&engine->ring_));
-  engine->watch(wakeups.kick, kKick);
-  engine->watch(wakeups.stop, kStop);
+  engine->watch(kKick);
+  engine->watch(kStop);
   return std::unique_ptr<IoEngine>(std::move(engine));
 }
 
@@ -110,10 +82,11 @@ io_uring_sqe& UringEngine::entry() noexcept {
   }
 }
 
-void UringEngine::watch(const EventFd& event, std::uint64_t tag) noexcept {
+void UringEngine::watch(int event) noexcept {
   io_uring_sqe& sqe = entry();
-  ::io_uring_prep_poll_multishot(&sqe, event.fd(), POLLIN);
-  ::io_uring_sqe_set_data64(&sqe, tag);
+  ::io_uring_prep_poll_multishot(&sqe, event, POLLIN);
+  sqe.flags |= IOSQE_FIXED_FILE;
+  ::io_uring_sqe_set_data64(&sqe, static_cast<std::uint64_t>(event));
 }
 
 void UringEngine::submit(IoOperation& operation) noexcept {
@@ -186,12 +159,16 @@ void UringEngine::prepare(io_uring_sqe& sqe, const IoOperation& operation) noexc
 
 bool UringEngine::submit_to_helper(IoOperation& operation) noexcept {
   if (!helper_) {
-    auto threads = IoThreads::create(target_, 1);
+    if (!helper_event_) {
+      return false;  // its thread couldn't be started
+    }
+    auto threads = IoThreads::create(target_, 1, std::move(*helper_event_));
+    helper_event_.reset();
     if (!threads) {
       return false;
     }
     helper_ = std::move(threads).value();
-    watch(helper_->completed(), kHelper);
+    watch(kHelper);
   }
   helper_->submit(operation);
   return true;
@@ -252,19 +229,17 @@ void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
     --in_ring_;
     return;
   }
-  const EventFd* event = &wakeups_.kick;
-  if (cqe.user_data == kKick) {
+  const int event = static_cast<int>(cqe.user_data);
+  if (event == kKick) {
     reason.kick = true;
-  } else if (cqe.user_data == kStop) {
+  } else if (event == kStop) {
     reason.stop = true;
-    event = &wakeups_.stop;
   } else {
     static_cast<void>(helper_->completed().drain());
     helper_->take(done);
-    event = &helper_->completed();
   }
   if ((cqe.flags & IORING_CQE_F_MORE) == 0) {
-    watch(*event, cqe.user_data);
+    watch(event);
   }
 }
 

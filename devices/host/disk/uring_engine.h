@@ -17,7 +17,8 @@ namespace bothy {
 // A single read from a cached disk is tried without the ring first: at a queue depth of one,
 // io_uring costs more than it saves.
 //
-// Guest memory is not registered with the ring: that would pin all of it.
+// Guest memory is not registered with the ring: that would pin all of it. The ring itself can do
+// nothing else (disk_ring.h).
 class UringEngine final : public IoEngine {
  public:
   // kUnsupported, with the reason, when this host lacks what create() needs.
@@ -33,11 +34,10 @@ class UringEngine final : public IoEngine {
                   std::optional<Clock::time_point> until) noexcept override;
 
  private:
-  UringEngine(const IoTarget& target, const Wakeups& wakeups) noexcept
-      : target_(target), wakeups_(wakeups), tries_(target.cached) {}
+  explicit UringEngine(const IoTarget& target) noexcept : target_(target), tries_(target.cached) {}
 
   [[nodiscard]] io_uring_sqe& entry() noexcept;
-  void watch(const EventFd& event, std::uint64_t tag) noexcept;
+  void watch(int event) noexcept;
   void prepare(io_uring_sqe& sqe, const IoOperation& operation) noexcept;
   void pass_on(IoOperation& operation) noexcept;
   [[nodiscard]] bool read_at_once(IoOperation& operation) noexcept;
@@ -46,7 +46,6 @@ class UringEngine final : public IoEngine {
   [[nodiscard]] bool submit_to_helper(IoOperation& operation) noexcept;
 
   const IoTarget target_;
-  const Wakeups wakeups_;
   io_uring ring_{};
   bool open_ = false;
   IoOperation* lone_ = nullptr;  // the only read submitted so far
@@ -54,7 +53,9 @@ class UringEngine final : public IoEngine {
   unsigned at_once_ = 0;         // reads without the ring since the last enter()
   bool tries_;  // whether to read without the ring: the disk is cached, and the file system
                 // supports RWF_NOWAIT
-  std::unique_ptr<IoThreads> helper_;  // for operations that io_uring lacks; made on first use
+  // For operations of a block device that io_uring lacks: made on first use, of the event.
+  std::optional<EventFd> helper_event_;
+  std::unique_ptr<IoThreads> helper_;
 };
 
 }  // namespace bothy
