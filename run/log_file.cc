@@ -64,15 +64,13 @@ void LogFile::begin_anew() noexcept {
 
 void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
   const std::string head = time_text() + (stream == Stream::kOutput ? " stdout " : " stderr ");
+  std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::string text;
-  while (!bytes.empty()) {
-    const auto newline = std::ranges::find(bytes, std::byte{'\n'});
-    const auto length = static_cast<std::size_t>(newline - bytes.begin());
-    const bool whole = newline != bytes.end();
-    text += head + (whole ? "F " : "P ");
-    text.append(reinterpret_cast<const char*>(bytes.data()), length);
-    text += '\n';
-    bytes = bytes.subspan(length + (whole ? 1 : 0));
+  while (!rest.empty()) {
+    const std::size_t newline = rest.find('\n');
+    const bool whole = newline != std::string_view::npos;
+    text.append(head).append(whole ? "F " : "P ").append(rest.substr(0, newline)).append("\n");
+    rest.remove_prefix(whole ? newline + 1 : rest.size());
     // The head of a line is longer than most lines: what is kept and written is limited, not what
     // comes in.
     if (text.size() >= kBufferSize || size_ + text.size() >= limit_) {
