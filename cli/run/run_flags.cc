@@ -153,8 +153,7 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
             "one, such as 0.5");
   add_value(command, "-m,--memory", flags.memory, "SIZE",
             "Memory, with a suffix K, M or G: 512M for a microVM, no limit for a container");
-  add_value(command, "--pids-limit", flags.processes, "N",
-            "Limit on a container's processes and threads");
+  add_value(command, "--pids-limit", flags.processes, "N", "Limit on processes and threads");
   add_value(command, "--storage", flags.storage, "SIZE",
             "Keep what is written on a disk of this size instead of in memory");
   command.add_flag("--read-only", options.read_only, "Make the root file system read-only");

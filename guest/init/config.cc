@@ -160,6 +160,7 @@ bool Config::parse(Text all) {
       case kFile:
       case kMount:
       case kSeed:
+      case kProcessLimit:
         break;  // read by for_each()
       default:
         good = false;

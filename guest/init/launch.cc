@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "guest/init/directories.h"
+#include "guest/init/process_limit.h"
 #include "guest/init/users.h"
 
 namespace bothy::init {
@@ -96,6 +97,7 @@ bool failed(Plan& plan, const char* doing) {
 }
 
 bool take_standard(Plan& plan) {
+  if (!join_process_limit()) return failed(plan, "start a process within --pids-limit for");
   if (setsid() < 0) return failed(plan, "start a session for");
   if (plan.spec->terminal && ioctl(plan.standard->fds[0], TIOCSCTTY, 0) != 0)
     return failed(plan, "give a terminal to");

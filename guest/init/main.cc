@@ -17,6 +17,7 @@
 #include "guest/init/host.h"
 #include "guest/init/network.h"
 #include "guest/init/power.h"
+#include "guest/init/process_limit.h"
 #include "guest/init/processes.h"
 #include "guest/init/root.h"
 #include "guest/init/serve.h"
@@ -88,6 +89,7 @@ void set_up_guest(const Config& config) {
   raise_loopback();
   config.for_each(kInterface, set_up_interface);
   enter_root(config);
+  config.for_each(kProcessLimit, limit_processes);
   config.for_each(kFile, write_root_file);
   config.for_each(kMount, mount_volume);
 }

@@ -59,6 +59,7 @@ enum Key : uint16_t {
   kProcess = 11,        // the first process: records of kArgument and the keys after it
   kShutdownGrace = 12,  // uint32_t: milliseconds from SIGTERM to SIGKILL for the last processes
   kSeed = 13,           // at most 256 random bytes that initialize the kernel's generator
+  kProcessLimit = 14,   // uint32_t: maximum number of processes and threads, but init's own
 
   kArgument = 32,     // repeated: argv
   kEnvironment = 33,  // repeated: NAME=VALUE

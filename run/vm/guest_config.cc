@@ -131,6 +131,9 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
   records.add_strings(agent::kFile, {"/etc/hosts", hosts_file(options)});
   records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
   add_mounts(options, records);
+  if (options.processes) {
+    records.add(agent::kProcessLimit, static_cast<std::uint32_t>(*options.processes));
+  }
   records.add(agent::kShutdownGrace, std::uint32_t{1000});
   records.add_process(process_records(process, token, options.rlimits));
   return std::string(records.bytes());

@@ -69,11 +69,6 @@ Result<void> validate(const RunOptions& options) {
                       "stack of its own; use user, none or tap=NAME",
                       options.network == Network::kHost ? "host" : "ns:PATH");
   }
-  if (options.processes) {
-    return make_error(ErrorCode::kUnsupported,
-                      "--pids-limit: not available with --isolation vm: its memory bounds a "
-                      "microVM's processes");
-  }
   if (options.millicpus.value_or(1000) % 1000 != 0) {
     return make_error(ErrorCode::kInvalid,
                       "--cpus: a microVM has whole CPUs: expected a whole number with --isolation "

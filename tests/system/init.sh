@@ -46,4 +46,4 @@ export BOTHY_STORE=$work/store XDG_RUNTIME_DIR=$work
 "$work/bothy" image import "$tree" >/dev/null
 disk=$(BOTHY_STORE=$work/store "$work/bothy" image build-disk tree)
 PYTHONDONTWRITEBYTECODE=1 python3 tests/system/init/checks.py "$work/bothy-init" "$work" \
-  "$work/bothy" boot --kernel "$work/vmlinux" --disk "$disk,ro" --cmdline quiet --timeout 1000s
+  "$work/bothy" boot --kernel "$work/vmlinux" --disk "$disk,ro" --timeout 1000s

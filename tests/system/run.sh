@@ -83,6 +83,13 @@ run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web
 run 125 'it is gone' --err web -- "$bothy" inspect web
 
+# A limit on processes: all count, but those of bothy.
+run 0 'an instance with few processes' -- "$bothy" run -d --name few --network none --pids-limit 4 bb sleep 1000
+run 2 'more than --pids-limit' --err "can't fork" -- "$bothy" exec few sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null 2>&1 & done; wait'
+run 125 'those of exec count' --err 'Resource temporarily unavailable' -- \
+  sh -c 'for i in 1 2 3 4; do "$1" exec -d few sleep 1000 || exit; done' sh "$bothy"
+run 0 'and it can be ended' -- "$bothy" rm -f few
+
 # Unread output and absent readers don't keep an instance from ending.
 run 141 'output that nobody reads any more' -- \
   bash -c '"$1" run --rm --network none bb yes | head -n 1 >/dev/null; exit ${PIPESTATUS[0]}' bash "$bothy"

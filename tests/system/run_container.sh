@@ -34,7 +34,6 @@ for network in host ns:/proc/self/ns/net; do
   run 125 "--network $network is for containers" --err 'not available with --isolation vm' -- \
     "$bothy" run --rm --isolation vm --network $network bb true
 done
-run 125 '--pids-limit is for containers' --err '--pids-limit: not available with --isolation vm' -- once --isolation vm --pids-limit 5 bb true
 run 125 'a part of a processor is for containers' --err '--cpus' -- once --isolation vm --cpus 0.5 bb true
 run 0 'which have it' -- once --cpus 0.5 bb true
 says "the host's memory" "$(grep MemTotal /proc/meminfo)" once bb grep MemTotal /proc/meminfo
@@ -74,9 +73,8 @@ says 'a network namespace' "$(readlink /proc/$other/ns/net)" "$bothy" run --rm -
 kill $other
 run 125 'one that is not there' --err nothere -- "$bothy" run --rm --network ns:/nothere bb true
 
-# Limits. Memory and processes have controllers on this host, be they of v1 or v2.
+# Limits. Memory has a controller on this host, be it of v1 or v2.
 run 137 'memory' -- once -m 16M --tmpfs /big bb sh -c 'dd if=/dev/zero of=/big/x bs=1M count=64; exit $?'
-run 2 'processes' --err "can't fork" -- once --pids-limit 5 bb sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 2 & done; wait'
 id=$("$bothy" run -d -m 64M --network none bb sleep 1000)
 run 0 'a container has a cgroup' --out "$id" -- find /sys/fs/cgroup -type d -name "$id"
 run 0 'and is ended' -- "$bothy" rm -f "$id"

@@ -14,6 +14,8 @@ run 125 "a kernel that panics, and its last words" --err 'ended (panic)' --err '
 says 'one processor and 512 MiB unless more is asked for' '1 yes' "$bothy" run --rm --network none bb \
   sh -c 'set -- $(grep MemTotal /proc/meminfo); [ $2 -gt 480000 ] && [ $2 -le 524288 ] && echo $(grep -c ^processor /proc/cpuinfo) yes'
 run 0 'root mounts as root may' -- "$bothy" run --rm --network none bb mount -t tmpfs none /tmp
+says 'and lifts the limit on processes' lifted "$bothy" run --rm --network none --pids-limit 4 bb \
+  sh -c 'echo max >/sys/fs/cgroup/bothy/pids.max; for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo lifted'
 run 1 'nested virtualization is off by default' -- "$bothy" run --rm --network none bb grep -qw svm /proc/cpuinfo
 run 0 'nested virtualization on request' -- \
   "$bothy" run --rm --network none --cpu-features +svm bb grep -qw svm /proc/cpuinfo

@@ -29,9 +29,9 @@ def check(name, good, *seen):
         print("FAILED ", name, *(repr(what)[:600] for what in seen), flush=True)
 
 
-def guest(first, *records, vsock=True, version=VERSION, more=(), kernel=None, modules=()):
+def guest(first, *records, vsock=True, version=VERSION, more=(), kernel=None, cmdline="quiet", modules=()):
     config = record(1, struct.pack("<I", version)) + record(ROOT_DEVICE, "/dev/vda") + b"".join(records)
-    command = COMMAND + list(more)
+    command = COMMAND + ["--cmdline", cmdline] + list(more)
     if kernel:
         command[command.index("--kernel") + 1] = os.path.join(WORK, kernel)
     return Host(INIT, WORK, command, config + record(PROCESS, first), vsock, modules)
@@ -260,6 +260,7 @@ def other_guests():
 
     with guest(shell("trap 'exit 6' TERM; echo ready; while :; do sleep 0.05; done")) as host:
         host.process(0).streams[1].wait_for(b"ready")
+        host.hello.wait(30)
         host.control.shutdown(socket.SHUT_RDWR)
         check("a guest without its host powers off", host.ended() == 0, host.console())
 
@@ -269,6 +270,11 @@ def other_guests():
     with guest(shell("true"), record(ROOT_DEVICE, "/dev/nodisk")) as host:
         host.ended()
         check("a root that isn't there", host.failed == b"can't mount /dev/nodisk as erofs: No such file or directory", host.failed)
+
+    with guest(shell("true"), record(PROCESS_LIMIT, struct.pack("<I", 5)), cmdline="quiet cgroup_disable=pids") as host:
+        host.ended()
+        check("a limit on processes that the kernel can't have", host.failed.startswith(b"can't limit the number of processes: the guest's kernel"),
+              host.failed, host.console())
 
     with guest(shell("true"), version=VERSION + 1) as host:
         check("another version's configuration", host.ended() == 0 and b"has another version" in host.console(), host.console())
