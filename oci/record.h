@@ -1,7 +1,8 @@
 // Record: what bothy keeps of a container of the OCI interface, a directory ROOT/ID:
 //
 //   state.json   the record; written before there is a process, and again with its pid
-//   start.sock   where a created container waits for `start`; gone once it has been started
+//   start.sock   where a created container waits for `start`; renamed and gone
+//                once it has been started
 //
 // The directory itself reserves the id.
 #pragma once

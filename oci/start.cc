@@ -1,11 +1,33 @@
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
+
+#include "base/files.h"
 #include "container/launcher.h"
 #include "oci/hooks.h"
 #include "oci/start_socket.h"
 #include "oci/verbs.h"
 
 namespace bothy::oci {
+namespace {
+
+// Of several that start a container at once one alone can rename its socket, and may connect.
+Result<UniqueFd> take_start_socket(const std::string& path, const std::string& id) {
+  const std::string taken = path + ".taken";
+  if (::rename(path.c_str(), taken.c_str()) != 0) {
+    if (errno == ENOENT) {
+      return make_error(ErrorCode::kInvalid,
+                        "container '{}' can't be started: it has been started already", id);
+    }
+    return errno_error(fmt::format("can't rename '{}'", path));
+  }
+  auto socket = connect_for_start(taken);
+  ::unlink(taken.c_str());
+  return socket;
+}
+
+}  // namespace
 
 Result<void> start(const Records& records, const std::string& id) {
   BOTHY_TRY(const Record record, records.load(id));
@@ -14,9 +36,7 @@ Result<void> start(const Records& records, const std::string& id) {
     return make_error(ErrorCode::kInvalid, "container '{}' can't be started: it is {}", id,
                       to_string(status));
   }
-  const std::string path = records.start_socket(id);
-  BOTHY_TRY(const UniqueFd socket, connect_for_start(path));
-  ::unlink(path.c_str());
+  BOTHY_TRY(const UniqueFd socket, take_start_socket(records.start_socket(id), id));
   const container::LaunchReport report = container::receive_start(socket.get());
   if (report.status == container::LaunchStatus::kFailed) {
     return failed_start(report);

@@ -73,6 +73,19 @@ run 1 'kill of a stopped container' --err 'not running' -- oci kill box KILL
 run 0 'delete' -- oci delete box
 run 1 'it is gone' --err 'does not exist' -- oci state box
 run 0 'a forced delete of nothing' -- oci delete --force box
+# Two that start it at once: one is told that it has, the other that it hasn't.
+double=0
+for round in $(seq 100); do
+  oci create -b "$bundle" box
+  oci start box 2>"$work/first.err" & first=$!
+  oci start box 2>"$work/second.err" & second=$!
+  started=0
+  wait $first && started=$((started + 1))
+  wait $second && started=$((started + 1))
+  if [ $started -ne 1 ] || ! cat "$work"/{first,second}.err | grep -q "can't be started"; then double=$((double + 1)); fi
+  oci delete --force box
+done
+if [ $double -eq 0 ]; then pass 'two starts at once'; else fail 'two starts at once' "$double of 100 rounds had another end than one success"; fi
 oci run -d -b "$bundle" box
 run 0 'a detached run' --out running -- oci state box
 run 0 'a forced delete' -- oci delete --force box
