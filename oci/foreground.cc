@@ -1,8 +1,10 @@
 #include "oci/foreground.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -14,14 +16,15 @@
 #include <span>
 #include <utility>
 
+#include "base/files.h"
 #include "base/signals.h"
 #include "base/terminal.h"
+#include "oci/relay.h"
 
 namespace bothy::oci {
 namespace {
 
 constexpr int kSignalBase = 128;  // of a shell's exit status
-constexpr std::size_t kBuffer = 16UL * 1024;
 
 Result<UniqueFd> catch_signals() {
   sigset_t all;
@@ -44,23 +47,58 @@ void copy_size(int terminal) {
   }
 }
 
-// What is there, from one to the other; false at the end.
-bool relay(int from, int to) {
-  std::array<char, kBuffer> buffer;
-  const ssize_t count = ::read(from, buffer.data(), buffer.size());
-  if (count <= 0) {
-    return count < 0 && (errno == EINTR || errno == EAGAIN);
+// This process's stdout through a description of its own, which can be non-blocking: others share
+// the first. Empty for what can't be opened again, such as another user's terminal, or needn't be.
+UniqueFd reopen_stdout() {
+  struct stat status {};
+  if (::fstat(STDOUT_FILENO, &status) != 0 ||
+      (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))) {
+    return UniqueFd();
   }
-  std::span<const char> rest(buffer.data(), static_cast<std::size_t>(count));
-  while (!rest.empty()) {
-    const ssize_t written = ::write(to, rest.data(), rest.size());
-    if (written < 0 && errno != EINTR && errno != EAGAIN) {
-      return false;
-    }
-    rest = rest.subspan(static_cast<std::size_t>(written < 0 ? 0 : written));
-  }
-  return true;
+  return UniqueFd(::open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
 }
+
+// What goes in and out of the container's terminal. Neither way waits for the other: a process that
+// waits for room for its output doesn't read its input.
+class TerminalRelay {
+ public:
+  explicit TerminalRelay(UniqueFd terminal)
+      : terminal_(std::move(terminal)), stdout_(reopen_stdout()) {
+    copy_size(terminal_.get());
+    raw_ = RawTerminal::enter(STDIN_FILENO, RawTerminal::Output::kAsIs);
+  }
+
+  [[nodiscard]] int terminal() const noexcept { return terminal_.get(); }
+  [[nodiscard]] bool has_output() const noexcept { return !out_.is_done(); }
+
+  using Polled = std::span<pollfd, 3>;
+  void want(Polled polled) const noexcept {
+    polled[0] = wanted(terminal_.get(), out_.wants_input(), in_.wants_output());
+    polled[1] = wanted(STDIN_FILENO, in_.wants_input(), false);
+    polled[2] = wanted(stdout_fd(), false, out_.wants_output());
+  }
+  void turn(Polled polled) noexcept {
+    out_.turn(is_readable(polled[0]));
+    in_.turn(is_readable(polled[1]));
+  }
+
+ private:
+  // Ends and errors are reported without being asked for: what nothing is wanted of isn't polled.
+  static pollfd wanted(int fd, bool input, bool output) noexcept {
+    const auto events = static_cast<short>((input ? POLLIN : 0) | (output ? POLLOUT : 0));
+    return {events == 0 ? -1 : fd, events, 0};
+  }
+  static bool is_readable(const pollfd& polled) noexcept {
+    return (polled.events & POLLIN) != 0 && (polled.revents & (POLLIN | POLLHUP | POLLERR)) != 0;
+  }
+  [[nodiscard]] int stdout_fd() const noexcept { return stdout_ ? stdout_.get() : STDOUT_FILENO; }
+
+  UniqueFd terminal_;
+  UniqueFd stdout_;
+  std::optional<RawTerminal> raw_;
+  Relay out_{terminal_.get(), stdout_fd()};
+  Relay in_{STDIN_FILENO, terminal_.get()};
+};
 
 void pass_signals(int signals, int pidfd, int terminal) {
   signalfd_siginfo signal{};
@@ -84,34 +122,36 @@ int reap(int pidfd) {
 
 Result<int> follow(const container::Launching& process, UniqueFd terminal) {
   BOTHY_TRY(const UniqueFd signals, catch_signals());
-  std::optional<RawTerminal> raw;
+  std::optional<TerminalRelay> relay;
   if (terminal) {
-    copy_size(terminal.get());
-    raw = RawTerminal::enter(STDIN_FILENO, RawTerminal::Output::kAsIs);
+    BOTHY_TRY(set_nonblocking(terminal.get()));
+    relay.emplace(std::move(terminal));
   }
-  std::array<pollfd, 4> ready{{{process.pidfd(), POLLIN, 0},
+  std::array<pollfd, 5> ready{{{process.pidfd(), POLLIN, 0},
                                {signals.get(), POLLIN, 0},
-                               {terminal.get(), POLLIN, 0},
-                               {terminal ? STDIN_FILENO : -1, POLLIN, 0}}};
+                               {-1, 0, 0},
+                               {-1, 0, 0},
+                               {-1, 0, 0}}};
+  const std::span<pollfd, 3> relayed(ready.data() + 2, 3);
   // With a terminal the end of its output comes after the process's.
-  while (ready[0].fd >= 0 || ready[2].fd >= 0) {
-    if (::poll(ready.data(), ready.size(), -1) < 0 && errno != EINTR) {
-      return errno_error("can't wait for the container's process");
+  while (ready[0].fd >= 0 || (relay && relay->has_output())) {
+    if (relay) {
+      relay->want(relayed);
+    }
+    if (::poll(ready.data(), ready.size(), -1) < 0) {
+      if (errno != EINTR) {
+        return errno_error("can't wait for the container's process");
+      }
+      continue;
     }
     if (ready[1].revents != 0) {
-      pass_signals(signals.get(), process.pidfd(), terminal.get());
+      pass_signals(signals.get(), process.pidfd(), relay ? relay->terminal() : -1);
     }
-    if (ready[2].revents != 0 && !relay(terminal.get(), STDOUT_FILENO)) {
-      ready[2].fd = -1;
-    }
-    if (ready[3].revents != 0 && !relay(STDIN_FILENO, terminal.get())) {
-      ready[3].fd = -1;
+    if (relay) {
+      relay->turn(relayed);
     }
     if (ready[0].revents != 0) {
       ready[0].fd = -1;
-    }
-    for (pollfd& each : ready) {
-      each.revents = 0;
     }
   }
   return reap(process.pidfd());

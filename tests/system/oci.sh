@@ -14,7 +14,7 @@ command=true
 config() {
   mkdir -p "$bundle/rootfs"/{bin,proc,dev,sys}
   cp /bin/busybox "$bundle/rootfs/bin"
-  for name in sh true cat echo hostname id ls ps sleep stat touch; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
+  for name in sh true cat echo head hostname id ls ps sleep stat stty touch; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
   PYTHONPATH=tests/bench python3 - "$bundle/config.json" "$command" "${1:-}" <<'PYTHON'
 import json, sys
 from container import config
@@ -109,6 +109,13 @@ refused 'a terminal without a socket' 'c["process"]["terminal"] = True; del c["m
 refused 'a mount option that is not supported' 'c["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "x", "options": ["tmpcopyup"]})' 'tmpcopyup'
 refused 'a remount' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/tmp", "options": ["bind", "remount"]})' 'remount'
 refused 'hooks inside' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}' 'startContainer'
+
+# A terminal: its input doesn't wait for its output, nor the other way.
+command='stty raw -echo; echo ready; exec head -c 1000000'
+config 'c["process"]["terminal"] = True'
+says 'a megabyte pasted into a terminal' 'the same' python3 tests/system/container/paste.py 1000000 "$bothy" oci --root "$work/state" run -b "$bundle" box
+run 0 'which has ended' -- oci delete --force box
+command=true
 
 # Hooks: the container's state on their stdin.
 printf '#!/bin/sh\ncat >%s/state-$1\n' "$work" >"$work/hook"
