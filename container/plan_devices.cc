@@ -19,12 +19,12 @@ namespace bothy::container {
 namespace {
 
 const std::array<Device, 6>& default_devices() {
-  static const std::array<Device, 6> kDevices{{{"/dev/null", 'c', 1, 3, 0666, 0, 0, {}},
-                                               {"/dev/zero", 'c', 1, 5, 0666, 0, 0, {}},
-                                               {"/dev/full", 'c', 1, 7, 0666, 0, 0, {}},
-                                               {"/dev/random", 'c', 1, 8, 0666, 0, 0, {}},
-                                               {"/dev/urandom", 'c', 1, 9, 0666, 0, 0, {}},
-                                               {"/dev/tty", 'c', 5, 0, 0666, 0, 0, {}}}};
+  static const std::array<Device, 6> kDevices{{{"/dev/null", 'c', 1, 3, 0666, 0, 0, -1, {}},
+                                               {"/dev/zero", 'c', 1, 5, 0666, 0, 0, -1, {}},
+                                               {"/dev/full", 'c', 1, 7, 0666, 0, 0, -1, {}},
+                                               {"/dev/random", 'c', 1, 8, 0666, 0, 0, -1, {}},
+                                               {"/dev/urandom", 'c', 1, 9, 0666, 0, 0, -1, {}},
+                                               {"/dev/tty", 'c', 5, 0, 0666, 0, 0, -1, {}}}};
   return kDevices;
 }
 
@@ -65,15 +65,17 @@ mode_t type_of(const Device& device) {
   }
 }
 
-// In a user namespace a device is the host's own, at the same path there.
+// In a user namespace a device is a node that was made before, or the host's own.
 void plan_device(Maker& maker, const Device& device) {
   ContainerPlan& plan = maker.plan;
   plan.describe(fmt::format("can't make the device '{}'", printable(device.path)));
   const auto [directory, name] = plan_parent(maker, device.path);
   if (!maker.can_make && device.type != 'p') {
-    const Slot tree = plan.new_slot();
+    const Slot tree = plan.new_slot(device.node);
     const std::string& source = device.host_path.empty() ? device.path : device.host_path;
-    plan.add(SYS_open_tree, {AT_FDCWD, plan.keep(source), kCloneTree}).result = tree;
+    if (device.node < 0) {
+      plan.add(SYS_open_tree, {AT_FDCWD, plan.keep(source), kCloneTree}).result = tree;
+    }
     return plan_cover(plan, directory, name, tree);
   }
   plan.add(SYS_mknodat,

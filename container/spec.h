@@ -58,7 +58,9 @@ struct Device {
   std::uint32_t mode = 0666;
   std::uint32_t user = 0;  // ids in the container
   std::uint32_t group = 0;
-  std::string host_path;  // where a user namespace keeps it from being made; empty: the same path
+  // Where a user namespace keeps it from being made: a detached mount of it, or a path of the host.
+  int node = -1;          // -1: none
+  std::string host_path;  // empty: the same path
 };
 
 struct Rlimit {

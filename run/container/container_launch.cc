@@ -15,6 +15,7 @@
 #include "container/mount_calls.h"
 #include "container/mount_sources.h"
 #include "run/container/container_isolation.h"
+#include "run/container/device_nodes.h"
 #include "run/container/lost_container.h"
 #include "run/container/root.h"
 #include "run/owner.h"
@@ -59,7 +60,9 @@ Result<void> ContainerIsolation::launch() {
   BOTHY_TRY(spec.process, container_process(context_.process, options, wanted.flags, user_));
   BOTHY_TRY(compile_filter());
   std::vector<UniqueFd> sources;
+  std::vector<UniqueFd> nodes;
   if (wanted.is_root) {
+    BOTHY_TRY(nodes, make_device_nodes(spec));
     BOTHY_TRY(sources, container::open_mount_sources(spec, user_namespace_.get()));
   }
   BOTHY_TRY(ProcessPipes pipes, open_pipes(context_.process, user_));

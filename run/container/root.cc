@@ -1,7 +1,6 @@
 #include "run/container/root.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,50 +9,12 @@
 #include "base/files.h"
 #include "container/loop_device.h"
 #include "container/mount_calls.h"
+#include "run/container/private_mounts.h"
 
 namespace bothy::run {
 namespace {
 
 using container::NewFileSystem;
-
-// This thread in a mount namespace of its own, until the end of the object's life. Mounts propagate
-// to the namespace that it comes from, except those on private mounts.
-class PrivateMounts {
- public:
-  [[nodiscard]] static Result<PrivateMounts> enter() {
-    PrivateMounts mounts;
-    BOTHY_TRY(mounts.root_, open_file("/", O_PATH | O_DIRECTORY));
-    BOTHY_TRY(mounts.working_, open_file(".", O_PATH | O_DIRECTORY));
-    BOTHY_TRY(mounts.namespace_, open_file("/proc/self/ns/mnt", O_RDONLY));
-    if (::unshare(CLONE_NEWNS) != 0) {
-      mounts.namespace_.reset();
-      return errno_error("can't make a mount namespace");
-    }
-    return mounts;
-  }
-  PrivateMounts(PrivateMounts&& other) noexcept = default;
-  PrivateMounts& operator=(PrivateMounts&& other) = delete;
-  PrivateMounts(const PrivateMounts&) = delete;
-  PrivateMounts& operator=(const PrivateMounts&) = delete;
-  ~PrivateMounts() { static_cast<void>(leave()); }
-
-  // Joining a mount namespace moves the root and the working directory to its root (setns(2)).
-  [[nodiscard]] Result<void> leave() noexcept {
-    const UniqueFd home = std::move(namespace_);
-    if (home && (::setns(home.get(), CLONE_NEWNS) != 0 || ::fchdir(root_.get()) != 0 ||
-                 ::chroot(".") != 0 || ::fchdir(working_.get()) != 0)) {
-      return errno_error("can't return to the mount namespace");
-    }
-    return success();
-  }
-
- private:
-  PrivateMounts() = default;
-
-  UniqueFd namespace_;
-  UniqueFd root_;
-  UniqueFd working_;
-};
 
 Result<UniqueFd> image_layer(const ImageMount& image, int user_namespace) {
   BOTHY_TRY(const UniqueFd shared, open_file(image.path(), O_PATH | O_DIRECTORY));

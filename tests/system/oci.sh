@@ -75,7 +75,7 @@ run 1 'it is gone' --err 'does not exist' -- oci state box
 run 0 'a forced delete of nothing' -- oci delete --force box
 # Two that start it at once: one is told that it has, the other that it hasn't.
 double=0
-for round in $(seq 100); do
+for _ in $(seq 100); do
   oci create -b "$bundle" box
   oci start box 2>"$work/first.err" & first=$!
   oci start box 2>"$work/second.err" & second=$!

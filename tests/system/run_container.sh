@@ -62,6 +62,15 @@ run 125 'not one of the host' --err kernel.core_pattern -- once --sysctl kernel.
 says 'the size of /dev/shm' 8192 once --shm-size 8M bb sh -c 'set -- $(df -k /dev/shm | grep /dev/shm); echo $2'
 run 1 'a device that is not there' -- once --userns host bb sh -c 'dd if=/dev/net/tun bs=1 count=0'
 run 0 'unless it is given' -- once --userns host --device /dev/net/tun bb sh -c 'dd if=/dev/net/tun bs=1 count=0'
+mknod -m 660 "$work/node" c 1 3
+chown 0:1000 "$work/node"
+mknod -m 660 "$work/block" b 7 0
+for userns in auto host; do
+  says "a device of root's belongs to the container's root: $userns" '660 0 0 0' once --userns $userns --device "$work/node:/dev/node" bb \
+    sh -c 'echo lost >/dev/node; echo $(stat -c "%a %u %g" /dev/node) $(wc -c </dev/node)'
+done
+run 1 'and to nobody else' --err 'Permission denied' -- once -u alice --device "$work/node:/dev/node" bb cat /dev/node
+run 1 'with the access that is given' --err 'Operation not permitted' -- once --device "$work/block:/dev/block:m" bb cat /dev/block
 
 # Networks.
 says 'no network but the loopback' lo once bb sh -c 'echo $(ls /sys/class/net)'
