@@ -1,0 +1,70 @@
+// The workload of `bothy bench`: one static program, the same in every subject, so that what
+// differs is the subject. Durations are differences of this kernel's own CLOCK_MONOTONIC; it never
+// reports a time of day. No C++ library: C headers alone.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+namespace bothy::probe {
+
+inline constexpr int kFailure = 1;
+inline constexpr int kUsage = 2;
+
+// Nanoseconds of CLOCK_MONOTONIC.
+int64_t now();
+
+// Writes all of it to stdout at once, unbuffered; false when stdout is closed.
+bool say(const char* format, ...) __attribute__((format(printf, 1, 2)));
+// "failed: <what>: <strerror>" on stdout; returns kFailure.
+int fail(const char* what);
+
+// The positive number in `text`; 0 for anything else.
+long to_count(const char* text);
+
+// first: one byte at once. ASCII's ACK: no console's own messages have it.
+inline constexpr char kFirstByte = 6;
+int first();
+// serve PORT: answers HTTP requests; says "listening" first.
+int serve(const char* port);
+// idle MIB: touches that much memory, says "ready", and answers each byte of stdin by "worked"
+// after a little work. Ends with SIGTERM; a closed stdin doesn't end it.
+int idle(const char* mib);
+// work: a little work, and "worked". await: the same, once idle() is ready in the same instance.
+int work();
+int await();
+
+// inside NAME REPETITIONS MILLISECONDS: a line "<operations> <nanoseconds>" for each repetition,
+// each of about that many milliseconds.
+int inside(const char* name, const char* repetitions, const char* milliseconds);
+
+// One kind of operation. `run` makes `count` of them and returns the nanoseconds that they took,
+// or a negative number with errno set.
+struct Measure {
+  const char* name;
+  int64_t (*run)(int64_t count);
+  int64_t first_count;  // of the calibration
+};
+extern const Measure kProcessMeasures[];  // each list ends with a null name
+extern const Measure kMemoryMeasures[];
+extern const Measure kFileMeasures[];
+extern const Measure kNetworkMeasures[];
+
+// escape TOKEN: a line "<probe> allowed|refused <detail>" for each way out that is tried. TOKEN
+// marks what the benchmark has put on the host.
+int escape(const char* token);
+// sentinel TOKEN: what is on the host for escape() to find: a process, an abstract socket, a shared
+// memory segment, a key. Says "ready"; ends when stdin does.
+int sentinel(const char* token);
+uint32_t hash_of(const char* token);
+
+// facts: lines "<name>=<value>": what a process here learns of the machine.
+int facts();
+
+// guest ARGUMENT...: as PID 1 of a virtual machine: mounts /proc, /sys, /dev, /tmp, runs the probe
+// with these arguments, says "status <n>", and turns the machine off.
+int guest(int argc, char** argv);
+
+int dispatch(int argc, char** argv);
+
+}  // namespace bothy::probe
