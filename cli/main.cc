@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "cli/bench/command.h"
 #include "cli/boot/command.h"
 #include "cli/boot/control_command.h"
 #include "cli/doctor/command.h"
@@ -57,7 +58,8 @@ constexpr std::array kCommands{
     Command{"run", bothy::add_run_command},       Command{"image", bothy::add_image_command},
     Command{"", bothy::add_instance_commands},    Command{"cp", bothy::add_copy_command},
     Command{"boot", bothy::add_boot_command},     Command{"control", bothy::add_control_command},
-    Command{"doctor", bothy::add_doctor_command}, Command{"oci", bothy::add_oci_command}};
+    Command{"doctor", bothy::add_doctor_command}, Command{"bench", bothy::add_bench_command},
+    Command{"oci", bothy::add_oci_command}};
 
 // Adds all commands, or only the one called: the flags of all commands would take a twentieth of a
 // machine's start-up.
@@ -73,9 +75,10 @@ void add_commands(CLI::App& app, std::string_view called, int& status) {
 // The order and grouping of `bothy --help`.
 void describe_overview(CLI::App& app) {
   using Entry = std::pair<std::string_view, const char*>;
-  constexpr std::array kGroups{Entry{"run", "Run images"},     Entry{"image", "Images"},
-                               Entry{"boot", "Bare microVMs"}, Entry{"control", "Bare microVMs"},
-                               Entry{"doctor", "Host"},        Entry{"oci", "Container engines"}};
+  constexpr std::array kGroups{Entry{"run", "Run images"},       Entry{"image", "Images"},
+                               Entry{"boot", "Bare microVMs"},   Entry{"control", "Bare microVMs"},
+                               Entry{"doctor", "Host"},          Entry{"bench", "Host"},
+                               Entry{"oci", "Container engines"}};
   for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     const auto* group =
         std::ranges::find(kGroups, std::string_view(command->get_name()), &Entry::first);

@@ -12,6 +12,7 @@
 
 #include "base/unique_fd.h"
 #include "cli/doctor/host.h"
+#include "cli/doctor/host_class.h"
 
 namespace bothy::doctor {
 namespace {
@@ -91,6 +92,7 @@ Findings probe_microvms() {
   for (const FeatureDevice& device : kFeatureDevices) {
     findings.push_back(judge_device(device, open_error(device.path)));
   }
+  findings.push_back(judge_host_class(findings, cpuinfo));
   return findings;
 }
 

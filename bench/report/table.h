@@ -1,0 +1,48 @@
+// The tables of a report, from which its text, Markdown, CSV and HTML are written.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/results/metrics.h"
+#include "bench/results/results.h"
+
+namespace bothy::bench {
+
+// One subject's figure.
+struct Cell {
+  const Series* series = nullptr;  // null: not measured
+  std::size_t count = 0;           // observations
+  double median = 0;
+  std::optional<Interval> interval;  // of the median; nothing where so few carry none
+  std::optional<Quantile> p90;
+  std::optional<Quantile> p99;
+  std::optional<Ratio> ratio;  // to the reference subject's; nothing for that one itself
+};
+
+// One metric with its parameters.
+struct Row {
+  const Metric* metric = nullptr;
+  std::string title;  // with the parameters
+  Parameters parameters;
+  std::vector<Cell> cells;  // as Table::subjects
+};
+
+struct Table {
+  std::vector<std::string> subjects;  // those with a figure, in the order of the run
+  std::size_t reference = 0;          // in subjects: that of the ratios
+  std::vector<Row> rows;
+};
+
+// Of all series but those of the A/A run. Bootstraps draw from the run's seed: the same report for
+// the same file. Refers to `results`.
+[[nodiscard]] Table make_table(const Results& results);
+
+// What a cell shows: the median, or why there is none.
+[[nodiscard]] std::string shown(const Row& row, const Cell& cell);
+// "x1.43 (1.38-1.51)"
+[[nodiscard]] std::string shown(const Ratio& ratio);
+
+}  // namespace bothy::bench

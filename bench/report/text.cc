@@ -1,0 +1,212 @@
+#include "bench/report/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
+namespace bothy::bench {
+namespace {
+
+template <class... Args>
+void append(std::string& text, fmt::format_string<Args...> format, Args&&... args) {
+  fmt::format_to(std::back_inserter(text), format, std::forward<Args>(args)...);
+}
+
+// The column whose ratio to the reference is shown: bothy's microVM, or else the next one with a
+// wall.
+std::size_t compared_of(const Table& table) {
+  const auto found = std::ranges::find(table.subjects, "vm");
+  if (found != table.subjects.end()) {
+    return static_cast<std::size_t>(found - table.subjects.begin());
+  }
+  for (std::size_t i = 0; i < table.subjects.size(); ++i) {
+    if (i != table.reference && table.subjects[i] != "process") {
+      return i;
+    }
+  }
+  return table.reference;
+}
+
+std::size_t failures_of(const Results& results) {
+  std::size_t count = 0;
+  for (const Series& series : results.series) {
+    // A start's failure is noted with two metrics, of which this one isn't measurable everywhere.
+    if (series.metric != "startup.first-byte") {
+      count += series.failures.size();
+    }
+  }
+  return count;
+}
+
+std::string where(const Results& results) {
+  return fmt::format(
+      "{}; {} processors, Linux {}; host class {}; {} sessions of {} starts, seed {}",
+      results.text("run", "bothy"), results.text("host", "processors"),
+      results.text("host", "kernel"), results.text("host", "class"),
+      results.text("configuration", "sessions"), results.text("configuration", "starts"),
+      results.text("run", "seed"));
+}
+
+std::string noise_line(const Results& results) {
+  if (!results.header.contains("noise")) {
+    return {};
+  }
+  const bool null = results.text("noise", "null") == "true";
+  const auto number = [&](const char* name) {
+    return results.header.at("noise").at(name).to_number<double>();
+  };
+  return fmt::format(
+      "A/A run: the same subject twice differs by x{:.3f} ({:.3f}-{:.3f}): {}", number("ratio"),
+      number("lower"), number("upper"),
+      null ? "null, as it must be" : "NOT null: this host is too noisy for small differences");
+}
+
+// Each reason for which figures are less than publishable, once.
+std::vector<std::string> reasons(const Results& results) {
+  std::vector<std::string> lines;
+  for (const Series& series : results.series) {
+    if (series.validity != Validity::kPublishable && series.metric != "noise.first-byte") {
+      std::string line = fmt::format("{}: {}", name_of(series.validity), series.reason);
+      if (std::ranges::count(lines, line) == 0) {
+        lines.push_back(std::move(line));
+      }
+    }
+  }
+  return lines;
+}
+
+std::string quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
+  }
+  return quoted + "\"";
+}
+
+std::string escaped(std::string text) {
+  for (auto at = text.find('|'); at != std::string::npos; at = text.find('|', at + 2)) {
+    text.insert(at, "\\");
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string text_report(const Results& results) {
+  const Table table = make_table(results);
+  const std::size_t compared = table.subjects.empty() ? 0 : compared_of(table);
+  std::size_t width = 0;
+  for (const Row& row : table.rows) {
+    width = std::max(width, row.title.size());
+  }
+  std::vector<std::size_t> widths;
+  for (std::size_t i = 0; i < table.subjects.size(); ++i) {
+    std::size_t widest = table.subjects[i].size();
+    for (const Row& row : table.rows) {
+      widest = std::max(widest, shown(row, row.cells[i]).size());
+    }
+    widths.push_back(widest);
+  }
+  std::string text;
+  append(text, "{:<{}}", "median", width);
+  for (std::size_t i = 0; i < table.subjects.size(); ++i) {
+    append(text, "  {:>{}}", table.subjects[i], widths[i]);
+  }
+  const bool ratios = !table.subjects.empty() && compared != table.reference;
+  if (ratios) {
+    append(text, "  {}/{}", table.subjects[compared], table.subjects[table.reference]);
+  }
+  text += "\n";
+  for (const Row& row : table.rows) {
+    append(text, "{:<{}}", row.title, width);
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      append(text, "  {:>{}}", shown(row, row.cells[i]), widths[i]);
+    }
+    if (ratios && row.cells[compared].ratio) {
+      append(text, "  {}", shown(*row.cells[compared].ratio));
+    }
+    text += "\n";
+  }
+  append(text, "\n{}\n", where(results));
+  if (const std::string line = noise_line(results); !line.empty()) {
+    text += line + "\n";
+  }
+  for (const std::string& line : reasons(results)) {
+    text += line + "\n";
+  }
+  for (const MeasuredSubject& subject : results.subjects) {
+    if (!subject.note.empty()) {
+      append(text, "{}: {}\n", subject.name, subject.note);
+    }
+  }
+  if (const std::size_t failures = failures_of(results); failures > 0) {
+    append(text, "{} starts failed; bench.json has each reason\n", failures);
+  }
+  return text;
+}
+
+std::string markdown_report(const Results& results) {
+  const Table table = make_table(results);
+  std::string text = "| |";
+  std::string rule = "| --- |";
+  for (const std::string& subject : table.subjects) {
+    append(text, " {} |", subject);
+    rule += " ---: |";
+  }
+  text += "\n" + rule + "\n";
+  for (const Row& row : table.rows) {
+    append(text, "| {} |", escaped(row.title));
+    for (const Cell& cell : row.cells) {
+      append(text, " {}{} |", shown(row, cell), cell.ratio ? " " + shown(*cell.ratio) : "");
+    }
+    text += "\n";
+  }
+  append(text, "\nMedians, with the ratio to {} and its 95 % interval. {}.",
+         table.subjects.empty() ? "" : table.subjects[table.reference], where(results));
+  if (const std::string line = noise_line(results); !line.empty()) {
+    append(text, " {}.", line);
+  }
+  for (const std::string& line : reasons(results)) {
+    append(text, " {}.", line);
+  }
+  return text + "\n";
+}
+
+std::string csv_report(const Results& results) {
+  const Table table = make_table(results);
+  std::string text =
+      "metric,parameters,subject,unit,n,median,lower,upper,p90,p99,ratio,ratio_lower,ratio_upper,"
+      "failures,validity,reason\r\n";
+  for (const Row& row : table.rows) {
+    for (std::size_t i = 0; i < row.cells.size(); ++i) {
+      const Cell& cell = row.cells[i];
+      if (cell.series == nullptr) {
+        continue;
+      }
+      std::string parameters;
+      for (const auto& [name, value] : row.parameters) {
+        append(parameters, "{}{}={}", parameters.empty() ? "" : ";", name, value);
+      }
+      append(text, "{},{},{},{},{}", quoted(row.metric->name), quoted(parameters),
+             quoted(table.subjects[i]), quoted(row.metric->unit), cell.count);
+      const auto number = [&](bool known, double value) {
+        text += known ? fmt::format(",{:.6g}", value) : std::string(",");
+      };
+      number(cell.count > 0, cell.median);
+      number(cell.interval.has_value(), cell.interval ? cell.interval->lower : 0);
+      number(cell.interval.has_value(), cell.interval ? cell.interval->upper : 0);
+      number(cell.p90.has_value(), cell.p90 ? cell.p90->value : 0);
+      number(cell.p99.has_value(), cell.p99 ? cell.p99->value : 0);
+      number(cell.ratio.has_value(), cell.ratio ? cell.ratio->value : 0);
+      number(cell.ratio.has_value(), cell.ratio ? cell.ratio->interval.lower : 0);
+      number(cell.ratio.has_value(), cell.ratio ? cell.ratio->interval.upper : 0);
+      append(text, ",{},{},{}\r\n", cell.series->failures.size(),
+             quoted(name_of(cell.series->validity)), quoted(cell.series->reason));
+    }
+  }
+  return text;
+}
+
+}  // namespace bothy::bench

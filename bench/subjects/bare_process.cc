@@ -1,0 +1,49 @@
+#include "bench/subjects/bare_process.h"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+
+namespace bothy::bench {
+namespace {
+
+Invocation invocation(const Workspace& workspace, const ProbeCommand& probe) {
+  Invocation made{{workspace.root + std::string(kProbePath)}};
+  made.arguments.insert(made.arguments.end(), probe.begin(), probe.end());
+  return made;
+}
+
+class BareProcess final : public Subject {
+ public:
+  std::string_view name() const override { return "process"; }
+  Kind kind() const override { return Kind::kProcess; }
+
+  Result<std::string> version(const Bench& /*bench*/,
+                              const Workspace& /*workspace*/) const override {
+    utsname kernel{};
+    ::uname(&kernel);
+    return std::string("Linux ") + kernel.release;
+  }
+  Result<Invocation> run(const Workspace& workspace, const std::string& /*id*/,
+                         const ProbeCommand& probe) const override {
+    return invocation(workspace, probe);
+  }
+  Result<std::optional<Published>> run_published(const Workspace& workspace,
+                                                 const std::string& /*id*/,
+                                                 unsigned port) const override {
+    return Published{invocation(workspace, {"serve", std::to_string(port)}), "host"};
+  }
+  // It has no wall: whatever fails here fails without any.
+  Result<std::optional<Invocation>> run_weakened(const Workspace& workspace,
+                                                 const std::string& /*id*/,
+                                                 const ProbeCommand& probe) const override {
+    return invocation(workspace, probe);
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Subject> make_bare_process() {
+  return std::make_unique<BareProcess>();
+}
+
+}  // namespace bothy::bench

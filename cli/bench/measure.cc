@@ -1,0 +1,217 @@
+#include "cli/bench/measure.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+#include <random>
+#include <string_view>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/units.h"
+#include "bench/areas/bench_run.h"
+#include "bench/areas/startup.h"
+#include "bench/measure/child.h"
+#include "bench/report/text.h"
+#include "cli/bench/progress.h"
+#include "cli/doctor/host.h"
+#include "cli/doctor/host_class.h"
+#include "cli/doctor/microvm_probes.h"
+#include "cli/json_text.h"
+#include "run/vm/prepare.h"
+
+namespace bothy {
+namespace {
+
+constexpr int kMeasured = 0;
+constexpr int kIncomplete = 1;
+
+constexpr std::size_t kSessions = 5;
+constexpr std::size_t kStarts = 30;
+constexpr std::size_t kQuickSessions = 2;
+constexpr std::size_t kQuickStarts = 5;
+constexpr std::size_t kInstances = 1000;
+constexpr std::size_t kQuickInstances = 20;
+constexpr std::uint64_t kMemory = 64U << 20U;  // the least that a guest's kernel comes up in
+
+struct Area {
+  std::string_view name;
+  Result<void> (*measure)(bench::BenchRun& run);
+};
+constexpr std::array kAreas{Area{"startup", bench::measure_startup}};
+
+Result<std::string> own_path() {
+  std::string path(4096, '\0');
+  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
+  if (length <= 0) {
+    return errno_error("can't find this program's path");
+  }
+  path.resize(static_cast<std::size_t>(length));
+  return path;
+}
+
+Result<std::string> absolute(const std::string& path) {
+  std::string directory(4096, '\0');
+  if (path.starts_with('/') || path.empty()) {
+    return path;
+  }
+  if (::getcwd(directory.data(), directory.size()) == nullptr) {
+    return errno_error("can't find the working directory");
+  }
+  return std::string(directory.c_str()) + "/" + path;
+}
+
+void classify_host(bench::BenchOptions& options) {
+  const std::string cpuinfo = doctor::read_file("/proc/cpuinfo");
+  for (const doctor::Finding& finding : doctor::probe_microvms()) {
+    if (finding.id == doctor::kHostClass) {
+      options.host_class = bench::host_class_of(finding.found);
+      options.host_reason = finding.meaning;
+    }
+  }
+  options.emulated_host = doctor::is_emulated_processor(cpuinfo);
+}
+
+std::string command_line(const BenchFlags& flags, const bench::BenchOptions& options) {
+  bench::Invocation command{{"bothy", "bench", flags.area}};
+  const auto add = [&](const char* flag, const std::string& value) {
+    if (!value.empty()) {
+      command.arguments.insert(command.arguments.end(), {flag, value});
+    }
+  };
+  if (flags.quick) {
+    command.arguments.emplace_back("--quick");
+  }
+  std::string subjects;
+  for (const std::string& name : options.subjects) {
+    subjects += (subjects.empty() ? "" : ",") + name;
+  }
+  add("--subject", subjects);
+  add("--image", options.image);
+  add("--kernel", options.kernel);
+  add("--memory", flags.memory);
+  add("--sessions", std::to_string(options.sessions));
+  add("--runs", std::to_string(options.starts));
+  add("--seed", std::to_string(options.seed));
+  return command.text();
+}
+
+Result<bench::BenchOptions> resolve(const BenchFlags& flags) {
+  bench::BenchOptions options;
+  for (const std::string& list : flags.subjects) {
+    for (std::size_t at = 0; at <= list.size();) {
+      const std::size_t end = std::min(list.find(',', at), list.size());
+      if (end > at) {
+        options.subjects.push_back(list.substr(at, end - at));
+      }
+      at = end + 1;
+    }
+  }
+  BOTHY_TRY(options.bothy, own_path());
+  options.version = "bothy " BOTHY_VERSION;
+  BOTHY_TRY(options.image, absolute(flags.image));
+  BOTHY_TRY(options.kernel, absolute(flags.kernel));
+  if (options.kernel.empty()) {
+    // Without one no machine is measured, and each says so.
+    auto own = run::find_kernel();
+    options.kernel = own ? std::move(own).value() : std::string();
+  }
+  for (const auto& [flag, path] :
+       {std::pair("--image", options.image), std::pair("--kernel", options.kernel)}) {
+    if (!path.empty() && !exists(path)) {
+      return make_error(ErrorCode::kNotFound, "{}: '{}' does not exist", flag, printable(path));
+    }
+  }
+  if (!options.image.empty() && !list_directory(options.image)) {
+    return make_error(ErrorCode::kInvalid,
+                      "invalid --image '{}': expected the directory of a root file system",
+                      printable(flags.image));
+  }
+  BOTHY_TRY(const std::uint64_t memory, parse_size(flags.memory));
+  if (memory < kMemory) {
+    return make_error(ErrorCode::kInvalid, "invalid --memory '{}': expected at least 64M",
+                      printable(flags.memory));
+  }
+  options.memory_mib = memory >> 20U;
+  options.quick = flags.quick;
+  const auto chosen = [&](std::size_t given, std::size_t normal, std::size_t quick) {
+    return given > 0 ? given : flags.quick ? quick : normal;
+  };
+  options.sessions = chosen(flags.sessions, kSessions, kQuickSessions);
+  options.starts = chosen(flags.runs, kStarts, kQuickStarts);
+  options.most_instances = chosen(flags.instances, kInstances, kQuickInstances);
+  options.seed = flags.seed != 0 ? flags.seed : std::random_device()();
+  BOTHY_TRY(options.output, absolute(flags.output.empty() ? "bothy-bench" : flags.output));
+  options.command_line = command_line(flags, options);
+  classify_host(options);
+  return options;
+}
+
+// All of the areas that were asked for, up to an interruption.
+Result<void> measure(bench::BenchRun& run, const std::string& area) {
+  BOTHY_TRY(run.save());
+  BOTHY_TRY(bench::measure_noise(run));
+  for (const Area& each : kAreas) {
+    if ((area == "all" || area == each.name) && !run.interrupted()) {
+      BOTHY_TRY(each.measure(run));
+      BOTHY_TRY(run.save());
+    }
+  }
+  return success();
+}
+
+bool has_failures(const bench::Results& results) {
+  return std::ranges::any_of(results.series,
+                             [](const bench::Series& each) { return !each.failures.empty(); });
+}
+
+}  // namespace
+
+std::vector<std::string> bench_areas() {
+  std::vector<std::string> names;
+  for (const Area& area : kAreas) {
+    names.emplace_back(area.name);
+  }
+  names.emplace_back("all");
+  return names;
+}
+
+Result<int> run_bench(const BenchFlags& flags) {
+  BOTHY_TRY(bench::BenchOptions options, resolve(flags));
+  BenchProgress progress;
+  options.progress = [&progress](std::string_view what, std::size_t done, std::size_t all) {
+    progress.update(what, done, all);
+  };
+  const std::string output = options.output;
+  BOTHY_TRY(bench::Reaper reaper, bench::Reaper::begin());
+  BOTHY_TRY(const bench::Interrupt interrupt, bench::Interrupt::install());
+  const bench::Bench bench{reaper, interrupt};
+  BOTHY_TRY(bench::BenchRun run, bench::BenchRun::prepare(bench, std::move(options)));
+  if (run.subjects().empty()) {
+    std::string reasons;
+    for (const bench::MeasuredSubject& subject : run.results().subjects) {
+      reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", subject.name, subject.note);
+    }
+    return make_error(ErrorCode::kUnsupported, "no subject can be measured here: {}", reasons);
+  }
+  const auto measured = measure(run, flags.area);
+  progress.clear();
+  BOTHY_TRY(measured);
+  const bench::Results& results = run.results();
+  BOTHY_TRY(replace_file(output + "/bench.csv", csv_report(results), 0644));
+  BOTHY_TRY(replace_file(output + "/bench.md", markdown_report(results), 0644));
+  if (flags.json) {
+    write_result(results.json());
+  } else {
+    write_result(text_report(results) + output + "/bench.json");
+  }
+  if (run.interrupted()) {
+    log(LogLevel::kWarning, "interrupted: what was measured until then is in {}", output);
+  }
+  return run.interrupted() || has_failures(results) ? kIncomplete : kMeasured;
+}
+
+}  // namespace bothy
