@@ -118,6 +118,7 @@ Batch run_starts(const Bench& bench, const std::vector<Invocation>& invocations,
   for (const Invocation& invocation : invocations) {
     running.emplace_back(invocation, expected);
   }
+  bool given_up = false;
   std::vector<pollfd> polled;
   while (!std::ranges::all_of(running, &Running::ended)) {
     polled.assign(1, {bench.interrupt.fd(), POLLIN, 0});
@@ -131,6 +132,7 @@ Batch run_starts(const Bench& bench, const std::vector<Invocation>& invocations,
     batch.interrupted = count > 0 && polled[0].revents != 0;
     if (count == 0 || batch.interrupted) {
       std::ranges::for_each(running, [](Running& each) { each.give_up("it took too long"); });
+      given_up = true;
       break;
     }
     for (std::size_t i = 0; count > 0 && i < running.size(); ++i) {
@@ -139,7 +141,7 @@ Batch run_starts(const Bench& bench, const std::vector<Invocation>& invocations,
   }
   batch.wall_ns = now_ns() - started;
   const bool all_ended =
-      !batch.interrupted && bench.reaper.wait_for_all_but(staying, Clock::now() + kHelpersEnd);
+      !given_up && bench.reaper.wait_for_all_but(staying, Clock::now() + kHelpersEnd);
   if (!all_ended) {
     bench.reaper.kill_all_but(staying);
   }

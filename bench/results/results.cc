@@ -246,7 +246,7 @@ Result<Results> Results::parse(std::string_view text, std::string_view what) {
   BOTHY_TRY(results.series, list_of<Series>(fields, "series", series_of, what));
   BOTHY_TRY(results.facts, list_of<Fact>(fields, "facts", fact_of, what));
   for (const char* name : {"schema", "subjects", "series", "facts"}) {
-    object.erase(name);
+    object.stable_erase(name);
   }
   results.header = std::move(object);
   return results;

@@ -1,0 +1,124 @@
+// Processes are started and reaped for real, without root.
+#include <unistd.h>
+
+#include "bench/areas/phases.h"
+#include "bench/host/host.h"
+#include "bench/measure/child.h"
+#include "bench/measure/starts.h"
+#include "tests/support/catch.h"
+
+namespace bothy::bench {
+namespace {
+
+struct Place {
+  Reaper reaper = Reaper::begin().value();
+  Interrupt interrupt = Interrupt::install().value();
+  Bench bench{reaper, interrupt};
+};
+
+Invocation shell(const std::string& script) {
+  return {{"/bin/sh", "-c", script}};
+}
+
+}  // namespace
+
+TEST_CASE("A start is read by its output and its end") {
+  Place place;
+  const Batch batch =
+      run_starts(place.bench, {shell("echo begun; echo status 0")}, {"begun", "status 0"});
+  REQUIRE(batch.starts.size() == 1);
+  const Start& start = batch.starts[0];
+  CHECK(start.failure.empty());
+  CHECK(start.awaited_ns > 0);
+  CHECK(start.end_ns >= start.awaited_ns);
+  CHECK(batch.usage.faults > 0);
+  CHECK(!batch.interrupted);
+}
+
+TEST_CASE("A start that fails is a failure, with its reason") {
+  Place place;
+  const Batch batch = run_starts(place.bench,
+                                 {shell("echo begun; echo why >&2; exit 3"),
+                                  shell("true"),
+                                  shell("echo begun"),
+                                  shell("echo begun; echo status 0"),
+                                  {{"/nothere"}}},
+                                 {"begun", "status 0"});
+  CHECK(batch.starts[0].failure == "exit status 3; why");
+  CHECK(batch.starts[1].failure.find("no output") != std::string::npos);
+  CHECK(batch.starts[2].failure.find("the workload failed") != std::string::npos);
+  CHECK(batch.starts[3].failure.empty());
+  CHECK(batch.starts[4].failure.find("/nothere") != std::string::npos);
+}
+
+TEST_CASE("What a start leaves behind is waited for, and counted") {
+  Place place;
+  // The helper outlives the command by 100 ms and takes a new session, as an owner does.
+  const Batch batch =
+      run_starts(place.bench, {shell("echo begun; setsid sleep 0.1 >/dev/null 2>&1 &")}, {"begun"});
+  CHECK(batch.starts[0].failure.empty());
+  CHECK(Reaper::children().empty());
+}
+
+TEST_CASE("Processes that stay are told apart") {
+  Place place;
+  const Child other = start_child(shell("exec sleep 1000")).value();
+  const auto staying = Reaper::children();
+  CHECK(staying.contains(other.pid));
+  const Batch batch = run_starts(place.bench, {shell("echo begun")}, {"begun"}, staying);
+  CHECK(batch.starts[0].failure.empty());
+  CHECK(Reaper::children() == staying);
+  place.reaper.kill_all_but({});
+  CHECK(Reaper::children().empty());
+}
+
+TEST_CASE("A start that hangs is ended, descendants included") {
+  Place place;
+  Expected expected{"begun"};
+  expected.limit = std::chrono::milliseconds(200);
+  const Batch batch =
+      run_starts(place.bench, {shell("echo begun; setsid sleep 1000 & sleep 1000")}, expected);
+  CHECK(batch.starts[0].failure == "it took too long");
+  CHECK(Reaper::children().empty());
+}
+
+TEST_CASE("A command's output is returned, or what it said last") {
+  Place place;
+  CHECK(run_command(place.bench, shell("echo it")).value() == "it\n");
+  const auto failed = run_command(place.bench, shell("echo the reason >&2; exit 1"));
+  REQUIRE(failed.has_error());
+  CHECK(failed.error().context.find("the reason") != std::string::npos);
+  CHECK(run_command(place.bench, shell("true")).value().empty());
+}
+
+TEST_CASE("An invocation is shown as a user types it") {
+  const Invocation invocation{{"a", "b c", "d'e", ""}, {"NAME=x y"}, "/tmp"};
+  CHECK(invocation.text() == "cd /tmp && NAME='x y' a 'b c' 'd'\\''e' ''");
+}
+
+TEST_CASE("The environment is added to, and replaced by name") {
+  Place place;
+  ::setenv("BOTHY_BENCH_TEST", "old", 1);
+  const Invocation invocation{{"/bin/sh", "-c", "echo $BOTHY_BENCH_TEST"},
+                              {"BOTHY_BENCH_TEST=new"}};
+  CHECK(run_command(place.bench, invocation).value() == "new\n");
+}
+
+TEST_CASE("The table of --trace-timing is read by its steps") {
+  const auto steps = parse_timing(
+      "bothy: timing\n        ms since last  what\n     1.498      1.498  flags read\n"
+      "     1.911      0.413  image and its files found\nbothy: something else\n");
+  REQUIRE(steps.size() == 2);
+  CHECK(steps[0] == std::pair<std::string, double>("flags read", 1.498e6));
+  CHECK(steps[1].first == "image and its files found");
+  CHECK(parse_timing("").empty());
+}
+
+TEST_CASE("Fields of the kernel's files are found by their whole name") {
+  constexpr std::string_view kText = "SwapPss: 9 kB\nPss:    12 kB\nPss_Dirty: 3 kB\n";
+  CHECK(kibibytes_field(kText, "Pss") == 12 * 1024);
+  CHECK(kibibytes_field(kText, "Nothing") == 0);
+  CHECK(total_memory() > available_memory());
+}
+
+}  // namespace bothy::bench
