@@ -140,6 +140,23 @@ std::size_t shown_letter(std::string_view text) noexcept {
   return is_control || is_overlong ? 0 : size;
 }
 
+struct OpenedFile {
+  UniqueFd fd;
+  std::uint64_t size = 0;
+};
+
+Result<OpenedFile> open_and_stat(const std::string& path) {
+  BOTHY_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK));
+  struct stat status {};
+  if (::fstat(fd.get(), &status) != 0) {
+    return errno_error("can't stat " + printable(path));
+  }
+  if (!S_ISREG(status.st_mode)) {
+    return make_error(ErrorCode::kBadInput, "{} is not a regular file", printable(path));
+  }
+  return OpenedFile{std::move(fd), static_cast<std::uint64_t>(status.st_size)};
+}
+
 }  // namespace
 
 Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
@@ -151,15 +168,8 @@ Result<UniqueFd> open_file(const std::string& path, int flags, unsigned mode) {
 }
 
 Result<UniqueFd> open_regular(const std::string& path) {
-  BOTHY_TRY(UniqueFd fd, open_file(path, O_RDONLY | O_NONBLOCK));
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) {
-    return errno_error("can't stat " + printable(path));
-  }
-  if (!S_ISREG(status.st_mode)) {
-    return make_error(ErrorCode::kBadInput, "{} is not a regular file", printable(path));
-  }
-  return fd;
+  BOTHY_TRY(OpenedFile opened, open_and_stat(path));
+  return std::move(opened.fd);
 }
 
 Result<void> set_nonblocking(int fd) {
@@ -179,8 +189,8 @@ Result<std::uint64_t> size_of(int fd, const std::string& path) {
 }
 
 Result<std::string> read_file(const std::string& path, std::uint64_t limit) {
-  BOTHY_TRY(const UniqueFd fd, open_regular(path));
-  BOTHY_TRY(const std::uint64_t size, size_of(fd.get(), path));
+  BOTHY_TRY(const OpenedFile opened, open_and_stat(path));
+  const auto& [fd, size] = opened;
   if (size > limit) {
     return make_error(ErrorCode::kBadInput, "{} has {} bytes: the maximum is {}", printable(path),
                       size, limit);

@@ -2,13 +2,13 @@
 #include <unistd.h>
 
 #include <csignal>
-#include <ctime>
 #include <optional>
 #include <utility>
 
 #include "base/files.h"
 #include "base/signals.h"
 #include "base/unix_listener.h"
+#include "base/utc_time.h"
 #include "container/cgroup.h"
 #include "container/launcher.h"
 #include "oci/bundle.h"
@@ -56,16 +56,6 @@ class Unfinished {
   std::string id_;
   bool kept_ = false;
 };
-
-std::string now() {
-  timespec time{};
-  ::clock_gettime(CLOCK_REALTIME, &time);
-  tm parts{};
-  ::gmtime_r(&time.tv_sec, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     time.tv_nsec);
-}
 
 // Without the C library's look-up of names, which needs its shared libraries.
 std::string user_name() {
@@ -126,7 +116,7 @@ Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::C
   record.id = options.id;
   record.bundle = bundle.directory;
   record.root = bundle.spec.root.path;
-  record.created = now();
+  record.created = utc_now();
   record.owner = user_name();
   record.annotations = bundle.spec.annotations;
   record.cgroups = cgroup.paths();

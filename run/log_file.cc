@@ -6,26 +6,16 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <utility>
 
 #include "base/files.h"
 #include "base/log.h"
+#include "base/utc_time.h"
 
 namespace bothy::run {
 namespace {
 
 constexpr std::size_t kBufferSize = 64U << 10U;
-
-std::string time_text() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
-  std::tm parts{};
-  ::gmtime_r(&now.tv_sec, &parts);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900,
-                     parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-                     now.tv_nsec);
-}
 
 // Removes and returns the text before the next space, which is removed too.
 std::string_view take_word(std::string_view& line) noexcept {
@@ -63,7 +53,7 @@ void LogFile::begin_anew() noexcept {
 }
 
 void LogFile::append(Stream stream, std::span<const std::byte> bytes) noexcept {
-  const std::string head = time_text() + (stream == Stream::kOutput ? " stdout " : " stderr ");
+  const std::string head = utc_now() + (stream == Stream::kOutput ? " stdout " : " stderr ");
   std::string_view rest(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   std::string text;
   while (!rest.empty()) {
