@@ -1,5 +1,6 @@
 // bothy: the program, with its subcommands.
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -47,6 +48,13 @@ void use_small_stacks() noexcept {
     ::pthread_setattr_default_np(&attributes);
     ::pthread_attr_destroy(&attributes);
   }
+}
+
+// Grows the heap in few steps, and keeps it: each change is a system call.
+void use_large_heap_steps() noexcept {
+  constexpr int kStep = 256 * 1024;
+  ::mallopt(M_TOP_PAD, kStep);
+  ::mallopt(M_TRIM_THRESHOLD, 2 * kStep);
 }
 
 // The commands by name, in the order of --help. Those for instances are added together.
@@ -104,10 +112,13 @@ int main(int argc, char** argv) {
   bothy::note_process_start();
   occupy_standard_descriptors();
   use_small_stacks();
+  use_large_heap_steps();
   // Writing to a closed pipe fails with EPIPE instead.
   std::signal(SIGPIPE, SIG_IGN);
 
-  CLI::App app{"Run images as microVMs or containers, and kernels as microVMs", "bothy"};
+  // Never destroyed: the process is about to end then.
+  static auto& app =
+      *new CLI::App("Run images as microVMs or containers, and kernels as microVMs", "bothy");
   app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
   app.require_subcommand(1);
   bothy::set_help_form(app);

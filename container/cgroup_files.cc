@@ -32,6 +32,21 @@ std::optional<std::string> read_cgroup_file(int directory, const std::string& fi
   return text ? std::optional(std::move(text).value()) : std::nullopt;
 }
 
+std::optional<std::string> read_cgroup_record(int directory, const std::string& file) {
+  constexpr std::size_t kUsualSize = 4096;
+  const UniqueFd fd(::openat(directory, file.c_str(), O_RDONLY | O_CLOEXEC));
+  std::string text(kUsualSize, '\0');
+  const ssize_t size = fd ? ::read(fd.get(), text.data(), text.size()) : -1;
+  if (size < 0) {
+    return std::nullopt;
+  }
+  if (static_cast<std::size_t>(size) == text.size()) {
+    return read_cgroup_file(directory, file);
+  }
+  text.resize(static_cast<std::size_t>(size));
+  return text;
+}
+
 std::string cgroup_text(int directory, const std::string& file) {
   return read_cgroup_file(directory, file).value_or(std::string());
 }

@@ -18,6 +18,9 @@ namespace bothy::container {
 [[nodiscard]] int write_cgroup_file(int directory, const std::string& file, std::string_view value);
 // Nothing when it can't be read; errno says why.
 [[nodiscard]] std::optional<std::string> read_cgroup_file(int directory, const std::string& file);
+// The same for a file of one record, as lists of controllers are and /proc/PID/cgroup is: the
+// kernel gives it whole, so that a read that isn't filled is the last one.
+[[nodiscard]] std::optional<std::string> read_cgroup_record(int directory, const std::string& file);
 // "" for a file that can't be read.
 [[nodiscard]] std::string cgroup_text(int directory, const std::string& file);
 

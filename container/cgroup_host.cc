@@ -109,14 +109,14 @@ Result<CgroupHost> CgroupHost::find() {
   if (!mountinfo) {
     return errno_error("can't read /proc/self/mountinfo");
   }
-  const auto cgroup = read_cgroup_file(AT_FDCWD, "/proc/self/cgroup");
+  const auto cgroup = read_cgroup_record(AT_FDCWD, "/proc/self/cgroup");
   if (!cgroup) {
     return errno_error("can't read /proc/self/cgroup");
   }
   BOTHY_TRY(CgroupHost host, parse(*mountinfo, *cgroup, {}));
   if (!host.unified.empty()) {
-    host.unified_controllers =
-        words_of(cgroup_text(AT_FDCWD, host.unified + "/cgroup.controllers"));
+    const auto controllers = read_cgroup_record(AT_FDCWD, host.unified + "/cgroup.controllers");
+    host.unified_controllers = words_of(controllers.value_or(std::string()));
   }
   return host;
 }

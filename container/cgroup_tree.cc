@@ -234,7 +234,8 @@ Result<UniqueFd> make_cgroup_v2(const CgroupPlace& place, const std::vector<std:
   if (!needed.empty() || !wanted.empty()) {
     const std::string parent = place.base + parent_of(place.path);
     const std::vector<std::string> present =
-        words_of(cgroup_text(AT_FDCWD, place.mount + parent + "/cgroup.subtree_control"));
+        words_of(read_cgroup_record(AT_FDCWD, place.mount + parent + "/cgroup.subtree_control")
+                     .value_or(std::string()));
     BOTHY_TRY(enable_controllers(place.mount, parent, without(needed, present),
                                  without(wanted, present)));
   }

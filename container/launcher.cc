@@ -104,14 +104,14 @@ Result<void> plan_join(ContainerPlan& plan, const Namespace& joined, Opened& ope
 Result<void> plan_namespaces(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options,
                              Opened& opened) {
   const Namespace* user = spec.find(NamespaceKind::kUser);
-  const bool is_user = ::geteuid() != 0;
+  const bool is_user = user != nullptr && ::geteuid() != 0;
   const auto join_made = [&] {
     plan.describe("can't join the container's user namespace");
     plan.add(SYS_setns, {plan.new_slot(options.user_namespace), CLONE_NEWUSER});
   };
   if (user != nullptr && !user->path.empty()) {
     BOTHY_TRY(plan_join(plan, *user, opened));
-  } else if (user != nullptr && is_user) {
+  } else if (is_user) {
     join_made();
   }
   for (const Namespace& each : spec.namespaces) {

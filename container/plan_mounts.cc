@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "base/files.h"
@@ -29,7 +31,8 @@ struct Mounter {
   const LaunchOptions& options;
   OwnMounts own;
   DevicePlaces devices;
-  UniqueFd files;  // the root directory, as far as it can be seen from outside; once needed
+  UniqueFd files;          // the root directory, as far as it can be seen from outside; once needed
+  bool is_in_dev = false;  // the working directory is that of `devices`
 };
 
 // Below a file system that this plan has mounted, where nothing but the kernel and this plan make
@@ -124,9 +127,58 @@ void note_mount(Mounter& mounter, const Mount& mount, Slot made) {
     mounter.own.sys = made;
   } else if (mount.destination == "/dev" && mount.type == "tmpfs") {
     mounter.devices.directory = made;
+    mounter.is_in_dev = false;
   } else if (mount.destination == "/dev/pts" && mount.type == "devpts") {
     mounter.devices.terminals = made;
   }
+}
+
+// The data of mount(2); nothing where that isn't what fsconfig(2) would set.
+std::optional<std::string> mount_data(const Mount& mount) {
+  constexpr std::uint64_t kSameBits = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+  constexpr std::array<std::string_view, 3> kTypes{"tmpfs", "devpts", "mqueue"};
+  static_assert(kSameBits == (MS_NOSUID | MS_NODEV | MS_NOEXEC));
+  constexpr std::size_t kMaxData = 4000;  // a page with all else
+  std::string data;
+  for (const auto& [name, value] : mount.options.parameters) {
+    if (name == "newinstance") {
+      continue;
+    }
+    if ((name + value).find_first_of(",\\\"=") != std::string::npos) {
+      return std::nullopt;
+    }
+    data += (data.empty() ? "" : ",") + name + (value.empty() ? "" : "=") + value;
+  }
+  const bool fits = std::ranges::count(kTypes, mount.type) != 0 &&
+                    (mount.options.set & ~kSameBits) == 0 && mount.options.propagation.empty() &&
+                    data.size() < kMaxData;
+  return fits ? std::optional(data) : std::nullopt;
+}
+
+// Below a /dev that this plan has mounted, where no name is anybody else's, one call does what
+// takes fsopen(2) and the calls after it four and more.
+bool plan_mount_below_dev(Mounter& mounter, const Mount& mount) {
+  ContainerPlan& plan = mounter.plan;
+  const Slot devices = mounter.devices.directory;
+  const auto data = mount_data(mount);
+  if (devices.index < 0 || !is_child(mount.destination, "/dev/") || !data) {
+    return false;
+  }
+  const Kept name = plan.keep(mount.destination.substr(5));
+  const std::string& source = mount.source.empty() ? mount.type : mount.source;
+  if (!std::exchange(mounter.is_in_dev, true)) {
+    plan.add(SYS_fchdir, {devices});
+  }
+  plan.add(SYS_mkdirat, {devices, name, 0755}).tolerated[0] = {EEXIST};
+  plan.add(SYS_mount,
+           {plan.keep(source), name, plan.keep(mount.type), mount.options.set, plan.keep(*data)});
+  const bool is_terminal_needed = mounter.spec.process && mounter.spec.process->terminal;
+  if (is_terminal_needed && mount.destination == "/dev/pts" && mount.type == "devpts") {
+    mounter.devices.terminals = plan.new_slot();
+    plan.add_open(mounter.devices.terminals, devices, name, O_PATH | O_DIRECTORY,
+                  RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+  }
+  return true;
 }
 
 Result<void> plan_mount(Mounter& mounter, std::size_t index) {
@@ -144,6 +196,9 @@ Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   }
   if (mount.options.is_bind()) {
     return plan_bind(mounter, mount, descriptor);
+  }
+  if (plan_mount_below_dev(mounter, mount)) {
+    return success();
   }
   const Slot made = plan_new_mount(plan, file_system_of(mount), mount.source, mount.options);
   plan_attachment(mounter, mount, made);
@@ -220,7 +275,7 @@ void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
 
 Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
                                         const LaunchOptions& options) {
-  Mounter mounter{plan, spec, options, {plan_root(plan, spec, options), {}, {}}, {}, {}};
+  Mounter mounter{plan, spec, options, {plan_root(plan, spec, options), {}, {}}, {}, {}, false};
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     BOTHY_TRY(plan_mount(mounter, i));
   }

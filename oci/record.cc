@@ -177,10 +177,8 @@ Result<Record> Records::load(std::string_view id) const {
 
 Result<void> Records::remove(std::string_view id) const {
   const std::string path = directory(id);
-  for (const char* file : {"/state.json", "/start.sock"}) {
-    ::unlink((path + file).c_str());
-  }
-  // What a killed `create` has left in it, beside these.
+  ::unlink((path + "/state.json").c_str());
+  // What else there may be: a start socket, and what a killed `create` has left.
   return ::rmdir(path.c_str()) == 0 ? Result<void>(success()) : remove_tree(path);
 }
 

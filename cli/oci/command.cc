@@ -18,6 +18,8 @@ namespace {
 constexpr int kFailure = 1;  // as the other runtimes have it
 
 struct OciFlags {
+  OciFlags() { create.bundle = "."; }
+
   std::string root;
   oci::CreateOptions create;
   bool no_pivot = false;
@@ -48,8 +50,9 @@ CLI::App* add_verb(CLI::App& oci, const Flags& flags, int& status, const std::st
   return command;
 }
 
+// Once the command is called: flags are a large part of what this program does before it starts
+// one.
 void add_create_flags(CLI::App& command, OciFlags& flags) {
-  flags.create.bundle = ".";
   add_value(command, "-b,--bundle", flags.create.bundle, "DIR",
             "Directory with the config.json and the root file system")
       ->capture_default_str();
@@ -74,12 +77,13 @@ void add_oci_command(CLI::App& app, int& status) {
   add_value(*oci, "--root", flags->root, "DIR",
             "Directory for the state of containers [/run/bothy/oci, $XDG_RUNTIME_DIR/bothy/oci]");
   oci->require_subcommand(1);
-  add_create_flags(*add_verb(*oci, flags, status, "create", "Create a container",
-                             [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-                               BOTHY_TRY(oci::create(records, given.create));
-                               return exit_status::kSuccess;
-                             }),
-                   *flags);
+  CLI::App* create =
+      add_verb(*oci, flags, status, "create", "Create a container",
+               [](const oci::Records& records, const OciFlags& given) -> Result<int> {
+                 BOTHY_TRY(oci::create(records, given.create));
+                 return exit_status::kSuccess;
+               });
+  create->preparse_callback([create, flags](std::size_t) { add_create_flags(*create, *flags); });
   add_verb(*oci, flags, status, "start", "Start the process of a created container",
            [](const oci::Records& records, const OciFlags& given) -> Result<int> {
              BOTHY_TRY(oci::start(records, given.create.id));
@@ -89,8 +93,10 @@ void add_oci_command(CLI::App& app, int& status) {
                            [](const oci::Records& records, const OciFlags& given) {
                              return oci::run(records, given.create, given.detach);
                            });
-  add_create_flags(*run, *flags);
-  run->add_flag("-d,--detach", flags->detach, "Don't wait for the end of the container");
+  run->preparse_callback([run, flags](std::size_t) {
+    add_create_flags(*run, *flags);
+    run->add_flag("-d,--detach", flags->detach, "Don't wait for the end of the container");
+  });
   add_verb(*oci, flags, status, "state", "Print the state of a container",
            [](const oci::Records& records, const OciFlags& given) -> Result<int> {
              BOTHY_TRY(const oci::Record record, records.load(given.create.id));
