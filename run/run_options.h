@@ -79,6 +79,7 @@ struct RunOptions {
   std::vector<PublishedPort> ports;
   std::vector<std::string> dns;
   Network network = Network::kUser;
+  bool ipv6 = false;         // of kUser, by find_user_network()
   std::string network_name;  // of kTap: the device; of kNamespace: an absolute path
   bool read_only = false;
   bool detach = false;

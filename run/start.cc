@@ -15,9 +15,18 @@
 #include "run/find_image.h"
 #include "run/owner.h"
 #include "run/run_spec.h"
+#include "run/user_network.h"
 
 namespace bothy::run {
 namespace {
+
+// As -p has it, with an arrow.
+std::string describe(const PublishedPort& port) {
+  const bool is_ipv6 = port.address.find(':') != std::string::npos;
+  const std::string address = is_ipv6 ? "[" + port.address + "]" : port.address;
+  return fmt::format("{}{}{}->{}/{}", address, address.empty() ? "" : ":", port.host, port.guest,
+                     port.udp ? "udp" : "tcp");
+}
 
 Settings settings_of(const RunOptions& options, const image::Image& image,
                      const image::ImageConfig& config, const ProcessSpec& process) {
@@ -32,9 +41,7 @@ Settings settings_of(const RunOptions& options, const image::Image& image,
     settings.labels[key] = value;
   }
   for (const PublishedPort& port : options.ports) {
-    settings.ports.push_back(fmt::format("{}{}{}->{}/{}", port.address,
-                                         port.address.empty() ? "" : ":", port.host, port.guest,
-                                         port.udp ? "udp" : "tcp"));
+    settings.ports.push_back(describe(port));
   }
   settings.stop_signal = !options.stop_signal.empty()  ? options.stop_signal
                          : !config.stop_signal.empty() ? config.stop_signal
@@ -118,6 +125,7 @@ Result<Started> start(const RunOptions& wanted, const IsolationKind& isolation,
   RunOptions options = wanted;
   Timeline timeline;
   timeline.mark("flags read");
+  BOTHY_TRY(find_user_network(options));
   BOTHY_TRY(const image::Store store, image::Store::locate(options.store));
   BOTHY_TRY(const image::Image image, find_image(store, options.image, options.pull, progress));
   BOTHY_TRY(const image::ImageDetails details, store.details(image));

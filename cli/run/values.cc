@@ -1,10 +1,13 @@
 #include "cli/run/values.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <sys/resource.h>
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
@@ -93,6 +96,19 @@ Result<void> set_source(std::string_view flag, std::string_view source, run::Vol
   return success();
 }
 
+// An IPv6 address is in brackets, as in a URL.
+Result<std::string> parse_host_address(std::string_view text) {
+  const bool is_ipv6 = text.starts_with('[') && text.ends_with(']');
+  std::string address(is_ipv6 ? text.substr(1, text.size() - 2) : text);
+  std::array<std::byte, sizeof(in6_addr)> bytes{};
+  if (::inet_pton(is_ipv6 ? AF_INET6 : AF_INET, address.c_str(), bytes.data()) != 1 ||
+      address.find('\0') != std::string::npos) {
+    return invalid("-p", "address", text,
+                   "an IPv4 address of this host, or an IPv6 address in brackets");
+  }
+  return address;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> parse_environment(const std::vector<std::string>& texts) {
@@ -141,10 +157,7 @@ Result<run::PublishedPort> parse_published_port(std::string_view text) {
   BOTHY_TRY(port.guest, parse_port_number(rest.substr(last + 1)));
   rest = rest.substr(0, last);
   if (const std::size_t colon = rest.rfind(':'); colon != std::string_view::npos) {
-    port.address = rest.substr(0, colon);
-    if (port.address.find_first_not_of("0123456789.") != std::string::npos) {
-      return invalid("-p", "address", port.address, "an IPv4 address of this host");
-    }
+    BOTHY_TRY(port.address, parse_host_address(rest.substr(0, colon)));
     rest = rest.substr(colon + 1);
   }
   BOTHY_TRY(port.host, parse_port_number(rest));

@@ -124,6 +124,10 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
   if (options.network == Network::kUser) {
     records.add_strings(agent::kInterface,
                         {kUserInterface, kUserAddress, kUserPrefix, kUserGateway});
+    if (options.ipv6) {
+      records.add_strings(agent::kInterface,
+                          {kUserInterface, kUserAddress6, kUserPrefix6, kUserGateway6});
+    }
   }
   if (const std::string text = resolv_conf_file(options); !text.empty()) {
     records.add_strings(agent::kFile, {"/etc/resolv.conf", text});

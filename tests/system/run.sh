@@ -83,6 +83,25 @@ run 0 'it has ended' --out exited -- "$bothy" ps -a
 run 0 'rm' -- "$bothy" rm web
 run 125 'it is gone' --err web -- "$bothy" inspect web
 
+# IPv6, where the host has it.
+run 125 'a port on an IPv6 address needs it' --err 'no IPv6 default route' -- "$bothy" run -p '[::1]:8089:80' bb true
+interface=$(ip route show default | sed 's/.* dev \([^ ]*\).*/\1/')
+ip address add 2001:db8::2/64 dev "$interface" nodad
+ip route add default via 2001:db8::1 dev "$interface"
+mkdir "$work/www" && echo from the host by IPv6 >"$work/www/index.html"
+busybox httpd -f -p '[2001:db8::2]:8090' -h "$work/www" &
+server=$!
+run 0 'an instance with IPv6' -- "$bothy" run -d --name six --hostname six -p '[::1]:8089:80' bb \
+  sh -c 'mkdir /www; echo served by IPv6 >/www/index.html; exec httpd -f -p 80 -h /www'
+says 'a port on an IPv6 address' 'served by IPv6' wget -qO- --timeout 60 --tries 10 --retry-connrefused 'http://[::1]:8089/'
+run 0 'ps shows it' --out '[::1]:8089->80/tcp' -- "$bothy" ps
+says 'connections to the outside' 'from the host by IPv6' "$bothy" exec six wget -qO- 'http://[2001:db8::2]:8090/'
+run 0 'its name servers' --out 'nameserver fd00::3' -- "$bothy" exec six cat /etc/resolv.conf
+run 0 'its own name' --out 'fd00::15' -- "$bothy" exec six cat /etc/hosts
+"$bothy" rm -f six >/dev/null
+kill $server
+ip route del default via 2001:db8::1 dev "$interface"
+
 # A limit on processes: all count, but those of bothy.
 run 0 'an instance with few processes' -- "$bothy" run -d --name few --network none --pids-limit 4 bb sleep 1000
 run 2 'more than --pids-limit' --err "can't fork" -- "$bothy" exec few sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1000 >/dev/null 2>&1 & done; wait'

@@ -1,6 +1,7 @@
 #include "devices/host/net/passt_on_demand.h"
 
 #include <algorithm>
+#include <array>
 #include <system_error>
 #include <utility>
 
@@ -28,6 +29,25 @@ std::byte byte_at(std::span<const iovec> packet, std::size_t offset) noexcept {
 bool is_ipv6(std::span<const iovec> packet) noexcept {
   return (std::to_integer<unsigned>(byte_at(packet, kEtherType)) << 8U |
           std::to_integer<unsigned>(byte_at(packet, kEtherType + 1))) == kIpv6;
+}
+
+// What a guest sends as soon as its interface is up, to nobody that waits for it: packets from the
+// unspecified address (duplicate address detection), to all routers and to all who route multicast.
+bool is_announcement(std::span<const iovec> packet) noexcept {
+  constexpr std::size_t kSource = kEtherType + 2 + 8;
+  constexpr std::size_t kDestination = kSource + 16;
+  constexpr std::array<unsigned, 2> kRouters{0x02, 0x16};  // ff02::2, ff02::16
+  bool is_unspecified = true;
+  unsigned middle = 0;  // bits of the destination's bytes between its first two and its last
+  for (std::size_t i = 0; i < 16; ++i) {
+    is_unspecified = is_unspecified && byte_at(packet, kSource + i) == std::byte{};
+    middle |= i < 2 || i > 14 ? 0 : std::to_integer<unsigned>(byte_at(packet, kDestination + i));
+  }
+  return is_unspecified ||
+         (byte_at(packet, kDestination) == std::byte{0xff} &&
+          byte_at(packet, kDestination + 1) == std::byte{0x02} && middle == 0 &&
+          std::ranges::count(kRouters,
+                             std::to_integer<unsigned>(byte_at(packet, kDestination + 15))) > 0);
 }
 
 }  // namespace
@@ -60,8 +80,7 @@ PacketOutcome PasstOnDemand::send(std::span<const iovec> packet) noexcept {
   if (!theirs_) {
     return port_.send(packet);
   }
-  // A guest announces its link-local address at once; passt would ignore that.
-  if (ipv4_only_ && is_ipv6(packet)) {
+  if (is_ipv6(packet) && (ipv4_only_ || is_announcement(packet))) {
     return PacketOutcome::kDone;
   }
   const PacketOutcome outcome = port_.send(packet);

@@ -14,7 +14,8 @@
 
 namespace bothy {
 
-// With --ipv4-only an IPv6 packet doesn't start it. Packets wait in the socket until passt reads
+// With --ipv4-only an IPv6 packet doesn't start it, nor does what a guest announces by IPv6 without
+// being asked. Packets wait in the socket until passt reads
 // them. If passt fails, the error is logged and the ports report kGone.
 class PasstOnDemand final : public NetBackend, private PacketPort {
  public:

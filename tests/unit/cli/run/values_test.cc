@@ -17,6 +17,7 @@ TEST_CASE("-p maps a port of the host to one of the guest") {
   CHECK(port.address.empty());
   const auto udp = parse_published_port("127.0.0.1:53:5353/udp").value();
   CHECK(udp.address == "127.0.0.1");
+  CHECK(parse_published_port("[2001:db8::1]:53:5353/udp").value().address == "2001:db8::1");
   CHECK(udp.host == 53);
   CHECK(udp.guest == 5353);
   CHECK(udp.udp);

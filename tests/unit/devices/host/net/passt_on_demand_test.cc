@@ -73,6 +73,26 @@ TEST_CASE("passt starts with the first packet, and receives it") {
   CHECK(::read(received.get(), bytes.data(), 1) == 0);  // it has seen the end
 }
 
+TEST_CASE("What a guest announces by IPv6 doesn't start passt, what it asks for does") {
+  const FakePasst passt("echo \"$@\" >${0%/*}/fifo; exec sleep 1000\n");
+  auto backend = PasstOnDemand::create({}).value();
+  const std::string start = std::string(12, '\0') + "\x86\xdd" + std::string(8, '\0');
+  const std::string source = "\xfe\x80" + std::string(13, '\0') + "\1";
+  const auto group = [](char last) { return "\xff\2" + std::string(13, '\0') + last; };
+  const std::string neighbour =
+      "\xff\2" + std::string(9, '\0') + "\1\xff" + std::string(2, '\0') + "\2";
+  CHECK(send(*backend, start + source + group(2)) == PacketOutcome::kDone);
+  CHECK(send(*backend, start + source + group(0x16)) == PacketOutcome::kDone);
+  CHECK(send(*backend, start + std::string(16, '\0') + neighbour) == PacketOutcome::kDone);
+  CHECK(send(*backend, start) == PacketOutcome::kDone);  // cut off: zeros
+  const UniqueFd told(::open(passt.fifo().c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+  std::array<char, 1> byte{};
+  CHECK(::read(told.get(), byte.data(), byte.size()) == 0);  // nobody has it open
+  CHECK(send(*backend, start + source + neighbour) == PacketOutcome::kDone);
+  pollfd wait{told.get(), POLLIN, 0};
+  CHECK(::poll(&wait, 1, -1) == 1);
+}
+
 TEST_CASE("A failed passt closes the port") {
   const FakePasst passt("echo 'no network here' >&2; exit 1\n");
   const auto backend = PasstOnDemand::create({}).value();
