@@ -37,6 +37,7 @@ Result<Vm> Vm::create(const Kvm& kvm) {
 
 Result<void> Vm::set_up(const Kvm& kvm, const GuestMemory& memory,
                         const arch::CpuFeatures& features) {
+  BOTHY_TRY(arch::filter_msrs(fd_.get(), features));
   // Memory before the interrupt controllers: afterwards KVM waits for an SRCU grace period of
   // theirs, milliseconds.
   BOTHY_TRY(map_memory(memory));

@@ -3,8 +3,11 @@
 #include <linux/kvm.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include "arch/layout.h"
+#include "arch/msr_policy.h"
 #include "vmm/kvm/ioctl/retrying_ioctl.h"
 
 namespace bothy::arch {
@@ -32,7 +35,36 @@ Result<void> disable_pmu(int kvm, int vm) {
   return success();
 }
 
+// A bit for each register of a window: allowed.
+std::vector<std::uint8_t> msr_bitmap(const MsrWindow& window, MsrAccess access,
+                                     const CpuFeatures& features) {
+  std::vector<std::uint8_t> bitmap(window.count / 8);
+  for (std::uint32_t i = 0; i < window.count; ++i) {
+    const unsigned allowed = is_msr_allowed(window.first + i, access, features) ? 1 : 0;
+    bitmap[i / 8] = static_cast<std::uint8_t>(bitmap[i / 8] | allowed << i % 8);
+  }
+  return bitmap;
+}
+
 }  // namespace
+
+Result<void> filter_msrs(int vm, const CpuFeatures& features) {
+  kvm_msr_filter filter{};
+  filter.flags = KVM_MSR_FILTER_DEFAULT_DENY;
+  std::vector<std::vector<std::uint8_t>> bitmaps;
+  for (const MsrWindow& window : msr_windows()) {
+    for (const auto& [access, flag] : {std::pair(MsrAccess::kRead, KVM_MSR_FILTER_READ),
+                                       std::pair(MsrAccess::kWrite, KVM_MSR_FILTER_WRITE)}) {
+      kvm_msr_filter_range& range = filter.ranges[bitmaps.size()];
+      bitmaps.push_back(msr_bitmap(window, access, features));
+      range = {static_cast<std::uint32_t>(flag), window.count, window.first, bitmaps.back().data()};
+    }
+  }
+  if (retrying_ioctl(vm, KVM_X86_SET_MSR_FILTER, &filter) < 0) {
+    return errno_error("KVM refuses a filter of the guest's MSRs (KVM_X86_SET_MSR_FILTER)");
+  }
+  return success();
+}
 
 Result<void> set_up_vm(int kvm, int vm, const CpuFeatures& features) {
   if (!features.has(CpuFeature::kPmu)) {
