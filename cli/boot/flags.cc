@@ -41,9 +41,11 @@ void add_machine_flags(CLI::App& boot, BootFlags& flags) {
   boot.option_defaults()->group(kMachineGroup);
   add_text(boot, "--cpus", flags.cpus, "N", "Number of vCPUs")->default_str("1");
   add_text(boot, "--cpu-features", flags.cpu_features, "LIST",
-           "Optional processor features, as +NAME or -NAME: vmx, svm (nested virtualization), pmu, "
-           "sgx")
-      ->default_str("all off");
+           "The processor: host, x86-64-v2 or x86-64-v3; and optional features, as +NAME or "
+           "-NAME: vmx, svm (nested virtualization), pmu, sgx")
+      ->default_str("host, features off");
+  boot.add_flag("--core-scheduling", flags.core_scheduling,
+                "Let no other process use a core's other hardware threads beside the guest");
   add_text(boot, "--memory", flags.memory, "SIZE", "RAM in bytes, or with K, M or G")
       ->default_str("512M");
   add_text(boot, "--memory-backing", flags.backing, "KIND",
@@ -131,6 +133,7 @@ Result<void> apply_machine_flags(const BootFlags& flags, MachineConfig& machine)
   BOTHY_TRY(apply(flags.payload, machine.unpack_kernel, parse_kernel_payload));
   BOTHY_TRY(apply(flags.cpus, machine.vcpus, parse_vcpus));
   BOTHY_TRY(apply(flags.cpu_features, machine.cpu_features, arch::CpuFeatures::parse));
+  machine.core_scheduling = machine.core_scheduling || flags.core_scheduling;
   BOTHY_TRY(apply(flags.memory, machine.memory, parse_memory));
   BOTHY_TRY(apply(flags.backing, machine.backing, parse_memory_backing));
   BOTHY_TRY(apply(flags.console, machine.console, parse_console));

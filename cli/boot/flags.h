@@ -30,6 +30,7 @@ struct BootFlags {
   std::optional<std::string> payload;
   std::optional<std::string> cpus;
   std::optional<std::string> cpu_features;
+  bool core_scheduling = false;
   std::optional<std::string> memory;
   std::optional<std::string> backing;
   std::optional<std::string> console;

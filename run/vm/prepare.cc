@@ -21,8 +21,11 @@ constexpr std::array kFlags{
     IsolationFlag{kModulesFlag, "DIR",
                   "lib/modules/VERSION of that kernel, for drivers that aren't built in"},
     IsolationFlag{kCpuFeaturesFlag, "LIST",
-                  "Optional processor features such as +vmx,+pmu: vmx, svm, pmu, sgx; all off by "
-                  "default"},
+                  "A processor such as x86-64-v2, and optional features such as +vmx,+pmu; the "
+                  "host's, without them, by default"},
+    IsolationFlag{kCoreSchedulingFlag, "",
+                  "Let no other process use a core's other hardware threads beside the guest",
+                  IsolationFlag::Form::kSwitch},
 };
 
 // The owner's working directory is "/": whatever it opens later needs an absolute path.
@@ -81,7 +84,7 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
   const RunOptions& options = context.options;
   BOTHY_TRY(image::Disk disk,
             image::ensure_disk(context.store, context.image, image::Limits(), context.progress));
-  VmParts parts{std::move(disk), {}, {}, {}};
+  VmParts parts{std::move(disk), {}, {}, {}, false};
   parts.disk.path = absolute_path(parts.disk.path);
   std::string kernel = options.isolation_flag(kKernelFlag);
   if (kernel.empty()) {
@@ -89,6 +92,7 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
   }
   parts.kernel = absolute_path(kernel);
   BOTHY_TRY(parts.cpu_features, arch::CpuFeatures::parse(options.isolation_flag(kCpuFeaturesFlag)));
+  parts.core_scheduling = options.has_isolation_flag(kCoreSchedulingFlag);
   BOTHY_TRY(parts.modules, read_modules(options.isolation_flag(kModulesFlag), options));
   make_variable_absolute("BOTHY_VIRTIOFSD");
   return std::unique_ptr<PreparedIsolation>(

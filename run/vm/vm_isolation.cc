@@ -56,6 +56,7 @@ Result<void> VmIsolation::build(const VmParts& parts) {
   MachineConfig config =
       machine_config(context_.options, parts.kernel, parts.disk.path, context_.instance);
   config.cpu_features = parts.cpu_features;
+  config.core_scheduling = parts.core_scheduling;
   BOTHY_TRY(open_console(config.console.backend.path));
   tail_.emplace(*console_);
   BOTHY_TRY(link_, GuestLink::listen(context_.executor, context_.clock,

@@ -27,6 +27,7 @@ struct VmParts {
   std::string kernel;  // an absolute path
   std::vector<KernelModule> modules;
   arch::CpuFeatures cpu_features;
+  bool core_scheduling = false;
 };
 
 class VmIsolation final : public Isolation {

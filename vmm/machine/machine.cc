@@ -12,6 +12,7 @@
 #include "base/worker.h"
 #include "vmm/boot/boot.h"
 #include "vmm/machine/console_plan.h"
+#include "vmm/machine/core_scheduling.h"
 #include "vmm/machine/virtio_devices.h"
 
 namespace bothy {
@@ -162,6 +163,9 @@ std::string Machine::describe_vcpus() const {
 
 Result<void> Machine::assemble(const MachineConfig& config, CharacterSink& console,
                                std::span<CharacterSink* const> devices) {
+  if (config.core_scheduling) {
+    BOTHY_TRY(use_core_scheduling());
+  }
   BOTHY_TRY(PreparedDevices prepared, prepare_devices(config));
   const std::vector<MemoryRange> ranges = arch::ram_ranges(config.memory);
   BOTHY_TRY(GuestMemory memory, GuestMemory::create(ranges, memory_backing(config)));

@@ -22,6 +22,7 @@ struct MachineConfig {
 
   std::uint32_t vcpus = 1;  // 1 to layout::kMaxVcpus
   arch::CpuFeatures cpu_features;
+  bool core_scheduling = false;          // no other process's threads on the guest's cores
   std::uint64_t memory = 512ULL << 20U;  // bytes of RAM, a multiple of 4 KiB
   std::optional<MemoryBacking> backing;  // without: memory_backing() chooses
 

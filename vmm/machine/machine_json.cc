@@ -127,6 +127,13 @@ Result<void> apply_member(std::string_view name, const json::value& value, Machi
       return success();
     });
   }
+  if (name == "core-scheduling") {
+    if (!value.is_bool()) {
+      return wrong_type(name, "true or false");
+    }
+    config.core_scheduling = value.get_bool();
+    return success();
+  }
   BOTHY_TRY(const std::string text,
             name == "console" ? flag_text(name, value) : json_scalar(name, value));
   if (text.empty()) {
@@ -161,6 +168,7 @@ json::object to_json(const MachineConfig& config) {
   object["kernel-payload"] = config.unpack_kernel ? "unpack" : "keep";
   object["cpus"] = config.vcpus;
   object["cpu-features"] = config.cpu_features.to_string();
+  object["core-scheduling"] = config.core_scheduling;
   object["memory"] = config.memory;
   object["memory-backing"] = name_of(memory_backing(config));
   object["console"] = describe(config.console);

@@ -24,8 +24,19 @@ TEST_CASE("A feature list turns features on and off, the last mention of a name 
   CHECK(CpuFeatures::parse("").value() == CpuFeatures{});
 }
 
+TEST_CASE("A feature list names a baseline") {
+  CHECK(CpuFeatures().baseline() == CpuBaseline::kHost);
+  const CpuFeatures features = CpuFeatures::parse("x86-64-v2,+pmu").value();
+  CHECK(features.baseline() == CpuBaseline::kX86V2);
+  CHECK(features.has(CpuFeature::kPmu));
+  CHECK(features.to_string() == "x86-64-v2,+pmu");
+  CHECK(CpuFeatures::parse("x86-64-v3,host").value() == CpuFeatures{});
+  CHECK(CpuFeatures::parse("x86-64-v3").value().to_string() == "x86-64-v3");
+}
+
 TEST_CASE("An invalid feature list is refused with the names that exist") {
-  for (const char* list : {"vmx", "+", "+VMX", "+vmx,", "+vmx,,+svm", "+vmx +svm", "+avx"}) {
+  for (const char* list : {"vmx", "+", "+VMX", "+vmx,", "+vmx,,+svm", "+vmx +svm", "+avx",
+                           "x86-64-v9", "+x86-64-v2"}) {
     INFO(list);
     const auto features = CpuFeatures::parse(list);
     REQUIRE(features.has_error());

@@ -21,7 +21,7 @@ Result<MachineConfig> parsed(const char* json) {
 TEST_CASE("A machine with every device survives the way through JSON") {
   const MachineConfig config = parsed(R"({
       "kernel":"a b","initrd":["x","y"],"cmdline":"quiet","kernel-payload":"keep","cpus":2,
-      "cpu-features":"+svm,+pmu",
+      "cpu-features":"+svm,+pmu","core-scheduling":true,
       "memory":"1G","memory-backing":"shared","console":{"kind":"serial","file":"/f"},
       "disk":[{"path":"a,b","ro":true,"iops":100},"c,ro"],"net":[{"tap":true},"user"],
       "fs":[{"tag":"one","directory":"/a,b","ro":false}],"port":["agent"],"rng":true,
@@ -29,6 +29,7 @@ TEST_CASE("A machine with every device survives the way through JSON") {
                                    .value();
   CHECK(config.vcpus == 2);
   CHECK(config.cpu_features.has(arch::CpuFeature::kPmu));
+  CHECK(config.core_scheduling);
   CHECK(config.devices.size() == 9);
   CHECK(validate(config).has_value());
   const auto json = to_json(config);
@@ -46,7 +47,7 @@ TEST_CASE("A plain machine's JSON has every default, and no device") {
   CHECK(
       boost::json::serialize(json) ==
       R"({"kernel":"k","initrd":[],"cmdline":"","kernel-payload":"unpack","cpus":1,)"
-      R"("cpu-features":"","memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
+      R"("cpu-features":"","core-scheduling":false,"memory":536870912,"memory-backing":"anonymous","console":"auto","port":[],"disk":[],)"
       R"("net":[],"rng":false,"fs":[]})");
 }
 

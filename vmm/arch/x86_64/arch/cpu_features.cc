@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
 
 namespace bothy::arch {
 namespace {
@@ -13,18 +14,25 @@ constexpr std::array kNames{
     CpuFeatureName{CpuFeature::kSgx, "sgx"},
 };
 
+// By the enumerator's value.
+constexpr std::array<std::string_view, 3> kBaselines{"host", "x86-64-v2", "x86-64-v3"};
+
 Error invalid(std::string_view item) {
   std::string names;
   for (const CpuFeatureName& entry : kNames) {
     names += (names.empty() ? "" : ", ") + std::string(entry.name);
   }
-  return make_error(
-      ErrorCode::kInvalid,
-      "--cpu-features: invalid feature '{}': expected +NAME or -NAME, with NAME one of {}", item,
-      names);
+  return make_error(ErrorCode::kInvalid,
+                    "--cpu-features: invalid feature '{}': expected a baseline ({}), or +NAME or "
+                    "-NAME, with NAME one of {}",
+                    item, fmt::join(kBaselines, ", "), names);
 }
 
 }  // namespace
+
+std::string_view name_of(CpuBaseline baseline) noexcept {
+  return kBaselines.at(static_cast<std::size_t>(baseline));
+}
 
 std::span<const CpuFeatureName> cpu_feature_names() noexcept {
   return kNames;
@@ -38,6 +46,10 @@ Result<CpuFeatures> CpuFeatures::parse(std::string_view list) {
     const std::string_view item = list.substr(0, comma);
     more = comma != std::string_view::npos;
     list.remove_prefix(more ? comma + 1 : list.size());
+    if (const auto* baseline = std::ranges::find(kBaselines, item); baseline != kBaselines.end()) {
+      features.baseline_ = static_cast<CpuBaseline>(baseline - kBaselines.begin());
+      continue;
+    }
     if (item.empty() || (item[0] != '+' && item[0] != '-')) {
       return invalid(item);
     }
@@ -52,7 +64,7 @@ Result<CpuFeatures> CpuFeatures::parse(std::string_view list) {
 }
 
 std::string CpuFeatures::to_string() const {
-  std::string text;
+  std::string text(baseline_ == CpuBaseline::kHost ? std::string_view() : name_of(baseline_));
   for (const CpuFeatureName& entry : kNames) {
     if (has(entry.feature)) {
       text += (text.empty() ? "+" : ",+") + std::string(entry.name);

@@ -5,6 +5,8 @@
 #include <array>
 #include <bit>
 
+#include "arch/cpu_baseline.h"
+
 namespace bothy::arch {
 namespace {
 
@@ -164,7 +166,7 @@ Result<void> check_supported(const CpuFeatures& features,
                         entry.name);
     }
   }
-  return success();
+  return check_baseline(features.baseline(), supported);
 }
 
 unsigned physical_address_bits(std::span<const kvm_cpuid_entry2> supported) noexcept {
@@ -186,6 +188,7 @@ std::vector<kvm_cpuid_entry2> guest_cpuid(std::span<const kvm_cpuid_entry2> supp
   bool has_v2 = false;
   for (kvm_cpuid_entry2 entry : supported) {
     clear_disabled(entry, request.features);
+    apply_baseline(entry, request.features.baseline());
     switch (entry.function) {
       case 0:
         highest = entry.eax;

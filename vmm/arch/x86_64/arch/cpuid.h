@@ -24,7 +24,8 @@ struct CpuidRequest {
 [[nodiscard]] std::vector<kvm_cpuid_entry2> guest_cpuid(std::span<const kvm_cpuid_entry2> supported,
                                                         const CpuidRequest& request);
 
-// kUnsupported when `features` turns on a feature that KVM does not support on this host.
+// kUnsupported when `features` turns on a feature, or names a baseline, that KVM does not support
+// on this host.
 [[nodiscard]] Result<void> check_supported(const CpuFeatures& features,
                                            std::span<const kvm_cpuid_entry2> supported);
 
