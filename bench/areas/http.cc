@@ -120,6 +120,9 @@ Result<void> measure_http(BenchRun& run, const Workspace& workspace, std::size_t
       if (run.interrupted()) {
         return success();
       }
+      if (!run.measurable(*subject, "startup.first-byte")) {
+        continue;
+      }
       run.progress("starts to the first HTTP answer", session * rounds + round,
                    run.options().sessions * rounds);
       BOTHY_TRY(start_one(run, *subject, workspace, session));

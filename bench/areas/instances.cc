@@ -110,11 +110,11 @@ Result<void> Instances::remove_all() {
   Result<void> result = success();
   for (Instance& instance : instances_) {
     if (instance.child.pid > 0) {
-      // Its standard input ends first, which a machine's console needs to let go of it.
       instance.child.in.reset();
       ::kill(instance.child.pid, SIGTERM);
-      continue;
     }
+  }
+  for (const Instance& instance : instances_) {
     for (const Invocation& command : subject_.remove(workspace_, instance.id)) {
       const auto removed = run_command(run_.bench(), command);
       if (!removed && result) {

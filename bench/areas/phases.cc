@@ -43,6 +43,9 @@ Result<void> measure_phases(BenchRun& run, const Workspace& workspace, std::size
   const std::size_t rounds = run.options().quick ? 2 : 10;
   for (std::size_t round = 0; round < rounds; ++round) {
     for (Subject* subject : run.shuffled()) {
+      if (!run.measurable(*subject, "startup.first-byte")) {
+        continue;
+      }
       BOTHY_TRY(const auto traced, subject->run_traced(workspace, run.new_id(), {"first"}));
       if (!traced || run.interrupted()) {
         continue;

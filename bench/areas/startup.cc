@@ -3,16 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <map>
 
 #include "bench/areas/http.h"
 #include "bench/areas/instances.h"
 #include "bench/areas/phases.h"
+#include "bench/measure/kvm_statistics.h"
 #include "bench/probe_program.h"
 
 namespace bothy::bench {
 namespace {
 
 constexpr std::chrono::minutes kStartLimit{2};
+
+// KVM's names of what is worth telling apart: all exits, and those to the monitor or to wait.
+constexpr std::array kExits{"exits",      "io_exits",  "mmio_exits",
+                            "halt_exits", "irq_exits", "signal_exits"};
 
 Expected first_byte(const Subject& subject) {
   return {std::string(1, kProbeFirstByte), subject.success_text(), kStartLimit};
@@ -93,6 +100,16 @@ Result<void> alone(BenchRun& run, const Workspace& workspace, std::size_t sessio
   return success();
 }
 
+// Those whose times mean something here, in a new random order: the others' counts of one start say
+// it all.
+std::vector<Subject*> timed(BenchRun& run) {
+  std::vector<Subject*> subjects = run.shuffled();
+  std::erase_if(subjects, [&](const Subject* subject) {
+    return !run.measurable(*subject, "startup.first-byte");
+  });
+  return subjects;
+}
+
 Result<void> together(BenchRun& run, const Workspace& workspace, std::size_t session) {
   const bool quick = run.options().quick;
   const std::vector<std::size_t> counts =
@@ -100,7 +117,7 @@ Result<void> together(BenchRun& run, const Workspace& workspace, std::size_t ses
   const std::size_t rounds = quick ? 1 : 3;
   for (const std::size_t count : counts) {
     for (std::size_t round = 0; round < rounds; ++round) {
-      for (Subject* subject : run.shuffled()) {
+      for (Subject* subject : timed(run)) {
         if (run.interrupted()) {
           return success();
         }
@@ -117,7 +134,7 @@ Result<void> beside_others(BenchRun& run, const Workspace& workspace, std::size_
   const bool quick = run.options().quick;
   const std::size_t others = quick ? 5 : 50;
   const std::size_t rounds = quick ? 3 : 10;
-  for (Subject* subject : run.shuffled()) {
+  for (Subject* subject : timed(run)) {
     if (run.interrupted()) {
       return success();
     }
@@ -135,6 +152,34 @@ Result<void> beside_others(BenchRun& run, const Workspace& workspace, std::size_
       record(run, *subject, parameters, session, batch);
     }
     BOTHY_TRY(instances.remove_all());
+  }
+  return success();
+}
+
+// What a machine's start makes of exits, until its workload is ready.
+Result<void> exits(BenchRun& run, const Workspace& workspace, std::size_t session) {
+  const std::size_t rounds = run.options().quick ? 2 : 10;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (Subject* subject : run.shuffled()) {
+      if (subject->kind() != Kind::kVm || run.interrupted()) {
+        continue;
+      }
+      run.progress("exits of a start", session * rounds + round, run.options().sessions * rounds);
+      Instances instances(run, *subject, workspace);
+      const auto started = instances.start(0);
+      const auto counts = started ? kvm_statistics(instances.processes())
+                                  : Result<std::map<std::string, std::uint64_t>>(started.error());
+      if (!counts) {
+        run.add_failure(*subject, "startup.exits", {{"reason", "exits"}}, counts.error().context);
+      }
+      for (const char* name : kExits) {
+        if (counts && counts.value().contains(name)) {
+          run.add(*subject, "startup.exits", {{"reason", name}}, session,
+                  {static_cast<double>(counts.value().at(name))});
+        }
+      }
+      BOTHY_TRY(instances.remove_all());
+    }
   }
   return success();
 }
@@ -199,6 +244,7 @@ Result<void> measure_startup(BenchRun& run) {
                             BOTHY_TRY(alone(run, workspace, session));
                             BOTHY_TRY(measure_http(run, workspace, session));
                             BOTHY_TRY(measure_phases(run, workspace, session));
+                            BOTHY_TRY(exits(run, workspace, session));
                             BOTHY_TRY(together(run, workspace, session));
                             return beside_others(run, workspace, session);
                           });

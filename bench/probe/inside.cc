@@ -36,28 +36,38 @@ int64_t calibrate(const Measure& measure, int64_t wanted) {
   }
 }
 
-}  // namespace
-
-int inside(const char* name, const char* repetitions, const char* milliseconds) {
+// One measure; its failure is said, and is no failure of the others.
+bool measure_one(const char* name, long repetitions, int64_t wanted) {
   const Measure* measure = find(name);
   if (measure == nullptr) {
-    errno = EINVAL;
-    return fail(name);
+    return say("%s failed: no such measure\n", name);
   }
-  const int64_t count = calibrate(*measure, to_count(milliseconds) * kNanosecondsPerMillisecond);
-  if (count < 0) {
-    return fail(name);
-  }
-  for (long left = to_count(repetitions); left > 0; --left) {
-    const int64_t taken = measure->run(count);
+  const int64_t count = calibrate(*measure, wanted);
+  for (long i = 0; i < repetitions; ++i) {
+    const int64_t taken = count < 0 ? count : measure->run(count);
     if (taken < 0) {
-      return fail(name);
+      return say("%s failed: %s\n", name, strerror(errno));
     }
-    if (!say("%lld %lld\n", static_cast<long long>(count), static_cast<long long>(taken))) {
+    if (!say("%s %lld %lld\n", name, static_cast<long long>(count),
+             static_cast<long long>(taken))) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+int inside(char* names, const char* repetitions, const char* milliseconds) {
+  const int64_t wanted = to_count(milliseconds) * kNanosecondsPerMillisecond;
+  char* rest = nullptr;
+  for (char* name = strtok_r(names, ",", &rest); name != nullptr;
+       name = strtok_r(nullptr, ",", &rest)) {
+    if (!measure_one(name, to_count(repetitions), wanted)) {
       return kFailure;
     }
   }
-  return 0;
+  return say("end\n") ? 0 : kFailure;
 }
 
 }  // namespace bothy::probe

@@ -62,7 +62,8 @@ int dispatch(int argc, char** argv) {
   if (is("sentinel", 1)) return sentinel(argv[2]);
   if (is("facts", 0)) return facts();
   if (strcmp(verb, "guest") == 0) return guest(argc, argv);
-  say("usage: probe first | serve PORT | idle MIB | work | await | inside NAME REPETITIONS\n"
+  say("usage: probe first | serve PORT | idle MIB | work | await | inside NAME[,NAME...] "
+      "REPETITIONS\n"
       "  MILLISECONDS | escape TOKEN | sentinel TOKEN | facts | guest ARGUMENT...\n");
   return kUsage;
 }

@@ -34,9 +34,10 @@ int idle(const char* mib);
 int work();
 int await();
 
-// inside NAME REPETITIONS MILLISECONDS: a line "<operations> <nanoseconds>" for each repetition,
-// each of about that many milliseconds.
-int inside(const char* name, const char* repetitions, const char* milliseconds);
+// inside NAME[,NAME...] REPETITIONS MILLISECONDS: a line "<name> <operations> <nanoseconds>" for
+// each repetition, each of about that many milliseconds, or "<name> failed: <reason>"; "end" at the
+// end.
+int inside(char* names, const char* repetitions, const char* milliseconds);
 
 // One kind of operation. `run` makes `count` of them and returns the nanoseconds that they took,
 // or a negative number with errno set.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "bench/results/validity.h"
+#include "bench/statistics/fit.h"
 
 namespace bothy::bench {
 namespace {
@@ -49,13 +50,35 @@ std::size_t reference_of(const std::vector<std::string>& subjects) {
   return 0;
 }
 
-Cell make_cell(const Series& series) {
+// A curve's iterations are its values for n = 1, 2, 3 ...
+std::vector<Point> points_of(const Levels& samples) {
+  std::vector<Point> points;
+  for (const auto& session : samples) {
+    for (const auto& curve : session) {
+      for (std::size_t i = 0; i < curve.size(); ++i) {
+        points.push_back({static_cast<double>(i + 1), curve[i]});
+      }
+    }
+  }
+  return points;
+}
+
+Cell make_cell(const Metric& metric, const Series& series, Random& random) {
   Cell cell;
   cell.series = &series;
   const std::vector<double> all = all_of(series.samples);
+  if (metric.shape == Shape::kCurve) {
+    if (const auto line = fit_line(points_of(series.samples), kResamples, random)) {
+      cell.count = all.size();
+      cell.value = line->slope;
+      cell.interval = line->slope_interval;
+      cell.fit = line->fit;
+    }
+    return cell;
+  }
   cell.count = all.size();
   if (!all.empty()) {
-    cell.median = median(all);
+    cell.value = median(all);
     if (const auto middle = quantile(all, 0.5)) {
       cell.interval = middle->interval;
     }
@@ -63,6 +86,13 @@ Cell make_cell(const Series& series) {
     cell.p99 = quantile(all, 0.99);
   }
   return cell;
+}
+
+std::optional<Ratio> ratio_of(const Metric& metric, const Series& a, const Series& b,
+                              Random& random) {
+  return metric.shape == Shape::kCurve
+             ? ratio_of_slopes(points_of(a.samples), points_of(b.samples), kResamples, random)
+             : ratio_of_medians(a.samples, b.samples, kResamples, random);
 }
 
 // By number where the parameters are numbers: 10, 50, 100. Otherwise as they were measured.
@@ -111,13 +141,12 @@ Table make_table(const Results& results) {
       Row row{&metric, title_of(metric, parameters), parameters, {}};
       for (const std::string& subject : table.subjects) {
         const Series* series = results.find(metric.name, subject, parameters);
-        row.cells.push_back(series == nullptr ? Cell() : make_cell(*series));
+        row.cells.push_back(series == nullptr ? Cell() : make_cell(metric, *series, random));
       }
       const Series* reference = row.cells.empty() ? nullptr : row.cells[table.reference].series;
       for (Cell& cell : row.cells) {
         if (reference != nullptr && cell.series != nullptr && cell.series != reference) {
-          cell.ratio =
-              ratio_of_medians(reference->samples, cell.series->samples, kResamples, random);
+          cell.ratio = ratio_of(metric, *reference, *cell.series, random);
         }
       }
       table.rows.push_back(std::move(row));
@@ -131,9 +160,17 @@ std::string shown(const Row& row, const Cell& cell) {
     return "";
   }
   if (cell.count == 0) {
-    return cell.series->failures.empty() ? std::string(name_of(cell.series->validity)) : "failed";
+    if (!cell.series->failures.empty()) {
+      return "failed";
+    }
+    return cell.series->validity == Validity::kNotMeasurable
+               ? std::string(name_of(cell.series->validity))
+               : "too few";
   }
-  return format_value(*row.metric, cell.median);
+  if (row.metric->shape == Shape::kCurve && cell.interval && cell.interval->lower <= 0) {
+    return "within noise";
+  }
+  return format_value(*row.metric, cell.value);
 }
 
 std::string shown(const Ratio& ratio) {

@@ -13,10 +13,11 @@ namespace bothy::bench {
 
 // One subject's figure.
 struct Cell {
-  const Series* series = nullptr;  // null: not measured
-  std::size_t count = 0;           // observations
-  double median = 0;
-  std::optional<Interval> interval;  // of the median; nothing where so few carry none
+  const Series* series = nullptr;    // null: not measured
+  std::size_t count = 0;             // observations
+  double value = 0;                  // the median; of a curve the slope
+  std::optional<Interval> interval;  // of that; nothing where so few carry none
+  double fit = 0;                    // r squared, of a curve
   std::optional<Quantile> p90;
   std::optional<Quantile> p99;
   std::optional<Ratio> ratio;  // to the reference subject's; nothing for that one itself
@@ -40,7 +41,7 @@ struct Table {
 // the same file. Refers to `results`.
 [[nodiscard]] Table make_table(const Results& results);
 
-// What a cell shows: the median, or why there is none.
+// What a cell shows: its value, or why there is none.
 [[nodiscard]] std::string shown(const Row& row, const Cell& cell);
 // "x1.43 (1.38-1.51)"
 [[nodiscard]] std::string shown(const Ratio& ratio);

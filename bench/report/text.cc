@@ -92,6 +92,21 @@ std::string escaped(std::string text) {
   return text;
 }
 
+// A line for each topic, name and subject.
+std::string facts_text(const Results& results) {
+  std::string text;
+  std::string topic;
+  for (const Fact& fact : results.facts) {
+    if (fact.topic != topic) {
+      topic = fact.topic;
+      append(text, "\n{}\n", topic);
+    }
+    append(text, "  {}{}{}: {}{}\n", fact.subject, fact.subject.empty() ? "" : ": ", fact.name,
+           fact.value, fact.note.empty() ? "" : " (" + fact.note + ")");
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string text_report(const Results& results) {
@@ -110,7 +125,7 @@ std::string text_report(const Results& results) {
     widths.push_back(widest);
   }
   std::string text;
-  append(text, "{:<{}}", "median", width);
+  append(text, "{:<{}}", "", width);
   for (std::size_t i = 0; i < table.subjects.size(); ++i) {
     append(text, "  {:>{}}", table.subjects[i], widths[i]);
   }
@@ -129,6 +144,7 @@ std::string text_report(const Results& results) {
     }
     text += "\n";
   }
+  text += facts_text(results);
   append(text, "\n{}\n", where(results));
   if (const std::string line = noise_line(results); !line.empty()) {
     text += line + "\n";
@@ -163,7 +179,9 @@ std::string markdown_report(const Results& results) {
     }
     text += "\n";
   }
-  append(text, "\nMedians, with the ratio to {} and its 95 % interval. {}.",
+  append(text,
+         "\nMedians, and slopes of memory over instances, with the ratio to {} and its 95 % "
+         "interval. {}.",
          table.subjects.empty() ? "" : table.subjects[table.reference], where(results));
   if (const std::string line = noise_line(results); !line.empty()) {
     append(text, " {}.", line);
@@ -177,7 +195,7 @@ std::string markdown_report(const Results& results) {
 std::string csv_report(const Results& results) {
   const Table table = make_table(results);
   std::string text =
-      "metric,parameters,subject,unit,n,median,lower,upper,p90,p99,ratio,ratio_lower,ratio_upper,"
+      "metric,parameters,subject,unit,n,value,lower,upper,p90,p99,ratio,ratio_lower,ratio_upper,"
       "failures,validity,reason\r\n";
   for (const Row& row : table.rows) {
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
@@ -194,7 +212,7 @@ std::string csv_report(const Results& results) {
       const auto number = [&](bool known, double value) {
         text += known ? fmt::format(",{:.6g}", value) : std::string(",");
       };
-      number(cell.count > 0, cell.median);
+      number(cell.count > 0, cell.value);
       number(cell.interval.has_value(), cell.interval ? cell.interval->lower : 0);
       number(cell.interval.has_value(), cell.interval ? cell.interval->upper : 0);
       number(cell.p90.has_value(), cell.p90 ? cell.p90->value : 0);

@@ -35,16 +35,22 @@ constexpr std::array kMetrics{
            "instances started at once, from the first exec until none is left, by that time"},
     Metric{"noise.first-byte", "the same subject twice", "ns", Quantity::kTime,
            "A/A: one subject under two names, interleaved like two subjects"},
-    Metric{"memory.pss", "memory of n instances: sum of PSS", "bytes", Quantity::kBytes,
-           "proportional set size of all processes of all instances (smaps_rollup)"},
+    Metric{
+        "memory.pss", "memory of an instance, by PSS", "bytes", Quantity::kBytes,
+        "slope over n of the proportional set size of all processes of n instances (smaps_rollup)",
+        Shape::kCurve},
     Metric{"memory.guest", "of that, guests' RAM", "bytes", Quantity::kBytes,
-           "proportional set size of the mappings that are the guests' memory (smaps)"},
-    Metric{"memory.available", "memory of n instances: fall of MemAvailable", "bytes",
-           Quantity::kBytes,
-           "MemAvailable before the first instance less that with n, page cache dropped before "
-           "both: the only figure that has the kernel's own memory in it"},
-    Metric{"memory.cgroup", "memory of n instances: memory.current", "bytes", Quantity::kBytes,
-           "sum of memory.current of the instances' cgroups (v2)"},
+           "slope over n of the proportional set size of the mappings that are the guests' memory "
+           "(smaps)",
+           Shape::kCurve},
+    Metric{"memory.available", "memory of an instance, by MemAvailable", "bytes", Quantity::kBytes,
+           "slope over n of MemAvailable before the first instance less that with n, page cache "
+           "dropped before "
+           "both: the only figure that has the kernel's own memory in it",
+           Shape::kCurve},
+    Metric{"memory.cgroup", "memory of an instance, by memory.current", "bytes", Quantity::kBytes,
+           "slope over n of the sum of memory.current of the instances' cgroups (v2)",
+           Shape::kCurve},
     Metric{"density.start", "start of the n-th instance", "ns", Quantity::kTime,
            "from the exec of a detached start to its command's end, in the order of the starts"},
     Metric{"inside.syscall", "system call", "ns/op", Quantity::kTime, "getppid, raw"},

@@ -11,12 +11,17 @@ namespace bothy::bench {
 enum class Quantity { kTime, kRate, kBytes, kCount };
 // Rates are better when they are larger, everything else when it is smaller.
 
+// What a start's iterations are: repetitions of the same, or values for n = 1, 2, 3 ... instances,
+// whose slope is the figure.
+enum class Shape { kRepetitions, kCurve };
+
 struct Metric {
   std::string_view name;   // "startup.first-byte"
   std::string_view title;  // for a table's row
   std::string_view unit;   // of the samples: "ns", "bytes", "bytes/s", "1/s", "ns/op", "count"
   Quantity quantity;
   std::string_view method;  // in a sentence
+  Shape shape = Shape::kRepetitions;
 };
 
 [[nodiscard]] std::span<const Metric> metrics() noexcept;

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "bench/statistics/compare.h"
 #include "bench/statistics/quantile.h"
 #include "bench/statistics/random.h"
 
@@ -28,5 +29,11 @@ inline constexpr std::size_t kPointsForLine = 5;
 // kPointsForLine points or for one x alone.
 [[nodiscard]] std::optional<Line> fit_line(const std::vector<Point>& points, std::size_t resamples,
                                            Random& random);
+
+// The slope of `b` over that of `a`, with an interval by the same bootstrap. Nothing where one has
+// no line or `a`'s isn't above 0 in all of its resamples.
+[[nodiscard]] std::optional<Ratio> ratio_of_slopes(const std::vector<Point>& a,
+                                                   const std::vector<Point>& b,
+                                                   std::size_t resamples, Random& random);
 
 }  // namespace bothy::bench

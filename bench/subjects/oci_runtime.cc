@@ -169,7 +169,8 @@ class OciRuntime final : public Subject {
     return made;
   }
   std::vector<Invocation> remove(const Workspace& workspace, const std::string& id) const override {
-    return {call(workspace, {"delete", "--force", id})};
+    return {call(workspace, {"delete", "--force", id}),
+            {{"rm", "-r", "--", directory(workspace) + "/" + id}}};
   }
 
  private:

@@ -87,7 +87,7 @@ class Subject {
   // Runs the probe in a detached instance.
   [[nodiscard]] virtual Invocation enter(const Workspace& workspace, const std::string& id,
                                          const ProbeCommand& probe) const;
-  // Commands that end and remove a detached instance, in this order.
+  // Commands that end and remove an instance that was started to stay, in this order.
   [[nodiscard]] virtual std::vector<Invocation> remove(const Workspace& workspace,
                                                        const std::string& id) const;
 };

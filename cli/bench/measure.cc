@@ -13,6 +13,9 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "bench/areas/bench_run.h"
+#include "bench/areas/density.h"
+#include "bench/areas/inside.h"
+#include "bench/areas/memory.h"
 #include "bench/areas/startup.h"
 #include "bench/measure/child.h"
 #include "bench/report/text.h"
@@ -41,7 +44,9 @@ struct Area {
   std::string_view name;
   Result<void> (*measure)(bench::BenchRun& run);
 };
-constexpr std::array kAreas{Area{"startup", bench::measure_startup}};
+constexpr std::array kAreas{
+    Area{"startup", bench::measure_startup}, Area{"memory", bench::measure_memory},
+    Area{"density", bench::measure_density}, Area{"inside", bench::measure_inside}};
 
 Result<std::string> own_path() {
   std::string path(4096, '\0');

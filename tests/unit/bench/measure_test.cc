@@ -1,11 +1,15 @@
 // Processes are started and reaped for real, without root.
 #include <unistd.h>
 
+#include "bench/areas/inside.h"
 #include "bench/areas/phases.h"
 #include "bench/host/host.h"
 #include "bench/measure/child.h"
+#include "bench/measure/host_state.h"
+#include "bench/measure/memory.h"
 #include "bench/measure/starts.h"
 #include "tests/support/catch.h"
+#include "tests/support/temporary_directory.h"
 
 namespace bothy::bench {
 namespace {
@@ -112,6 +116,48 @@ TEST_CASE("The table of --trace-timing is read by its steps") {
   CHECK(steps[0] == std::pair<std::string, double>("flags read", 1.498e6));
   CHECK(steps[1].first == "image and its files found");
   CHECK(parse_timing("").empty());
+}
+
+TEST_CASE("What the probe measured inside is read by name, and a console's lines are skipped") {
+  const InsideOutput output = parse_inside(
+      "[    0.1] a kernel's line\nsyscall 1000 2000\r\nsyscall 1000 4000\nfile-fsync failed: No "
+      "space\npipe 65536 0\npipe x 1\nend\n");
+  REQUIRE(output.repetitions.at("syscall").size() == 2);
+  CHECK(output.repetitions.at("syscall")[1].nanoseconds == 4000);
+  CHECK(!output.repetitions.contains("pipe"));
+  CHECK(output.failures.at("file-fsync") == "No space");
+}
+
+TEST_CASE("Guest memory is the large mapping of a monitor, with what else is of its file") {
+  constexpr std::string_view kSmaps =
+      "55e000000000-55e000100000 r-xp 00000000 08:01 12 /usr/bin/monitor\nPss: 500 kB\n"
+      "7f0000000000-7f0007f00000 rw-s 00100000 00:01 7 /memfd:guest (deleted)\nRss: 9 kB\nPss: "
+      "4000 kB\n"
+      "7f0008000000-7f00080a0000 rw-s 00000000 00:01 7 /memfd:guest (deleted)\nPss: 30 kB\n"
+      "7f0010000000-7f0010100000 rw-p 00000000 00:00 0 \nPss: 70 kB\n";
+  CHECK(guest_pss_in(kSmaps, 128U << 20U) == 4030 * 1024);
+  CHECK(guest_pss_in("", 128U << 20U) == 0);
+  constexpr std::string_view kAnonymous =
+      "7f0000000000-7f0008000000 rw-p 00000000 00:00 0 \nPss: 4000 kB\n"
+      "7f0010000000-7f0010100000 rw-p 00000000 00:00 0 \nPss: 70 kB\n";
+  CHECK(guest_pss_in(kAnonymous, 128U << 20U) == 4000 * 1024);
+}
+
+TEST_CASE("The memory of processes is that of the living") {
+  const std::uint64_t own = pss_of({::getpid()});
+  CHECK(own > 100'000);
+  CHECK(pss_of({::getpid(), 0x3fffffff}) >= own / 2);
+  CHECK(guest_pss_of({::getpid()}, 1) == 0);  // it has no machine
+}
+
+TEST_CASE("What is new on a host is told by kind") {
+  const test::TemporaryDirectory directory;
+  const HostState before = host_state(directory.path());
+  const std::string file = directory.write("left/file", "x");
+  const HostState found = added(before, host_state(directory.path()));
+  REQUIRE(found.contains("files"));
+  CHECK(found.at("files").contains(file));
+  CHECK(added(before, before).empty());
 }
 
 TEST_CASE("Fields of the kernel's files are found by their whole name") {

@@ -80,6 +80,23 @@ TEST_CASE("What isn't measurable says so instead of a figure") {
   CHECK(text.find("not measurable here: no guests") != std::string::npos);
 }
 
+TEST_CASE("A curve's figure is its slope over the number of instances") {
+  Results results = example();
+  Series& curve = results.at("memory.pss", "vm");
+  Series& noise = results.at("memory.available", "vm");
+  curve.samples.resize(1);
+  noise.samples.resize(1);
+  curve.samples[0].emplace_back();
+  noise.samples[0].emplace_back();
+  for (int n = 1; n <= 10; ++n) {
+    curve.samples[0][0].push_back(5e6 + n * 12.0 * 1048576);
+    noise.samples[0][0].push_back(n % 2 == 0 ? 1e6 : -1e6);
+  }
+  const std::string text = text_report(results);
+  CHECK(text.find("12.0 MiB") != std::string::npos);
+  CHECK(text.find("within noise") != std::string::npos);
+}
+
 TEST_CASE("Failed starts are counted") {
   Results results = example();
   results.at("startup.faults", "vm").failures = {"a", "b"};

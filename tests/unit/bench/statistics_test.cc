@@ -210,6 +210,16 @@ TEST_CASE("A line's slope has an interval that covers it") {
     return line.slope_interval.lower <= 12 && 12 <= line.slope_interval.upper;
   });
   CHECK(covered >= 0.87);
+  std::vector<Point> one;
+  std::vector<Point> two;
+  for (int n = 1; n <= 20; ++n) {
+    one.push_back({static_cast<double>(n), 12.0 * n + random.normal()});
+    two.push_back({static_cast<double>(n), 24.0 * n + random.normal()});
+  }
+  const Ratio ratio = ratio_of_slopes(one, two, 200, random).value();
+  CHECK(ratio.interval.lower > 1.9);
+  CHECK(ratio.interval.upper < 2.1);
+  CHECK(!ratio_of_slopes({}, two, 200, random));
   CHECK(!fit_line({{1, 1}, {2, 2}}, 10, random));
   CHECK(!fit_line(std::vector<Point>(10, Point{1, 1}), 10, random));
 }
