@@ -116,6 +116,13 @@ int main(int argc, char** argv) {
   // Writing to a closed pipe fails with EPIPE instead.
   std::signal(SIGPIPE, SIG_IGN);
 
+  // Engines call it many times for each container: without the other commands' flags.
+  if (bothy::is_oci_name(argv[0])) {
+    return bothy::oci_main(argc, argv, "bothy-oci", BOTHY_VERSION);
+  }
+  if (argc > 1 && std::string_view(argv[1]) == "oci") {
+    return bothy::oci_main(argc - 1, argv + 1, "bothy oci", BOTHY_VERSION);
+  }
   // Never destroyed: the process is about to end then.
   static auto& app =
       *new CLI::App("Run images as microVMs or containers, and kernels as microVMs", "bothy");

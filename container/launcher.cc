@@ -192,6 +192,11 @@ Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process
   return plan_new_terminal(plan, terminals, process, socket);
 }
 
+// Hooks that run while the process waits may bring its command.
+bool has_no_early_hooks(const Hooks& hooks) {
+  return hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty();
+}
+
 Result<Launching> clone(ContainerPlan& plan, SocketPair reports) {
   BOTHY_TRY(Cloned cloned, clone_process(plan));
   return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours));
@@ -298,10 +303,11 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   plan_network(plan, spec);
   BOTHY_TRY(const FileSystemPlan files, plan_file_system(plan, spec, options));
   plan_names(plan, spec);
-  plan_process(plan,
-               {*spec.process, options.stdio, options.preserved, options.seccomp,
-                options.start_socket, options.init, options.new_keyring, options.dies_with_parent},
-               files.root, files.terminal);
+  plan_process(
+      plan,
+      {*spec.process, options.stdio, options.preserved, options.seccomp, options.start_socket,
+       options.init, options.new_keyring, options.dies_with_parent, has_no_early_hooks(spec.hooks)},
+      files.root, files.terminal);
   return clone(plan, std::move(reports));
 }
 
@@ -333,10 +339,10 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   if (process.terminal) {
     terminal = plan_terminal_inside(plan, root, process, options.console_socket);
   }
-  plan_process(
-      plan,
-      {process, stdio, options.preserved, options.seccomp, -1, -1, options.new_keyring, false},
-      root, terminal);
+  plan_process(plan,
+               {process, stdio, options.preserved, options.seccomp, -1, -1, options.new_keyring,
+                false, false},
+               root, terminal);
   return clone(plan, std::move(reports));
 }
 

@@ -167,6 +167,21 @@ void plan_death(ContainerPlan& plan, const ProcessPlan& wanted) {
   }
 }
 
+// So that a command that isn't there is known before the process waits, as callers of `create` ask.
+// execve(2) decides in the end: as another user, and perhaps of another file by then.
+void plan_command_check(ContainerPlan& plan, const Process& process,
+                        const std::vector<std::string>& files) {
+  plan.describe(fmt::format("can't run '{}'", printable(process.arguments.front())));
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    const std::size_t rest = files.size() - 1 - i;
+    Call& call = plan.add(SYS_faccessat2, {AT_FDCWD, plan.keep(files[i]), X_OK, AT_EACCESS});
+    call.success_skips = static_cast<std::uint16_t>(rest);
+    if (rest != 0) {
+      call.tolerated = {{{ENOENT}, {ENOTDIR}, {EACCES}}};
+    }
+  }
+}
+
 std::vector<std::string> candidates(const Process& process) {
   const std::string& name = process.arguments.front();
   std::string_view path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -233,6 +248,10 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan.describe("can't prepare the command");
   plan.add(SYS_umask, {process.umask.value_or(kDefaultUmask)});
   plan.add(kCloseOnExec, {3 + wanted.preserved});
+  const std::vector<std::string> files = candidates(process);
+  if (wanted.start_socket >= 0 && wanted.checks_command) {
+    plan_command_check(plan, process, files);
+  }
   if (wanted.start_socket >= 0) {
     plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);
@@ -256,7 +275,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
     plan.add(kFork, {plan.new_slot(wanted.init)});
   }
   plan.describe(fmt::format("can't run '{}'", printable(process.arguments.front())));
-  plan.set_command(process.arguments, process.environment, candidates(process));
+  plan.set_command(process.arguments, process.environment, files);
   plan.add(kExecute, {});
 }
 

@@ -22,6 +22,8 @@ struct ProcessPlan {
   int init = -1;
   bool new_keyring = true;
   bool dies_with_parent = false;
+  // Before it waits, the process looks whether there is such a command.
+  bool checks_command = false;
 };
 
 // Adds what is done on the host's side of the namespaces: the cgroup's v1 hierarchies, the OOM

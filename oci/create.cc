@@ -1,17 +1,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <optional>
 #include <utility>
 
 #include "base/files.h"
 #include "base/signals.h"
-#include "base/unix_listener.h"
 #include "base/utc_time.h"
 #include "container/cgroup.h"
 #include "container/launcher.h"
 #include "oci/bundle.h"
+#include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
 #include "oci/start_socket.h"
@@ -40,8 +41,8 @@ class Unfinished {
   }
   void keep() noexcept { kept_ = true; }
 
-  std::optional<ct::Cgroup> cgroup;
-  int pidfd = -1;  // of a child of this process
+  std::optional<ct::Cgroup> cgroup;  // none with CgroupDriver::kNone
+  int pidfd = -1;                    // of a child of this process
 
  private:
   void end_process() const noexcept {
@@ -67,26 +68,20 @@ std::string filter_cache() {
   return ::geteuid() == 0 ? "/run/bothy/seccomp" : std::string();
 }
 
-Result<void> set_terminal(const CreateOptions& options, const ct::OciSpec& spec, bool attached,
-                          UniqueFd& socket, ct::LaunchOptions& launch) {
-  if (!spec.process->terminal) {
-    return options.console_socket.empty()
-               ? Result<void>(success())
-               : make_error(ErrorCode::kInvalid, "--console-socket: process.terminal is false");
+// A bundle, and what this process hands on to its container.
+Result<Bundle> load(CreateOptions& options) {
+  BOTHY_TRY(Bundle bundle, load_bundle(options.bundle));
+  if (bundle.spec.process) {
+    const bool first = bundle.spec.find(ct::NamespaceKind::kPid) != nullptr;
+    options.preserved = pass_listen_fds(*bundle.spec.process, options.preserved, first);
   }
-  if (options.console_socket.empty()) {
-    return attached ? Result<void>(success())
-                    : make_error(ErrorCode::kInvalid, "process.terminal needs --console-socket");
-  }
-  BOTHY_TRY(socket, connect_unix(options.console_socket));
-  launch.console_socket = socket.get();
-  return success();
+  return bundle;
 }
 
 struct Made {
   Record record;
   ct::Launching process;
-  ct::Cgroup cgroup;
+  std::optional<ct::Cgroup> cgroup;
   UniqueFd terminal;
 };
 
@@ -110,7 +105,8 @@ std::vector<ct::DeviceRule> device_rules(const ct::OciSpec& spec) {
   return rules;
 }
 
-Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::Cgroup& cgroup) {
+Record record_of(const CreateOptions& options, const Bundle& bundle,
+                 const std::optional<ct::Cgroup>& cgroup) {
   Record record;
   record.version = bundle.spec.version;
   record.id = options.id;
@@ -119,7 +115,9 @@ Record record_of(const CreateOptions& options, const Bundle& bundle, const ct::C
   record.created = utc_now();
   record.owner = user_name();
   record.annotations = bundle.spec.annotations;
-  record.cgroups = cgroup.paths();
+  if (cgroup) {
+    record.cgroups = cgroup->paths();
+  }
   record.poststart = bundle.spec.hooks.poststart;
   record.poststop = bundle.spec.hooks.poststop;
   return record;
@@ -142,7 +140,9 @@ Result<LaunchParts> launch_parts(const Records& records, const CreateOptions& op
   launch.preserved = options.preserved;
   launch.pivot = options.pivot;
   launch.new_keyring = options.new_keyring;
-  BOTHY_TRY(set_terminal(options, spec, attached, parts.console, launch));
+  BOTHY_TRY(parts.console,
+            connect_console(options.console_socket, spec.process->terminal, attached));
+  launch.console_socket = parts.console.get();
   if (spec.seccomp) {
     BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, filter_cache()));
   }
@@ -159,6 +159,30 @@ Result<void> run_hooks_before_start(const ct::Hooks& hooks, const Record& record
   return run_hooks(hooks.create_runtime, "createRuntime", state);
 }
 
+Result<void> make_cgroup(const CreateOptions& options, const ct::OciSpec& spec,
+                         std::optional<ct::Cgroup>& cgroup, ct::LaunchOptions& launch) {
+  if (options.cgroups == CgroupDriver::kNone) {
+    return success();
+  }
+  BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
+  BOTHY_TRY(cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id), spec.resources,
+                                       device_rules(spec)));
+  launch.cgroup = cgroup->unified_fd();
+  launch.cgroup_joins = cgroup->join_fds();
+  return success();
+}
+
+// What the caller asked to be told of a process that there is now.
+Result<void> announce(const CreateOptions& options, const ct::Launching& process) {
+  if (!options.pidfd_socket.empty()) {
+    BOTHY_TRY(send_pidfd(options.pidfd_socket, process.pidfd()));
+  }
+  if (!options.pid_file.empty()) {
+    BOTHY_TRY(replace_file(options.pid_file, std::to_string(process.pid()), 0644));
+  }
+  return success();
+}
+
 Result<Made> make(const Records& records, const CreateOptions& options, const Bundle& bundle,
                   Waits waits, bool attached) {
   const ct::OciSpec& spec = bundle.spec;
@@ -169,13 +193,9 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   BOTHY_TRY(records.reserve(options.id));
   Unfinished unfinished(records, options.id);
   BOTHY_TRY(LaunchParts parts, launch_parts(records, options, spec, waits, attached));
-  BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
-  BOTHY_TRY(unfinished.cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id),
-                                                  spec.resources, device_rules(spec)));
-  parts.options.cgroup = unfinished.cgroup->unified_fd();
-  parts.options.cgroup_joins = unfinished.cgroup->join_fds();
+  BOTHY_TRY(make_cgroup(options, spec, unfinished.cgroup, parts.options));
   // Before there is a process: `delete --force` finds what is left if this program is killed.
-  Record record = record_of(options, bundle, *unfinished.cgroup);
+  Record record = record_of(options, bundle, unfinished.cgroup);
   BOTHY_TRY(records.save(record));
   BOTHY_TRY(ct::Launching process, ct::launch(spec, parts.options));
   unfinished.pidfd = process.pidfd();
@@ -191,33 +211,51 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   if (waits == Waits::kForStart) {
     BOTHY_TRY(run_hooks_before_start(spec.hooks, record));
   }
-  if (!options.pid_file.empty()) {
-    BOTHY_TRY(replace_file(options.pid_file, std::to_string(record.pid), 0644));
-  }
+  BOTHY_TRY(announce(options, process));
   unfinished.keep();
-  return Made{std::move(record), std::move(process), std::move(*unfinished.cgroup),
+  return Made{std::move(record), std::move(process), std::move(unfinished.cgroup),
               std::move(report.terminal)};
 }
 
 }  // namespace
 
+// The words that engines look for, to tell a command that isn't there from other failures.
 Error failed_start(const ct::LaunchReport& report) {
-  return {code_from_errno(report.error_number), report.message};
+  const Error error{code_from_errno(report.error_number), report.message};
+  constexpr std::string_view kBeginning = "can't run '";
+  const std::size_t end = report.message.rfind("': ");
+  const bool of_command = report.at_exec || report.message.starts_with(kBeginning);
+  if (!of_command || end == std::string::npos || end < kBeginning.size()) {
+    return error;
+  }
+  const std::string_view name =
+      std::string_view(report.message).substr(kBeginning.size(), end - kBeginning.size());
+  std::string reason = report.message.substr(end + 3);
+  if (report.error_number == ENOENT) {
+    reason = name.find('/') == std::string_view::npos ? "executable file not found in $PATH"
+                                                      : "no such file or directory";
+  } else if (report.error_number == EACCES) {
+    reason = "permission denied";
+  }
+  return {error.code, report.message.substr(0, end + 3) + reason};
 }
 
-Result<void> create(const Records& records, const CreateOptions& options) {
-  BOTHY_TRY(const Bundle bundle, load_bundle(options.bundle));
+Result<void> create(const Records& records, const CreateOptions& wanted) {
+  CreateOptions options = wanted;
+  BOTHY_TRY(const Bundle bundle, load(options));
   BOTHY_TRY(make(records, options, bundle, Waits::kForStart, false));
   return success();
 }
 
-Result<int> run(const Records& records, const CreateOptions& options, bool detach) {
-  BOTHY_TRY(const Bundle bundle, load_bundle(options.bundle));
+Result<int> run(const Records& records, const CreateOptions& wanted,
+                const RunOptions& run_options) {
+  CreateOptions options = wanted;
+  BOTHY_TRY(const Bundle bundle, load(options));
   // These hooks run between the making of a container and its command.
   const ct::Hooks& hooks = bundle.spec.hooks;
   const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty();
   const Waits waits = has_hooks ? Waits::kForStart : Waits::kNot;
-  BOTHY_TRY(Made made, make(records, options, bundle, waits, !detach));
+  BOTHY_TRY(Made made, make(records, options, bundle, waits, !run_options.detach));
   if (waits == Waits::kForStart) {
     if (auto started = start(records, options.id); !started) {
       static_cast<void>(remove(records, options.id, true));
@@ -226,16 +264,21 @@ Result<int> run(const Records& records, const CreateOptions& options, bool detac
   } else {
     run_poststart(made.record);
   }
-  if (detach) {
+  if (run_options.detach) {
     return 0;
   }
   BOTHY_TRY(const int code, follow(made.process, std::move(made.terminal)));
   // In a PID namespace of its own no process outlives the container's first.
   const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
-  if (pids == nullptr || !pids->path.empty()) {
-    BOTHY_TRY(kill_processes(made.cgroup));
+  if (made.cgroup && (pids == nullptr || !pids->path.empty())) {
+    BOTHY_TRY(kill_processes(*made.cgroup));
   }
-  BOTHY_TRY(made.cgroup.remove());
+  if (run_options.keep) {
+    return code;
+  }
+  if (made.cgroup) {
+    BOTHY_TRY(made.cgroup->remove());
+  }
   BOTHY_TRY(records.remove(options.id));
   run_poststop(made.record);
   return code;

@@ -27,6 +27,9 @@ Result<void> end_process(const Record& record) {
 }
 
 Result<void> remove_cgroup(const Record& record) {
+  if (record.cgroups.empty()) {
+    return success();
+  }
   auto cgroup = container::Cgroup::open(record.cgroups);
   if (!cgroup) {
     return cgroup.error().code == ErrorCode::kNotFound ? Result<void>(success())
@@ -52,7 +55,7 @@ Result<void> remove(const Records& records, const std::string& id, bool force) {
   }
   const Record& record = loaded.value();
   BOTHY_TRY(const Status status, records.status(record));
-  if (status != Status::kStopped && !force) {
+  if ((status == Status::kRunning || status == Status::kPaused) && !force) {
     return make_error(ErrorCode::kInvalid,
                       "container '{}' is {}: kill it first, or delete it with --force", id,
                       to_string(status));

@@ -7,12 +7,17 @@
 namespace bothy::oci {
 namespace {
 
+// A container that has ended has no processes left to signal, and perhaps no cgroup.
 Result<void> signal_all(const Record& record, int signal) {
-  BOTHY_TRY(auto cgroup, container::Cgroup::open(record.cgroups));
-  if (signal == SIGKILL) {
-    return cgroup.kill();
+  auto cgroup = container::Cgroup::open(record.cgroups);
+  if (!cgroup) {
+    return cgroup.error().code == ErrorCode::kNotFound ? Result<void>(success())
+                                                       : Result<void>(cgroup.error());
   }
-  BOTHY_TRY(const auto processes, cgroup.processes());
+  if (signal == SIGKILL) {
+    return cgroup.value().kill();
+  }
+  BOTHY_TRY(const auto processes, cgroup.value().processes());
   for (const pid_t pid : processes) {
     ::kill(pid, signal);
   }
@@ -23,12 +28,13 @@ Result<void> signal_all(const Record& record, int signal) {
 
 Result<void> kill(const Records& records, const std::string& id, int signal, bool all) {
   BOTHY_TRY(const Record record, records.load(id));
-  if (all) {
+  if (all && !record.cgroups.empty()) {
     return signal_all(record, signal);
   }
   const auto process = open_process(record);
   if (!process) {
-    return make_error(ErrorCode::kInvalid, "container '{}' is not running", id);
+    return all ? Result<void>(success())
+               : make_error(ErrorCode::kInvalid, "can't signal '{}': container not running", id);
   }
   if (!send_signal(process.value().get(), signal)) {
     return errno_error(fmt::format("can't send signal {} to container '{}'", signal, id));

@@ -1,124 +1,139 @@
 #include "cli/oci/command.h"
 
 #include <CLI/CLI.hpp>
-#include <functional>
+#include <algorithm>
+#include <array>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "base/log.h"
 #include "cli/exit_status.h"
 #include "cli/help.h"
-#include "cli/json_text.h"
-#include "oci/verbs.h"
-#include "run/run_spec.h"
+#include "cli/oci/verb.h"
 
 namespace bothy {
 namespace {
 
-constexpr int kFailure = 1;  // as the other runtimes have it
+constexpr const char* kDescription = "OCI runtime interface, for container engines";
+constexpr std::string_view kSpecVersion = "1.2.0";
 
-struct OciFlags {
-  OciFlags() { create.bundle = "."; }
-
-  std::string root;
-  oci::CreateOptions create;
-  bool no_pivot = false;
-  bool no_new_keyring = false;
-  bool detach = false;
-  bool all = false;
-  bool force = false;
-  std::string signal = "SIGTERM";
+struct Verb {
+  std::string_view name;
+  void (*add)(const OciApp& oci);
 };
+constexpr std::array kVerbs{Verb{"create", add_create_verb}, Verb{"start", add_start_verb},
+                            Verb{"run", add_run_verb},       Verb{"state", add_state_verb},
+                            Verb{"kill", add_kill_verb},     Verb{"delete", add_delete_verb}};
 
-using Flags = std::shared_ptr<OciFlags>;
-using Verb = std::function<Result<int>(const oci::Records&, const OciFlags&)>;
-
-CLI::App* add_verb(CLI::App& oci, const Flags& flags, int& status, const std::string& name,
-                   const std::string& help, Verb verb) {
-  CLI::App* command = oci.add_subcommand(name, help);
-  command->add_option("ID", flags->create.id, "Id of the container")->required();
-  command->callback([flags, &status, verb = std::move(verb)] {
-    flags->create.pivot = !flags->no_pivot;
-    flags->create.new_keyring = !flags->no_new_keyring;
-    const auto records = oci::Records::locate(flags->root);
-    const auto code = records ? verb(records.value(), *flags) : Result<int>(records.error());
-    status = code ? code.value() : kFailure;
-    if (!code) {
-      log_line(LogLevel::kError, code.error().context);
-    }
-  });
-  return command;
+void add_global_flags(CLI::App& app, OciGlobals& globals) {
+  add_value(app, "--root", globals.root, "DIR",
+            "Directory for the state of containers [/run/bothy/oci, $XDG_RUNTIME_DIR/bothy/oci]");
+  add_value(app, "--log", globals.log.file, "FILE", "Append errors to a file as well");
+  add_value(app, "--log-format", globals.log_format, "FORMAT", "Format of the log")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_flag("--debug", globals.debug, "Log more");
+  add_value(app, "--cgroup-manager", globals.cgroup_manager, "DRIVER",
+            "Who makes cgroups: cgroupfs, systemd or disabled")
+      ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}));
+  app.add_flag("--systemd-cgroup", globals.systemd_cgroup, "The same as --cgroup-manager systemd");
+  app.add_flag("--rootless{true}", globals.rootless,
+               "Accepted; what an ordinary user may do is found out");
 }
 
-// Once the command is called: flags are a large part of what this program does before it starts
-// one.
-void add_create_flags(CLI::App& command, OciFlags& flags) {
-  add_value(command, "-b,--bundle", flags.create.bundle, "DIR",
-            "Directory with the config.json and the root file system")
-      ->capture_default_str();
-  add_value(command, "--pid-file", flags.create.pid_file, "FILE",
-            "Write the pid of the container's process to a file");
-  add_value(command, "--console-socket", flags.create.console_socket, "SOCKET",
-            "Unix socket that gets the terminal of the process");
-  command
-      .add_option("--preserve-fds", flags.create.preserved,
-                  "Number of descriptors, from 3 on, that the process gets")
-      ->type_name("N");
-  command.add_flag("--no-pivot", flags.no_pivot, "Enter the root by chroot instead of pivot_root");
-  command.add_flag("--no-new-keyring", flags.no_new_keyring,
-                   "Keep the session keyring of the caller");
+// Those named in the arguments, or all: the flags of all verbs would take longer than most verbs.
+void add_verbs(const OciApp& oci, std::span<char*> arguments) {
+  const auto is_named = [&](const Verb& verb) {
+    return std::ranges::any_of(arguments, [&](const char* each) { return verb.name == each; });
+  };
+  const bool any = std::ranges::any_of(kVerbs, is_named);
+  for (const Verb& verb : kVerbs) {
+    if (!any || is_named(verb)) {
+      verb.add(oci);
+    }
+  }
+}
+
+int report(const CLI::App& app, const CLI::ParseError& error, const OciGlobals& globals) {
+  if (error.get_exit_code() == 0) {
+    return app.exit(error);  // --help, --version
+  }
+  const auto called = app.get_subcommands();
+  const std::string verb = called.empty() ? "" : called[0]->get_name();
+  report_oci_error(globals.log, fmt::format("{} (see '{} {}--help')", error.what(), app.get_name(),
+                                            verb.empty() ? verb : verb + " "));
+  return verb == "exec" ? exit_status::kExecFailure : exit_status::kOciFailure;
 }
 
 }  // namespace
 
-void add_oci_command(CLI::App& app, int& status) {
-  CLI::App* oci = app.add_subcommand("oci", "OCI runtime interface, for container engines");
-  const auto flags = std::make_shared<OciFlags>();
-  add_value(*oci, "--root", flags->root, "DIR",
-            "Directory for the state of containers [/run/bothy/oci, $XDG_RUNTIME_DIR/bothy/oci]");
-  oci->require_subcommand(1);
-  CLI::App* create =
-      add_verb(*oci, flags, status, "create", "Create a container",
-               [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-                 BOTHY_TRY(oci::create(records, given.create));
-                 return exit_status::kSuccess;
-               });
-  create->preparse_callback([create, flags](std::size_t) { add_create_flags(*create, *flags); });
-  add_verb(*oci, flags, status, "start", "Start the process of a created container",
-           [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-             BOTHY_TRY(oci::start(records, given.create.id));
-             return exit_status::kSuccess;
-           });
-  CLI::App* run = add_verb(*oci, flags, status, "run", "Create and start a container",
-                           [](const oci::Records& records, const OciFlags& given) {
-                             return oci::run(records, given.create, given.detach);
-                           });
-  run->preparse_callback([run, flags](std::size_t) {
-    add_create_flags(*run, *flags);
-    run->add_flag("-d,--detach", flags->detach, "Don't wait for the end of the container");
+CLI::App& add_oci_verb(const OciApp& oci, const std::string& name, const std::string& help,
+                       OciVerb verb, int failure) {
+  CLI::App* command = oci.app.add_subcommand(name, help);
+  command->callback([globals = oci.globals, &status = oci.status, verb = std::move(verb), failure] {
+    const auto records = oci::Records::locate(globals->root);
+    const auto code = records ? verb(records.value()) : Result<int>(records.error());
+    status = code ? code.value() : failure;
+    if (!code) {
+      report_oci_error(globals->log, code.error().context);
+    }
   });
-  add_verb(*oci, flags, status, "state", "Print the state of a container",
-           [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-             BOTHY_TRY(const oci::Record record, records.load(given.create.id));
-             BOTHY_TRY(const oci::Status state, records.status(record));
-             write_result(oci::state_json(record, state));
-             return exit_status::kSuccess;
-           });
-  CLI::App* kill = add_verb(*oci, flags, status, "kill", "Send a signal to a container",
-                            [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-                              BOTHY_TRY(const int signal, run::signal_number(given.signal));
-                              BOTHY_TRY(oci::kill(records, given.create.id, signal, given.all));
-                              return exit_status::kSuccess;
-                            });
-  kill->add_option("SIGNAL", flags->signal, "Signal, a name or a number")->capture_default_str();
-  kill->add_flag("-a,--all", flags->all, "Send the signal to all processes of the container");
-  CLI::App* remove =
-      add_verb(*oci, flags, status, "delete", "Delete a container that has stopped",
-               [](const oci::Records& records, const OciFlags& given) -> Result<int> {
-                 BOTHY_TRY(oci::remove(records, given.create.id, given.force));
-                 return exit_status::kSuccess;
-               });
-  remove->add_flag("-f,--force", flags->force, "Kill the container first if it is running");
+  return *command;
+}
+
+void add_container_id(CLI::App& command, std::string& id) {
+  command.add_option("ID", id, "Id of the container")->required();
+}
+
+Result<oci::CgroupDriver> cgroup_driver(const OciGlobals& globals) {
+  if (globals.cgroup_manager == "disabled") {
+    return oci::CgroupDriver::kNone;
+  }
+  if (globals.systemd_cgroup || globals.cgroup_manager == "systemd") {
+    return make_error(ErrorCode::kUnsupported,
+                      "cgroups by systemd aren't supported: choose the driver 'cgroupfs' in the "
+                      "engine's configuration");
+  }
+  return oci::CgroupDriver::kFiles;
+}
+
+void add_oci_command(CLI::App& app, int& /*status*/) {
+  app.add_subcommand("oci", kDescription);
+}
+
+bool is_oci_name(std::string_view program) noexcept {
+  return program.substr(program.rfind('/') + 1) == "bothy-oci";
+}
+
+int oci_main(int argc, char** argv, const char* name, std::string_view version) {
+  // Never destroyed: the process is about to end then.
+  static auto& app = *new CLI::App(kDescription, name);
+  app.set_version_flag("-v,--version",
+                       fmt::format("{} version {}\nspec: {}", is_oci_name(name) ? name : "bothy",
+                                   version, kSpecVersion));
+  app.require_subcommand(1);
+  set_help_form(app);
+  int status = exit_status::kSuccess;
+  const auto globals = std::make_shared<OciGlobals>();
+  add_global_flags(app, *globals);
+  add_verbs({app, globals, status}, {argv, static_cast<std::size_t>(argc)});
+  app.parse_complete_callback([&globals] {
+    globals->log.json = globals->log_format == "json";
+    if (globals->debug) {
+      set_log_level(LogLevel::kDebug);
+    }
+  });
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    globals->log.json = globals->log_format == "json";
+    return report(app, error, *globals);
+  } catch (const std::exception& error) {
+    report_oci_error(globals->log, error.what());
+    return exit_status::kOciFailure;
+  }
+  return status;
 }
 
 }  // namespace bothy

@@ -1,5 +1,7 @@
-// `bothy oci`: the OCI runtime interface.
+// `bothy oci`: the OCI runtime interface, as container engines call it.
 #pragma once
+
+#include <string_view>
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
 class App;
@@ -7,6 +9,14 @@ class App;
 
 namespace bothy {
 
+// For the list of commands in `bothy --help`.
 void add_oci_command(CLI::App& app, int& status);
+
+// Whether a program that is called so is an OCI runtime: "bothy-oci", as engines take a path alone.
+[[nodiscard]] bool is_oci_name(std::string_view program) noexcept;
+
+// Runs the verb that follows the first argument, and gives the exit status. `name`: of the program,
+// for --help; `version`: of bothy.
+[[nodiscard]] int oci_main(int argc, char** argv, const char* name, std::string_view version);
 
 }  // namespace bothy

@@ -34,7 +34,7 @@ struct Tolerated {
 };
 
 struct ToleratedErrors {
-  static constexpr int kMax = 2;
+  static constexpr int kMax = 3;
   Tolerated each[kMax];  // NOLINT(modernize-avoid-c-arrays)
 
   Tolerated& operator[](int i) noexcept { return each[i]; }

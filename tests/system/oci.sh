@@ -3,26 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
-cp "$bothy" "$work"
-bothy=$work/bothy
-bundle=$work/bundle
-oci() { "$bothy" oci --root "$work/state" "$@"; }
-if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 none /sys/fs/cgroup; fi
-
-# config [PYTHON]: the bundle's config.json for `sh -c "$command"`; PYTHON changes the object `c`.
-command=true
-config() {
-  mkdir -p "$bundle/rootfs"/{bin,proc,dev,sys}
-  cp /bin/busybox "$bundle/rootfs/bin"
-  for name in sh true cat echo head hostname id ls ps sleep stat stty touch; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
-  PYTHONPATH=tests/bench python3 - "$bundle/config.json" "$command" "${1:-}" <<'PYTHON'
-import json, sys
-from container import config
-c = config(["sh", "-c", sys.argv[2]], device_filter=True)
-exec(sys.argv[3])
-json.dump(c, open(sys.argv[1], "w"))
-PYTHON
-}
+. tests/system/oci/bundle.sh
 # refused NAME PYTHON WORDS: a config.json that is refused in one line, with nothing left.
 refused() {
   config "$2"
@@ -61,13 +42,16 @@ mkdir -p "$work/pid"
 run 0 'create' -- oci create -b "$bundle" --pid-file "$work/pid/file" box
 run 0 'its state' --out '"status":"created"' --out "\"pid\":$(cat "$work/pid/file")" --out "\"bundle\":\"$bundle\"" -- oci state box
 run 1 'the id is in use' --err 'exists already' -- oci create -b "$bundle" box
-run 1 'delete of a created container' --err 'is created' -- oci delete box
+run 0 'delete of a created container' -- oci delete box
+run 1 'it is gone' --err 'does not exist' -- oci state box
+run 0 'its process has ended' -- ended "$(cat "$work/pid/file")"
+run 0 'create again' -- oci create -b "$bundle" --pid-file "$work/pid/file" box
 run 0 'start' -- oci start box
 run 0 'it runs' --out '"status":"running"' -- oci state box
 run 1 'start again' --err 'it is running' -- oci start box
 run 1 'delete of a running container' --err 'is running' -- oci delete box
 run 0 'kill' -- oci kill box KILL
-until oci state box | grep -q stopped; do sleep 0.05; done
+wait_for has_status box stopped
 run 0 'it has stopped' --out '"pid":0' -- oci state box
 run 1 'kill of a stopped container' --err 'not running' -- oci kill box KILL
 run 0 'delete' -- oci delete box
@@ -91,9 +75,7 @@ run 0 'a detached run' --out running -- oci state box
 run 0 'a forced delete' -- oci delete --force box
 
 config 'c["process"]["args"] = ["nothere"]'
-run 0 'create, of a command that is not there' -- oci create -b "$bundle" box
-run 1 'start says so' --err "can't run 'nothere': No such file or directory" -- oci start box
-run 0 'and it is deleted' -- oci delete box
+run 1 'create of a command that is not there' --err "can't run 'nothere': executable file not found in \$PATH" -- oci create -b "$bundle" box
 run 1 'run says so' --err "can't run 'nothere'" -- oci run -b "$bundle" box
 run 1 'a bundle that is not there' --err nothere -- oci run -b "$work/nothere" box
 run 1 'an id that is none' --err 'invalid container id' -- oci run -b "$bundle" a/b

@@ -1,0 +1,55 @@
+// A verb of the OCI runtime interface as a subcommand, with what the flags before it say.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/oci/error_log.h"
+#include "oci/verbs.h"
+
+namespace bothy {
+
+struct OciGlobals {
+  std::string root;
+  ErrorLog log;
+  std::string log_format = "text";
+  bool debug = false;
+  bool systemd_cgroup = false;
+  std::string rootless = "auto";  // accepted: what an ordinary user can do is found out by itself
+  std::string cgroup_manager;     // empty: cgroupfs, or systemd with --systemd-cgroup
+};
+
+// What verbs are added with.
+struct OciApp {
+  CLI::App& app;
+  std::shared_ptr<OciGlobals> globals;
+  int& status;
+};
+
+namespace exit_status {
+inline constexpr int kOciFailure = 1;     // as the other runtimes have it
+inline constexpr int kExecFailure = 255;  // of `exec` itself, before the command runs
+}  // namespace exit_status
+
+using OciVerb = std::function<Result<int>(const oci::Records&)>;
+
+// Adds a subcommand that runs `verb`, and reports its failure by the exit status `failure`.
+CLI::App& add_oci_verb(const OciApp& oci, const std::string& name, const std::string& help,
+                       OciVerb verb, int failure = exit_status::kOciFailure);
+void add_container_id(CLI::App& command, std::string& id);
+
+// kInvalid for a driver of cgroups that bothy doesn't have.
+[[nodiscard]] Result<oci::CgroupDriver> cgroup_driver(const OciGlobals& globals);
+
+void add_create_verb(const OciApp& oci);
+void add_run_verb(const OciApp& oci);
+void add_start_verb(const OciApp& oci);
+void add_kill_verb(const OciApp& oci);
+void add_delete_verb(const OciApp& oci);
+void add_state_verb(const OciApp& oci);
+
+}  // namespace bothy

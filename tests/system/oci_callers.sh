@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# `bothy oci` as engines call it: by the name bothy-oci, with their flags, and what they read: log, state, words. As root.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/system/lib.sh
+. tests/system/oci/bundle.sh
+mkdir "$work/bin"
+ln -s "$bothy" "$work/bin/bothy-oci"
+runtime=$work/bin/bothy-oci
+log=$work/log.json
+# As containerd's go-runc calls it.
+oci() { "$runtime" --root "$work/state" --log "$log" --log-format json "$@"; }
+# logged NAME WORDS: the log has exactly one object, an error with WORDS and a time, and stderr has WORDS as well.
+logged() {
+  if python3 - "$log" "$2" <<'PYTHON'
+import datetime, json, sys
+records = [json.loads(line) for line in open(sys.argv[1])]
+record = records[0]
+assert len(records) == 1 and sorted(record) == ["level", "msg", "time"], records
+assert record["level"] == "error" and sys.argv[2] in record["msg"], record
+datetime.datetime.fromisoformat(record["time"][:26] + "+00:00")
+PYTHON
+  then pass "$1"; else fail "$1" "$(cat "$log")"; fi
+  rm -f "$log"
+}
+
+run 0 'its version' --out 'bothy-oci version' --out 'spec: 1.' -- "$runtime" --version
+run 0 'its help' --out create --out delete -- "$runtime" --help
+run 0 'help of a verb' --out --pid-file -- "$runtime" create --help
+run 1 'no verb' --err 'subcommand' -- "$runtime"
+run 1 'an unknown flag' --err '--nothing' -- oci state --nothing box
+logged 'and its record' --nothing
+run 1 'an unknown log format' --err xml -- "$runtime" --log-format xml state box
+
+command='exec sleep 1000'
+config
+run 1 'a container that is not there' --err 'does not exist' -- oci state box
+logged 'and its record' 'does not exist'
+run 1 'without a file the record is on stderr' --err '"level":"error"' -- "$runtime" --root "$work/state" --log-format json state box
+run 1 'as text' -- "$runtime" --root "$work/state" --log "$work/log.text" --log-format text state box
+run 0 'the text' --out 'level=error msg="container' -- cat "$work/log.text"
+run 1 'a log that cannot be written' --err 'does not exist' -- "$runtime" --root "$work/state" --log /nothere/log state box
+# Flags of engines: what isn't about the container is accepted.
+run 0 'create with all flags' -- oci --rootless=false --debug --cgroup-manager cgroupfs create --bundle "$bundle" --no-pivot \
+  --no-new-keyring --preserve-fds 0 --pid-file "$work/pid" box
+if [ -e "$log" ]; then fail 'no record of a success' "$(cat "$log")"; else pass 'no record of a success'; fi
+run 0 'state with stderr closed' --out '"status":"created"' -- sh -c '"$@" 2>&-' sh "$runtime" --root "$work/state" state box
+run 0 'start' -- oci start box
+run 0 'kill with signal 0' -- oci kill box 0
+run 0 'kill --all' -- oci kill --all box 9
+wait_for has_status box stopped
+run 1 'kill of a container that has stopped' --err 'container not running' -- oci kill box TERM
+logged 'and its record' 'container not running'
+run 0 'kill --all of it' -- oci kill -a box TERM
+run 0 'delete' -- oci delete box
+run 1 'delete again' --err 'does not exist' -- oci delete box
+rm -f "$log"
+run 1 'cgroups of systemd' --err 'systemd' -- oci --systemd-cgroup create -b "$bundle" box
+logged 'and its record' systemd
+
+# What engines tell users of commands that can't be executed.
+mkdir -p "$bundle/rootfs/etc"
+touch "$bundle/rootfs/etc/plain"
+for each in nothere='executable file not found in $PATH' /bin/nothere='no such file or directory' /etc/plain='permission denied'; do
+  config "c['process']['args'] = ['${each%%=*}']"
+  run 1 "create of ${each%%=*}" --err "can't run '${each%%=*}': ${each#*=}" -- oci create -b "$bundle" box
+  logged 'and its record' "${each#*=}"
+done
+config "c['process']['args'] = ['nothere', 'x']; c['process']['env'] = ['PATH=/bin/busybox:/nothere']"
+run 1 'a PATH of what is no directory' --err 'executable file not found' -- oci create -b "$bundle" box
+config "c['process']['args'] = ['true']; c['process']['env'] = ['PATH=/bin/busybox:/nothere:/bin']"
+run 0 'the command in the last directory of PATH' -- oci run -b "$bundle" box
+run 0 'nothing is left' --out 0 -- sh -c 'ls "$1" | wc -l' sh "$work/state"
+
+# No process of bothy's stays with the caller's descriptors.
+command='exec sleep 1000 </dev/null >/dev/null 2>&1'
+config
+run 0 'run --detach leaves no process with its stdout' -- timeout 60 sh -c '"$@" </dev/null 2>&1 | cat' sh "$runtime" --root "$work/state" \
+  run --detach -b "$bundle" box
+oci delete --force box
+config 'c["process"]["args"] = ["true"]'
+run 0 'run --keep' -- oci run --keep -b "$bundle" box
+run 0 'it has stopped' --out '"status":"stopped"' -- oci state box
+run 0 'and is deleted' -- oci delete box
+command='exec sleep 1000'
+config
+run 0 'run without a cgroup' -- oci --cgroup-manager disabled run -d -b "$bundle" box
+run 0 'its processes are the caller'"'"'s cgroup' --out same -- sh -c 'cmp /proc/self/cgroup "/proc/$1/cgroup" && echo same' sh "$(oci state box |
+  python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')"
+run 0 'and is deleted' -- oci delete --force box
+
+# Sockets that systemd opened.
+command='cat <&3; echo "$LISTEN_FDS $LISTEN_PID"'
+config
+echo given >"$work/given"
+run 0 'LISTEN_FDS' --out given --out '1 1' -- env LISTEN_FDS=1 LISTEN_PID=1 sh -c 'exec "$@" 3<"$0"' "$work/given" "$runtime" \
+  --root "$work/state" run -b "$bundle" box
+
+# The pidfd of a container's process.
+command='exec sleep 1000'
+config
+python3 - "$work/pidfd.sock" >"$work/received" <<'PYTHON' &
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+_, fds, _, _ = socket.recv_fds(listener.accept()[0], 1, 1)
+print([line.split()[1] for line in open(f"/proc/self/fdinfo/{fds[0]}") if line.startswith("Pid:")][0])
+PYTHON
+wait_for test -S "$work/pidfd.sock"
+run 0 '--pidfd-socket' -- oci run -d --pidfd-socket "$work/pidfd.sock" --pid-file "$work/pid" -b "$bundle" box
+wait
+run 0 'it is of that process' -- cmp -s <(cat "$work/received") <(cat "$work/pid"; echo)
+oci delete --force box
+finish
