@@ -35,9 +35,8 @@ Result<std::string> absolute_path(const std::string& directory) {
 Result<Bundle> load_bundle(const std::string& directory) {
   Bundle bundle;
   BOTHY_TRY(bundle.directory, absolute_path(directory));
-  BOTHY_TRY(const std::string text,
-            read_file(bundle.directory + "/config.json", container::kMaxSpecSize));
-  BOTHY_TRY(bundle.spec, container::parse_spec(text));
+  BOTHY_TRY(bundle.config, read_file(bundle.directory + "/config.json", container::kMaxSpecSize));
+  BOTHY_TRY(bundle.spec, container::parse_spec(bundle.config));
   bundle.spec.root.path = below(bundle.directory, bundle.spec.root.path);
   for (container::Mount& mount : bundle.spec.mounts) {
     if (mount.options.is_bind()) {

@@ -10,6 +10,7 @@ namespace bothy::oci {
 
 struct Bundle {
   std::string directory;    // absolute
+  std::string config;       // the config.json
   container::OciSpec spec;  // relative paths of the host made absolute
 };
 

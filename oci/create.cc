@@ -15,6 +15,7 @@
 #include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
+#include "oci/seccomp_cache.h"
 #include "oci/start_socket.h"
 #include "oci/verbs.h"
 
@@ -61,11 +62,6 @@ class Unfinished {
 // Without the C library's look-up of names, which needs its shared libraries.
 std::string user_name() {
   return ::geteuid() == 0 ? "root" : std::to_string(::geteuid());
-}
-
-// Where compiled filters are kept: nobody but this user may write there.
-std::string filter_cache() {
-  return ::geteuid() == 0 ? "/run/bothy/seccomp" : std::string();
 }
 
 // A bundle, and what this process hands on to its container.
@@ -144,7 +140,7 @@ Result<LaunchParts> launch_parts(const Records& records, const CreateOptions& op
             connect_console(options.console_socket, spec.process->terminal, attached));
   launch.console_socket = parts.console.get();
   if (spec.seccomp) {
-    BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, filter_cache()));
+    BOTHY_TRY(launch.seccomp, ct::compile_seccomp(*spec.seccomp, seccomp_cache()));
   }
   if (waits == Waits::kForStart) {
     BOTHY_TRY(parts.start, listen_for_start(records.start_socket(options.id)));
@@ -197,6 +193,7 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   // Before there is a process: `delete --force` finds what is left if this program is killed.
   Record record = record_of(options, bundle, unfinished.cgroup);
   BOTHY_TRY(records.save(record));
+  BOTHY_TRY(records.save_config(options.id, bundle.config));
   BOTHY_TRY(ct::Launching process, ct::launch(spec, parts.options));
   unfinished.pidfd = process.pidfd();
   ct::LaunchReport report = process.wait();
@@ -218,6 +215,10 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
 }
 
 }  // namespace
+
+std::string seccomp_cache() {
+  return ::geteuid() == 0 ? "/run/bothy/seccomp" : std::string();
+}
 
 // The words that engines look for, to tell a command that isn't there from other failures.
 Error failed_start(const ct::LaunchReport& report) {

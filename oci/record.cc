@@ -175,9 +175,23 @@ Result<Record> Records::load(std::string_view id) const {
   return parse_record(text);
 }
 
+Result<void> Records::save_config(std::string_view id, std::string_view text) const {
+  const std::string path = directory(id) + "/config.json";
+  BOTHY_TRY(const UniqueFd file, open_file(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
+  return write_all(file.get(), std::as_bytes(std::span(text)), path);
+}
+
+Result<container::OciSpec> Records::load_config(std::string_view id) const {
+  BOTHY_TRY(const std::string text,
+            read_file(directory(id) + "/config.json", container::kMaxSpecSize));
+  return container::parse_spec(text);
+}
+
 Result<void> Records::remove(std::string_view id) const {
   const std::string path = directory(id);
-  ::unlink((path + "/state.json").c_str());
+  for (const char* file : {"/state.json", "/config.json"}) {
+    ::unlink((path + file).c_str());
+  }
   // What else there may be: a start socket, and what a killed `create` has left.
   return ::rmdir(path.c_str()) == 0 ? Result<void>(success()) : remove_tree(path);
 }

@@ -1,6 +1,7 @@
 // Record: what bothy keeps of a container of the OCI interface, a directory ROOT/ID:
 //
 //   state.json   the record; written before there is a process, and again with its pid
+//   config.json  the bundle's, as it was when the container was made
 //   start.sock   where a created container waits for `start`; renamed and gone
 //                once it has been started
 //
@@ -53,6 +54,8 @@ class Records {
   [[nodiscard]] Result<void> save(const Record& record) const;
   // kNotFound when there is no such container.
   [[nodiscard]] Result<Record> load(std::string_view id) const;
+  [[nodiscard]] Result<void> save_config(std::string_view id, std::string_view text) const;
+  [[nodiscard]] Result<container::OciSpec> load_config(std::string_view id) const;
   [[nodiscard]] Result<void> remove(std::string_view id) const;
   // Removes the directory of an id whose container was never finished; none is no error.
   [[nodiscard]] Result<void> remove_leftover(std::string_view id) const;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "container/cgroup.h"
@@ -51,6 +52,35 @@ struct RunOptions {
 // cgroup, and none is no error.
 [[nodiscard]] Result<void> kill(const Records& records, const std::string& id, int signal,
                                 bool all);
+
+// A process in a container. Without process_file it is the container's own with other arguments,
+// and what else is given here.
+struct ExecOptions {
+  std::string id;
+  std::string process_file;  // a process.json; empty: none
+  std::vector<std::string> arguments;
+  std::string directory;
+  std::vector<std::string> environment;  // NAME=VALUE
+  std::string user;                      // UID[:GID]
+  std::vector<std::uint32_t> additional_groups;
+  std::vector<std::string> capabilities;
+  bool terminal = false;
+  bool no_new_privileges = false;
+  std::string apparmor_profile;
+  std::string selinux_label;
+
+  bool detach = false;
+  std::string pid_file;
+  std::string console_socket;
+  std::string pidfd_socket;
+  std::uint32_t preserved = 0;
+  std::string cgroup;          // below the container's; empty: the container's
+  bool ignore_paused = false;  // start it in a paused container: it runs once that is resumed
+};
+
+// Starts a process in a container that has been created or runs. Attached: gives its exit status,
+// as run() does. Detached: gives 0 once it runs.
+[[nodiscard]] Result<int> exec(const Records& records, const ExecOptions& options);
 
 // Deletes a container that has stopped, or one whose process waits for start(), which is ended;
 // with `force` any, and none is no error.

@@ -24,7 +24,8 @@ struct Verb {
 };
 constexpr std::array kVerbs{Verb{"create", add_create_verb}, Verb{"start", add_start_verb},
                             Verb{"run", add_run_verb},       Verb{"state", add_state_verb},
-                            Verb{"kill", add_kill_verb},     Verb{"delete", add_delete_verb}};
+                            Verb{"kill", add_kill_verb},     Verb{"delete", add_delete_verb},
+                            Verb{"exec", add_exec_verb}};
 
 void add_global_flags(CLI::App& app, OciGlobals& globals) {
   add_value(app, "--root", globals.root, "DIR",

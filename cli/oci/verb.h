@@ -50,6 +50,7 @@ void add_run_verb(const OciApp& oci);
 void add_start_verb(const OciApp& oci);
 void add_kill_verb(const OciApp& oci);
 void add_delete_verb(const OciApp& oci);
+void add_exec_verb(const OciApp& oci);
 void add_state_verb(const OciApp& oci);
 
 }  // namespace bothy
