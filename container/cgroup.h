@@ -18,6 +18,7 @@
 
 namespace bothy::container {
 
+struct CgroupDetails;
 struct LimitWrite;
 
 // What is mounted on this host, found out once: /proc/self/mountinfo and /proc/self/cgroup.
@@ -87,6 +88,7 @@ class Cgroup {
   [[nodiscard]] Result<void> kill();
   [[nodiscard]] Result<std::vector<pid_t>> processes() const;
   [[nodiscard]] Result<CgroupStatistics> statistics() const;
+  [[nodiscard]] Result<CgroupDetails> details() const;  // cgroup_details.h
   // Whether the kernel has killed a process of it for want of memory.
   [[nodiscard]] bool had_oom_kill() const;
 

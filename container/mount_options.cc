@@ -234,4 +234,24 @@ Result<MountOptions> parse_mount_options(const std::vector<std::string>& options
   return parsed;
 }
 
+std::vector<std::string> mount_option_names() {
+  std::vector<std::string> names(kWithoutEffect.begin(), kWithoutEffect.end());
+  names.insert(names.end(), kSuperblockFlags.begin(), kSuperblockFlags.end());
+  const auto add_with_recursive = [&names](std::string_view name) {
+    names.emplace_back(name);
+    names.push_back("r" + std::string(name));
+  };
+  for (const Attribute& each : kAttributes) {
+    add_with_recursive(each.name);
+  }
+  for (const Propagation& each : kPropagations) {
+    add_with_recursive(each.name);
+  }
+  for (const Switch& each : kSwitches) {
+    names.emplace_back(each.name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace bothy::container

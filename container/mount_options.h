@@ -38,4 +38,7 @@ struct MountOptions {
 // parameter of a bind mount.
 [[nodiscard]] Result<MountOptions> parse_mount_options(const std::vector<std::string>& options);
 
+// The options without a value that bothy knows, sorted.
+[[nodiscard]] std::vector<std::string> mount_option_names();
+
 }  // namespace bothy::container

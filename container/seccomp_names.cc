@@ -7,6 +7,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <iterator>
 #include <string>
 
 #include "base/files.h"
@@ -99,6 +100,34 @@ Result<SeccompAction> seccomp_action(std::string_view name, std::optional<std::u
                       found->max_data, value);
   }
   return SeccompAction{found->value | static_cast<std::uint32_t>(value)};
+}
+
+std::vector<std::string_view> seccomp_action_names() {
+  std::vector<std::string_view> names;
+  std::ranges::transform(kActions, std::back_inserter(names), &ActionName::name);
+  return names;
+}
+
+std::vector<std::string_view> seccomp_flag_names() {
+  std::vector<std::string_view> names;
+  std::ranges::transform(kFlags, std::back_inserter(names), &FlagName::name);
+  return names;
+}
+
+std::vector<std::string_view> seccomp_compare_names() {
+  return {kCompares.begin(), kCompares.end()};
+}
+
+// config-linux.md, Seccomp, lists these.
+std::vector<std::string_view> seccomp_architecture_names() {
+  std::vector<std::string_view> names{
+      "SCMP_ARCH_AARCH64",   "SCMP_ARCH_ARM",      "SCMP_ARCH_MIPS",     "SCMP_ARCH_MIPS64",
+      "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL",   "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
+      "SCMP_ARCH_PARISC",    "SCMP_ARCH_PARISC64", "SCMP_ARCH_PPC",      "SCMP_ARCH_PPC64",
+      "SCMP_ARCH_PPC64LE",   "SCMP_ARCH_RISCV64",  "SCMP_ARCH_S390",     "SCMP_ARCH_S390X",
+      "SCMP_ARCH_X32",       "SCMP_ARCH_X86",      "SCMP_ARCH_X86_64"};
+  std::erase_if(names, [](std::string_view name) { return !seccomp_architecture(name); });
+  return names;
 }
 
 SeccompArchitectureNames native_architecture_names() {

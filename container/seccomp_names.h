@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "container/seccomp.h"
@@ -20,6 +21,13 @@ namespace bothy::container {
 // that take one unless it is given. kBadInput says what is wrong, without a path.
 [[nodiscard]] Result<SeccompAction> seccomp_action(std::string_view name,
                                                    std::optional<std::uint64_t> data);
+
+// All names of actions, of flags and of comparisons that bothy knows.
+[[nodiscard]] std::vector<std::string_view> seccomp_action_names();
+[[nodiscard]] std::vector<std::string_view> seccomp_flag_names();
+[[nodiscard]] std::vector<std::string_view> seccomp_compare_names();
+// The names of architectures that libseccomp has.
+[[nodiscard]] std::vector<std::string_view> seccomp_architecture_names();
 
 // The names of this host's architecture in the OCI form and in "arches" of profile files, which
 // have Go's; empty for one that bothy doesn't run on.

@@ -175,5 +175,8 @@ inline constexpr std::uint64_t kMaxSpecSize = 4U << 20U;
 [[nodiscard]] Result<OciSpec> parse_spec(std::string_view json);
 // A process.json of `exec`: the same as the member "process".
 [[nodiscard]] Result<Process> parse_process(std::string_view json);
+// What `update` gets: the same as the member "linux.resources". Its device rules are left out, as
+// every runtime does: engines send those of the config.json again.
+[[nodiscard]] Result<Resources> parse_resources(std::string_view json);
 
 }  // namespace bothy::container

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::string_view kSpecName = "config.json";
 constexpr std::string_view kProcessName = "process.json";
+constexpr std::string_view kResourcesName = "resources";
 constexpr std::size_t kMaxHostName = 64;  // __NEW_UTS_LEN of Linux
 
 Result<boost::json::value> parse_document(std::string_view json, std::string_view name) {
@@ -123,6 +124,13 @@ Result<Process> parse_process(std::string_view json) {
   Process process;
   BOTHY_TRY(read_process(SpecValue(value, kProcessName), process));
   return process;
+}
+
+Result<Resources> parse_resources(std::string_view json) {
+  BOTHY_TRY(const boost::json::value value, parse_document(json, kResourcesName));
+  OciSpec spec;
+  BOTHY_TRY(read_resources(SpecValue(value, kResourcesName), spec));
+  return std::move(spec.resources);
 }
 
 }  // namespace bothy::container

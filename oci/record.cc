@@ -213,7 +213,15 @@ Result<Status> Records::status(const Record& record) const {
   return is_frozen(record) ? Status::kPaused : Status::kRunning;
 }
 
-std::string state_json(const Record& record, Status status) {
+Result<std::vector<std::string>> Records::ids() const {
+  auto names = list_directory(root_);
+  if (!names && names.error().code == ErrorCode::kNotFound) {
+    return std::vector<std::string>();
+  }
+  return names;
+}
+
+json::object state_object(const Record& record, Status status) {
   json::object state{{"ociVersion", record.version},
                      {"id", record.id},
                      {"pid", status == Status::kStopped ? 0 : record.pid},
@@ -227,7 +235,11 @@ std::string state_json(const Record& record, Status status) {
     annotations[key] = value;
   }
   state["annotations"] = std::move(annotations);
-  return json::serialize(state);
+  return state;
+}
+
+std::string state_json(const Record& record, Status status) {
+  return json::serialize(state_object(record, status));
 }
 
 Result<std::uint64_t> process_start(pid_t pid) {

@@ -10,6 +10,7 @@
 
 #include <sys/types.h>
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -60,6 +61,8 @@ class Records {
   // Removes the directory of an id whose container was never finished; none is no error.
   [[nodiscard]] Result<void> remove_leftover(std::string_view id) const;
   [[nodiscard]] std::string start_socket(std::string_view id) const;
+  // Sorted; of all that have a directory. Without a ROOT there are none.
+  [[nodiscard]] Result<std::vector<std::string>> ids() const;
 
   [[nodiscard]] Result<Status> status(const Record& record) const;
 
@@ -70,7 +73,8 @@ class Records {
   std::string root_;
 };
 
-// The state as `state` prints it and hooks read it.
+// The state as `state` prints it and hooks read it (runtime.md, State).
+[[nodiscard]] boost::json::object state_object(const Record& record, Status status);
 [[nodiscard]] std::string state_json(const Record& record, Status status);
 
 // A descriptor of the container's first process; kNotFound when that has ended.

@@ -82,6 +82,25 @@ struct ExecOptions {
 // as run() does. Detached: gives 0 once it runs.
 [[nodiscard]] Result<int> exec(const Records& records, const ExecOptions& options);
 
+struct Listed {
+  Record record;
+  Status status = Status::kStopped;
+};
+// All containers, sorted by their ids.
+[[nodiscard]] Result<std::vector<Listed>> list(const Records& records);
+
+// The pids of a container's processes, in this process's PID namespace, sorted.
+[[nodiscard]] Result<std::vector<pid_t>> processes(const Records& records, const std::string& id);
+
+// Stops all processes of a container, and lets them run on. kInvalid for one that doesn't run, or
+// isn't paused.
+[[nodiscard]] Result<void> pause(const Records& records, const std::string& id);
+[[nodiscard]] Result<void> resume(const Records& records, const std::string& id);
+
+// Changes the limits that are set in `resources`, and leaves the others.
+[[nodiscard]] Result<void> update(const Records& records, const std::string& id,
+                                  const container::Resources& resources);
+
 // Deletes a container that has stopped, or one whose process waits for start(), which is ended;
 // with `force` any, and none is no error.
 [[nodiscard]] Result<void> remove(const Records& records, const std::string& id, bool force);

@@ -11,21 +11,34 @@
 #include "cli/exit_status.h"
 #include "cli/help.h"
 #include "cli/oci/verb.h"
+#include "oci/features.h"
 
 namespace bothy {
 namespace {
 
 constexpr const char* kDescription = "OCI runtime interface, for container engines";
-constexpr std::string_view kSpecVersion = "1.2.0";
 
 struct Verb {
   std::string_view name;
   void (*add)(const OciApp& oci);
 };
-constexpr std::array kVerbs{Verb{"create", add_create_verb}, Verb{"start", add_start_verb},
-                            Verb{"run", add_run_verb},       Verb{"state", add_state_verb},
-                            Verb{"kill", add_kill_verb},     Verb{"delete", add_delete_verb},
-                            Verb{"exec", add_exec_verb}};
+constexpr std::array kVerbs{Verb{"create", add_create_verb},
+                            Verb{"start", add_start_verb},
+                            Verb{"run", add_run_verb},
+                            Verb{"exec", add_exec_verb},
+                            Verb{"state", add_state_verb},
+                            Verb{"list", add_list_verb},
+                            Verb{"ps", add_ps_verb},
+                            Verb{"events", add_events_verb},
+                            Verb{"kill", add_kill_verb},
+                            Verb{"pause", add_pause_verb},
+                            Verb{"resume", add_resume_verb},
+                            Verb{"update", add_update_verb},
+                            Verb{"delete", add_delete_verb},
+                            Verb{"spec", add_spec_verb},
+                            Verb{"features", add_features_verb},
+                            Verb{"checkpoint", add_checkpoint_verb},
+                            Verb{"restore", add_restore_verb}};
 
 void add_global_flags(CLI::App& app, OciGlobals& globals) {
   add_value(app, "--root", globals.root, "DIR",
@@ -112,13 +125,13 @@ int oci_main(int argc, char** argv, const char* name, std::string_view version) 
   static auto& app = *new CLI::App(kDescription, name);
   app.set_version_flag("-v,--version",
                        fmt::format("{} version {}\nspec: {}", is_oci_name(name) ? name : "bothy",
-                                   version, kSpecVersion));
+                                   version, oci::kSpecVersion));
   app.require_subcommand(1);
   set_help_form(app);
   int status = exit_status::kSuccess;
   const auto globals = std::make_shared<OciGlobals>();
   add_global_flags(app, *globals);
-  add_verbs({app, globals, status}, {argv, static_cast<std::size_t>(argc)});
+  add_verbs({app, globals, status, std::string(version)}, {argv, static_cast<std::size_t>(argc)});
   app.parse_complete_callback([&globals] {
     globals->log.json = globals->log_format == "json";
     if (globals->debug) {

@@ -1,4 +1,4 @@
-// kill, delete.
+// kill, delete, pause, resume.
 #include <memory>
 
 #include "cli/exit_status.h"
@@ -19,7 +19,26 @@ struct DeleteFlags {
   bool force = false;
 };
 
+void add_switch(const OciApp& oci, const char* name, const char* help,
+                Result<void> (*change)(const oci::Records&, const std::string&)) {
+  const auto id = std::make_shared<std::string>();
+  add_container_id(add_oci_verb(oci, name, help,
+                                [id, change](const oci::Records& records) -> Result<int> {
+                                  BOTHY_TRY(change(records, *id));
+                                  return exit_status::kSuccess;
+                                }),
+                   *id);
+}
+
 }  // namespace
+
+void add_pause_verb(const OciApp& oci) {
+  add_switch(oci, "pause", "Stop all processes of a container for a while", &oci::pause);
+}
+
+void add_resume_verb(const OciApp& oci) {
+  add_switch(oci, "resume", "Let the processes of a paused container run on", &oci::resume);
+}
 
 void add_kill_verb(const OciApp& oci) {
   const auto flags = std::make_shared<KillFlags>();

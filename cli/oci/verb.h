@@ -28,6 +28,7 @@ struct OciApp {
   CLI::App& app;
   std::shared_ptr<OciGlobals> globals;
   int& status;
+  std::string version;
 };
 
 namespace exit_status {
@@ -52,5 +53,15 @@ void add_kill_verb(const OciApp& oci);
 void add_delete_verb(const OciApp& oci);
 void add_exec_verb(const OciApp& oci);
 void add_state_verb(const OciApp& oci);
+void add_list_verb(const OciApp& oci);
+void add_ps_verb(const OciApp& oci);
+void add_events_verb(const OciApp& oci);
+void add_pause_verb(const OciApp& oci);
+void add_resume_verb(const OciApp& oci);
+void add_update_verb(const OciApp& oci);
+void add_features_verb(const OciApp& oci);
+void add_spec_verb(const OciApp& oci);
+void add_checkpoint_verb(const OciApp& oci);
+void add_restore_verb(const OciApp& oci);
 
 }  // namespace bothy
