@@ -70,8 +70,11 @@ constexpr std::array kCommands{
     Command{"oci", bothy::add_oci_command}};
 
 // Adds all commands, or only the one called: the flags of all commands would take a twentieth of a
-// machine's start-up.
+// machine's start-up. --version needs none.
 void add_commands(CLI::App& app, std::string_view called, int& status) {
+  if (called == "--version") {
+    return;
+  }
   const bool known = !called.empty() && std::ranges::count(kCommands, called, &Command::name) != 0;
   for (const Command& command : kCommands) {
     if (!known || command.name == called) {
