@@ -138,9 +138,8 @@ set(BOTHY_PRECOMPILED
   <boost/outcome/success_failure.hpp> <boost/outcome/try.hpp>)
 bothy_precompiled(bothy_precompiled bothy_options ${BOTHY_PRECOMPILED})
 
-# bothy_cold(TARGET): TARGET runs when something starts, is described or ends: no guest exit and no byte that a guest moves passes
-# through it. The preset `release` compiles it for size: a third less code, and fewer pages to read at start. The others compile
-# all code alike.
+# bothy_cold(TARGET): no guest's exit and no request of a guest's device passes through TARGET. The preset `release` compiles it for
+# size, which takes a quarter off the executable and costs an image's import 1 % of its time. The others compile all code alike.
 function(bothy_cold target)
   target_compile_options(${target} PRIVATE ${BOTHY_COLD_OPTIONS})
   bothy_precompile(${target} ${BOTHY_COLD_PRECOMPILED})
