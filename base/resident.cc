@@ -1,6 +1,7 @@
 #include "base/resident.h"
 
 #include <link.h>
+#include <malloc.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,10 +25,31 @@ int release_segments(dl_phdr_info* program, std::size_t, void*) noexcept {
   return 1;
 }
 
+// What deeper calls have used of the stack, below this one. Parts that aren't mapped are left out
+// (madvise(2)), and nothing else is within reach below the main thread's stack.
+void release_stack() noexcept {
+  constexpr std::uintptr_t kInUse = 8U << 10U;
+  constexpr std::uintptr_t kDepth = 256U << 10U;
+  if (::gettid() != ::getpid()) {
+    return;
+  }
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
+  const std::uintptr_t end = (here - kInUse) & ~(page - 1);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the stack is a number
+  ::madvise(reinterpret_cast<void*>(end - kDepth), kDepth, MADV_DONTNEED);
+}
+
 }  // namespace
 
 void release_program_pages() noexcept {
   ::dl_iterate_phdr(release_segments, nullptr);
+}
+
+void release_idle_memory() noexcept {
+  ::malloc_trim(0);
+  release_stack();
+  release_program_pages();
 }
 
 }  // namespace bothy

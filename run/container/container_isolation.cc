@@ -4,16 +4,23 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <utility>
 
 #include "base/log.h"
+#include "base/resident.h"
 #include "base/unix_listener.h"
 #include "container/launcher.h"
 #include "run/container/lost_container.h"
 #include "run/owner.h"
 
 namespace bothy::run {
+namespace {
+
+constexpr std::chrono::milliseconds kRestDelay{500};
+
+}  // namespace
 
 ContainerIsolation::ContainerIsolation(const IsolationContext& context, ContainerParts parts)
     : context_(context),
@@ -29,7 +36,8 @@ ContainerIsolation::ContainerIsolation(const IsolationContext& context, Containe
                                       return log_line(LogLevel::kError, message);
                                     }
                                     context_.events.on_failed(message);
-                                  }}) {}
+                                  }}),
+      rest_(context.executor, context.clock) {}
 
 ContainerIsolation::~ContainerIsolation() {
   ContainerIsolation::close();
@@ -56,7 +64,10 @@ Result<void> ContainerIsolation::add_process(std::uint32_t number, container::La
     first_waits_ = true;
     release_first();
   };
-  hooks.started = [&events, number] { events.on_started(number); };
+  hooks.started = [this, &events, number] {
+    events.on_started(number);
+    rest_soon();
+  };
   hooks.not_started = [&events, number](int error_number, const std::string& message) {
     events.on_not_started(number, error_number, message);
   };
@@ -88,6 +99,12 @@ void ContainerIsolation::release_first() {
   }
   first->release(std::move(connection).value());
   start_socket_.reset();
+}
+
+// What only starts and their ends need no longer counts as the owner's memory while the container
+// runs. Not at once: another start may follow.
+void ContainerIsolation::rest_soon() {
+  rest_.start(kRestDelay, &release_idle_memory);
 }
 
 ContainerProcess* ContainerIsolation::find(std::uint32_t process) const {
@@ -198,6 +215,7 @@ void ContainerIsolation::on_process_ended(std::uint32_t number) {
     context_.timeline.mark("the first process is reaped");
     context_.events.on_disconnected("the container's first process has ended");
   }
+  rest_soon();
   check_ended();
 }
 
@@ -225,6 +243,7 @@ void ContainerIsolation::check_ended() {
 
 void ContainerIsolation::close() noexcept {
   ended_ = true;
+  rest_.cancel();
   files_.kill_all();
   network_.stop();
   kill_all();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/timer.h"
 #include "base/unique_fd.h"
 #include "base/unix_listener.h"
 #include "container/cgroup.h"
@@ -76,6 +77,7 @@ class ContainerIsolation final : public Isolation {
                                    const container::UserIds& user);
   [[nodiscard]] bool has_user_network() const noexcept;
   void release_first();
+  void rest_soon();
   void on_process_ended(std::uint32_t number);
   void check_ended();
   void kill_all() noexcept;
@@ -93,6 +95,7 @@ class ContainerIsolation final : public Isolation {
   std::map<std::uint32_t, std::unique_ptr<ContainerProcess>> processes_;
   InsideFiles files_;
   UserNetwork network_;
+  Timer rest_;
   bool shutting_down_ = false;
   bool ended_ = false;
 };
