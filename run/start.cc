@@ -85,7 +85,8 @@ void close_inherited_files() {
   }
 }
 
-// What instances whose owners were killed have left. While the new one starts: nothing waits.
+// What instances whose owners were killed have left. Before there is a new one: processes may be
+// among it, and the ids that they have are free to be reserved since their owner's end.
 void sweep(const Instances& instances, const IsolationKind& isolation) {
   if (isolation.clear_lost == nullptr) {
     return;
@@ -137,6 +138,7 @@ Result<Started> start(const RunOptions& wanted, const IsolationKind& isolation,
   if (const auto signal = signal_number(settings.stop_signal); !signal) {
     return signal.error();
   }
+  sweep(instances, isolation);
   // Held until the conversation begins: a signal that ended this process before would leave the
   // instance behind.
   HeldSignals held;
@@ -169,7 +171,6 @@ Result<Started> start(const RunOptions& wanted, const IsolationKind& isolation,
                           std::move(pair.theirs)},
                  messages, std::move(held));
   }
-  sweep(instances, isolation);
   return Started{instance,
                  std::move(settings),
                  std::move(timeline),

@@ -77,6 +77,17 @@ for call in write kill pidfd_send_signal wait4 epoll_wait umount2 rmdir unlink u
   check_cleared "rm, the client killed at $call"
 done
 
+# What a killed owner has left is ended before the next instance gets ids, which may be the same ones.
+"$bothy" run -d --network none --name box bb sleep 1000 >"$work/out"
+kill -9 "$("$bothy" inspect box | sed -n 's/.*"owner": \([0-9]*\).*/\1/p')"
+strace -f -qq -o "$work/strace" -e trace=open,openat "$bothy" run --rm --network none bb true >"$work/out" 2>"$work/err" || true
+if awk '/cgroup\.kill"/ { killed = 1 } /\/ids"/ { reserved = 1; exit !killed } END { if (!reserved) exit 1 }' "$work/strace"; then
+  pass 'what is lost is ended before ids are reserved'
+else
+  fail 'what is lost is ended before ids are reserved' "$(grep -n 'cgroup.kill"\|/ids"' "$work/strace")"
+fi
+check_cleared 'and all is cleared'
+
 # 200 at once: none is lost.
 children=()
 for number in $(seq 200); do
