@@ -55,6 +55,9 @@ struct ProcessOptions {
   // Sent to the child when the *thread* that starts it ends (prctl(2), PR_SET_PDEATHSIG); 0: none.
   int death_signal = 0;
   bool new_session = false;
+  // The program gains no privileges by what it executes (PR_SET_NO_NEW_PRIVS), and leaves no core
+  // file.
+  bool least_privileges = false;
 
   // Runs in the child before its descriptors are arranged: namespaces, mounts, limits. It makes
   // async-signal-safe calls only. Returns nullptr, or a string literal that says what failed, with

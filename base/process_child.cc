@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -176,6 +177,11 @@ const char* ChildPlan::arrange() const noexcept {
   }
   if (options_->new_session) {
     ::setsid();
+  }
+  if (const rlimit none{};
+      options_->least_privileges &&
+      (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || ::setrlimit(RLIMIT_CORE, &none) != 0)) {
+    return "can't give up privileges";
   }
   if (options_->before_exec) {
     if (const char* what = options_->before_exec(); what != nullptr) {

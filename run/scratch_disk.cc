@@ -1,10 +1,15 @@
 #include "run/scratch_disk.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#include <csignal>
 
 #include "base/files.h"
 #include "base/process.h"
+#include "sandbox/landlock.h"
+#include "sandbox/program_paths.h"
 
 namespace bothy::run {
 
@@ -19,10 +24,21 @@ Result<void> make_scratch_disk(const std::string& path, std::uint64_t size) {
       return errno_error(fmt::format("can't make a scratch disk of {} bytes", size));
     }
   }
+  // The file, and what a program needs to run at all.
+  BOTHY_TRY(sandbox::Landlock landlock, sandbox::Landlock::make());
+  BOTHY_TRY(sandbox::allow_programs(landlock));
+  BOTHY_TRY(landlock.allow_path(path, sandbox::Landlock::kRead | sandbox::Landlock::kWrite));
   bothy::ProcessOptions mke2fs;
   mke2fs.arguments = {"mke2fs", "-q", "-F", "-t", "ext4", "-O", "^has_journal", path};
   mke2fs.environment = {"PATH=/usr/sbin:/sbin:/usr/bin:/bin"};
   mke2fs.captured = {STDERR_FILENO};
+  mke2fs.least_privileges = true;
+  mke2fs.death_signal = SIGKILL;
+  mke2fs.before_exec = [&landlock, size]() -> const char* {
+    const rlimit limit{size, size};
+    return ::setrlimit(RLIMIT_FSIZE, &limit) == 0 ? landlock.restrict_thread()
+                                                  : "limit the size of files";
+  };
   // Debian installs mke2fs in a directory that isn't in a user's PATH.
   mke2fs.program = exists("/usr/sbin/mke2fs") ? "/usr/sbin/mke2fs" : "/sbin/mke2fs";
   auto started = Process::start(mke2fs);

@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "base/files.h"
+#include "image/confined/child.h"
+#include "image/confined/wire.h"
 #include "image/import/skopeo.h"
 #include "image/store/media_type.h"
 #include "image/store/reference.h"
@@ -60,6 +62,59 @@ std::uint64_t bytes_in(const std::string& layout) {
   return total;
 }
 
+// What a registry's answer says.
+struct Answer {
+  enum class Kind : std::uint8_t { kOther, kIndex, kManifest };
+
+  Kind kind = Kind::kOther;
+  Digest chosen;            // of an index: the manifest for the platform
+  std::uint64_t bytes = 0;  // of a manifest: what is to be downloaded
+};
+
+Result<Answer> parse_answer(const std::string& text, const Platform& platform,
+                            const Limits& limits) {
+  if (const auto index = Index::parse(text); index) {
+    BOTHY_TRY(const Descriptor chosen, choose_manifest(index.value().manifests, platform));
+    return Answer{Answer::Kind::kIndex, chosen.digest, 0};
+  }
+  const auto manifest = Manifest::parse(text);
+  if (!manifest) {
+    return Answer{};
+  }
+  Budget budget(limits);
+  BOTHY_TRY(budget.spend(Resource::kDownload, manifest.value().config.size));
+  for (const Descriptor& layer : manifest.value().layers) {
+    BOTHY_TRY(budget.spend(Resource::kDownload, layer.size));
+  }
+  return Answer{Answer::Kind::kManifest, {}, budget.spent(Resource::kDownload)};
+}
+
+// The answer may be hostile: a confined child parses it.
+Result<Answer> examine(const std::string& text, const Platform& platform, const Limits& limits) {
+  ConfinedWork work;
+  work.failure = "the registry's answer couldn't be read";
+  work.limits = limits;
+  work.run = [&](ParentLink&) -> Result<std::string> {
+    BOTHY_TRY(const Answer answer, parse_answer(text, platform, limits));
+    WireWriter result;
+    result.number(static_cast<std::uint64_t>(answer.kind));
+    result.digest(answer.chosen);
+    result.number(answer.bytes);
+    return result.take();
+  };
+  BOTHY_TRY(const std::string result, run_confined(work));
+  WireReader reader(result);
+  Answer answer;
+  BOTHY_TRY(const std::uint64_t kind, reader.number());
+  if (kind > static_cast<std::uint64_t>(Answer::Kind::kManifest)) {
+    return make_error(ErrorCode::kBadInput, "the unpacking process has sent an invalid answer");
+  }
+  answer.kind = static_cast<Answer::Kind>(kind);
+  BOTHY_TRY(answer.chosen, reader.digest());
+  BOTHY_TRY(answer.bytes, reader.number());
+  return answer;
+}
+
 class Pull {
  public:
   Pull(std::string reference, Source source, const ImportOptions& options, Clock& clock,
@@ -91,19 +146,15 @@ class Pull {
     for (int depth = 0; depth < kMaxIndexDepth; ++depth) {
       BOTHY_TRY(const std::string text,
                 skopeo_.manifest(reference, scratch_, options_.registry_timeout));
-      if (const auto index = Index::parse(text); index) {
-        BOTHY_TRY(const Descriptor chosen, choose_manifest(index.value().manifests, platform_));
-        reference = source_.repository + "@" + chosen.digest.text();
+      BOTHY_TRY(const Answer answer, examine(text, platform_, options_.limits));
+      if (answer.kind == Answer::Kind::kIndex) {
+        reference = source_.repository + "@" + answer.chosen.text();
         continue;
       }
-      const auto manifest = Manifest::parse(text);
-      if (!manifest) {
+      if (answer.kind == Answer::Kind::kOther) {
         return success();  // one of an older kind, which skopeo converts
       }
-      BOTHY_TRY(budget_.spend(Resource::kDownload, manifest.value().config.size));
-      for (const Descriptor& layer : manifest.value().layers) {
-        BOTHY_TRY(budget_.spend(Resource::kDownload, layer.size));
-      }
+      BOTHY_TRY(budget_.spend(Resource::kDownload, answer.bytes));
       expected_ = budget_.spent(Resource::kDownload);
       source_.transport = source_.repository + "@" + digest_of(text).text();
       return success();
@@ -119,7 +170,7 @@ class Pull {
         std::min<std::uint64_t>(limit, std::numeric_limits<std::int64_t>::max() - 1) + 1;
     bool stalled = false;
     progressed_at_ = clock_.now();
-    auto copied = skopeo_.copy(source_.transport, layout(), max_file, [&] {
+    auto copied = skopeo_.copy(source_.transport, layout(), scratch_, max_file, [&] {
       count_bytes();
       stalled = !source_.repository.empty() && clock_.now() - progressed_at_ >= kStallTimeout;
       return done_ <= limit && !stalled;

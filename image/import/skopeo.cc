@@ -7,10 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <csignal>
+#include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "base/files.h"
+#include "base/find_program.h"
 #include "base/process.h"
+#include "sandbox/landlock.h"
+#include "sandbox/program_paths.h"
 
 namespace bothy::image {
 namespace {
@@ -66,12 +71,110 @@ std::string registry_of(std::string_view reference) {
   return printable(reference.substr(0, reference.find('/')));
 }
 
-Result<Process> start(ProcessOptions options, std::uint64_t max_file_size) {
+// Of this process's environment: where the user's settings, credentials and certificates are, and
+// how registries are reached.
+constexpr std::array<std::string_view, 19> kVariables{"PATH",
+                                                      "HOME",
+                                                      "USER",
+                                                      "XDG_RUNTIME_DIR",
+                                                      "XDG_CONFIG_HOME",
+                                                      "XDG_DATA_HOME",
+                                                      "REGISTRY_AUTH_FILE",
+                                                      "DOCKER_CONFIG",
+                                                      "DOCKER_HOST",
+                                                      "SSL_CERT_FILE",
+                                                      "SSL_CERT_DIR",
+                                                      "DBUS_SESSION_BUS_ADDRESS",
+                                                      "HTTP_PROXY",
+                                                      "HTTPS_PROXY",
+                                                      "NO_PROXY",
+                                                      "http_proxy",
+                                                      "https_proxy",
+                                                      "no_proxy",
+                                                      "CONTAINERS_REGISTRIES_CONF"};
+
+std::string variable(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  return value == nullptr ? std::string() : std::string(value);
+}
+
+std::vector<std::string> environment(const std::string& scratch) {
+  std::vector<std::string> all{"TMPDIR=" + scratch};
+  for (const std::string_view name : kVariables) {
+    if (const std::string value = variable(name); !value.empty()) {
+      all.push_back(fmt::format("{}={}", name, value));
+    }
+  }
+  return all;
+}
+
+// Rootless storage, and what is behind it, needs programs with privileges of their own.
+bool is_own_storage(std::string_view source) {
+  return source.starts_with("containers-storage:");
+}
+
+// Where skopeo finds credentials, settings and certificates (containers-auth.json(5),
+// containers-registries.conf(5), containers-certs.d(5)).
+std::vector<std::string> settings() {
+  std::vector<std::string> paths;
+  const auto add = [&](std::string_view name, std::string_view below) {
+    if (const std::string value = variable(name); value.starts_with('/')) {
+      paths.push_back(value + std::string(below));
+    }
+  };
+  add("XDG_RUNTIME_DIR", "/containers");
+  add("XDG_CONFIG_HOME", "/containers");
+  add("HOME", "/.config/containers");
+  add("HOME", "/.docker");
+  add("REGISTRY_AUTH_FILE", "");
+  add("DOCKER_CONFIG", "");
+  add("SSL_CERT_FILE", "");
+  add("SSL_CERT_DIR", "");
+  // Of root, and what /etc/resolv.conf and certificates may be links to.
+  paths.insert(paths.end(), {"/run/containers", "/run/systemd/resolve", "/run/resolvconf",
+                             "/run/NetworkManager", "/var/lib/ca-certificates"});
+  return paths;
+}
+
+// What skopeo may reach by paths while it talks to a registry. Other transports read wherever their
+// user says; and a skopeo that isn't the host's own has its libraries anywhere.
+Result<sandbox::Landlock> confine(const std::string& scratch) {
+  using sandbox::Landlock;
+  // Registries are reached by TCP, credentials perhaps through D-Bus.
+  BOTHY_TRY(Landlock landlock, Landlock::make({false, false}));
+  BOTHY_TRY(sandbox::allow_programs(landlock));
+  for (const std::string& path : settings()) {
+    BOTHY_TRY(landlock.allow_path(path, Landlock::kRead | Landlock::kList));
+  }
+  BOTHY_TRY(landlock.allow_path("/run", Landlock::kConnect));
+  BOTHY_TRY(landlock.allow_path(scratch, Landlock::kRead | Landlock::kList | Landlock::kWrite |
+                                             Landlock::kMake | Landlock::kRemove));
+  return landlock;
+}
+
+bool is_confined(std::string_view source) {
+  const auto program = find_program("skopeo", path_variable());
+  return source.starts_with(kDocker) && program &&
+         (program->starts_with("/usr/bin/") || program->starts_with("/bin/"));
+}
+
+Result<Process> start(ProcessOptions options, std::string_view source, const std::string& scratch,
+                      std::uint64_t max_file_size) {
   options.captured = {STDERR_FILENO};
   options.death_signal = SIGKILL;
-  options.before_exec = [max_file_size]() -> const char* {
+  options.environment = environment(scratch);
+  options.least_privileges = !is_own_storage(source);
+  std::optional<sandbox::Landlock> landlock;
+  if (is_confined(source)) {
+    BOTHY_TRY(sandbox::Landlock made, confine(scratch));
+    landlock.emplace(std::move(made));
+  }
+  options.before_exec = [max_file_size, &landlock]() -> const char* {
     const rlimit limit{max_file_size, max_file_size};
-    return ::setrlimit(RLIMIT_FSIZE, &limit) == 0 ? nullptr : "limit the size of files";
+    if (::setrlimit(RLIMIT_FSIZE, &limit) != 0) {
+      return "limit the size of files";
+    }
+    return landlock ? landlock->restrict_thread() : nullptr;
   };
   auto process = Process::start(options);
   if (!process && process.error().code == ErrorCode::kNotFound) {
@@ -105,7 +208,7 @@ Result<std::string> Skopeo::manifest(const std::string& reference, const std::st
   options.arguments = arguments_;
   options.arguments.insert(options.arguments.end(), {"inspect", "--raw", reference});
   options.descriptors = {{STDOUT_FILENO, file.get()}};
-  BOTHY_TRY(Process process, start(std::move(options), kMaxDocumentSize + 1));
+  BOTHY_TRY(Process process, start(std::move(options), reference, scratch, kMaxDocumentSize + 1));
   Process::ReadLimits limits;
   limits.deadline = Process::Clock::now() + timeout;
   if (process.read_output(limits) == Process::OutputEnd::kDeadline) {
@@ -120,12 +223,13 @@ Result<std::string> Skopeo::manifest(const std::string& reference, const std::st
 }
 
 Result<void> Skopeo::copy(const std::string& source, const std::string& layout,
-                          std::uint64_t max_file_size, const std::function<bool()>& on_tick) const {
+                          const std::string& scratch, std::uint64_t max_file_size,
+                          const std::function<bool()>& on_tick) const {
   ProcessOptions options;
   options.arguments = arguments_;
   options.arguments.insert(options.arguments.end(),
                            {"copy", "--quiet", source, "oci:" + layout + ":pulled"});
-  BOTHY_TRY(Process process, start(std::move(options), max_file_size));
+  BOTHY_TRY(Process process, start(std::move(options), source, scratch, max_file_size));
   Process::ReadLimits limits;
   limits.on_tick = [&] {
     if (!on_tick()) {

@@ -14,6 +14,8 @@
 
 namespace bothy::image {
 
+// While skopeo talks to a registry it may write to `scratch` alone and read what it needs:
+// programs, /etc, the user's credentials and settings. It gains no privileges by what it executes.
 class Skopeo {
  public:
   // Chooses `platform` where an image is for several.
@@ -26,11 +28,11 @@ class Skopeo {
                                              const std::string& scratch,
                                              std::chrono::milliseconds timeout) const;
 
-  // Copies an image into `layout`, an OCI layout to be made. skopeo is ended when any of its files
-  // is larger than `max_file_size`, or when `on_tick`, which is called every 200 ms, says false;
-  // the result is then an error that says little, since the caller knows why.
+  // Copies an image into `layout`, an OCI layout to be made in `scratch`. skopeo is ended when any
+  // of its files is larger than `max_file_size`, or when `on_tick`, which is called every 200 ms,
+  // says false; the result is then an error that says little, since the caller knows why.
   [[nodiscard]] Result<void> copy(const std::string& source, const std::string& layout,
-                                  std::uint64_t max_file_size,
+                                  const std::string& scratch, std::uint64_t max_file_size,
                                   const std::function<bool()>& on_tick) const;
 
  private:

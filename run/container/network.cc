@@ -64,6 +64,9 @@ Result<void> UserNetwork::start(int network_namespace, int user_namespace,
   command.captured = {STDERR_FILENO};
   command.drop_unread_output = true;
   command.death_signal = SIGKILL;
+  // pasta itself makes namespaces, drops capabilities and filters its system calls.
+  command.least_privileges = true;
+  command.environment = {"PATH=/usr/sbin:/sbin:/usr/bin:/bin"};
   auto started = Process::start(command);
   if (!started && started.error().code == ErrorCode::kNotFound) {
     return make_error(ErrorCode::kUnsupported,

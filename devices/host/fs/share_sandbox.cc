@@ -158,6 +158,8 @@ Result<Process> start_in_sandbox(const ShareSandbox& sandbox, std::vector<std::s
   options.captured = {STDERR_FILENO};
   options.drop_unread_output = true;
   options.new_session = true;
+  options.least_privileges = true;
+  options.environment = {"PATH=/usr/sbin:/sbin:/usr/bin:/bin"};
   options.before_exec = [&plan] { return enter_sandbox(plan); };
   return Process::start(options);
 }

@@ -29,6 +29,9 @@ ProcessOptions command(int socket, const PasstOptions& options) {
                            options.arguments.end());
   command.descriptors = {{kSocketInChild, socket}};
   command.captured = {STDERR_FILENO};
+  // passt itself makes namespaces, drops capabilities and filters its system calls.
+  command.least_privileges = true;
+  command.environment = {"PATH=/usr/sbin:/sbin:/usr/bin:/bin"};
   // Until passt serves: it does so in another process, in the background.
   command.death_signal = SIGKILL;
   return command;

@@ -95,6 +95,14 @@ TEST_CASE("A child blocks no signal and ignores only SIGHUP where the parent doe
   CHECK(masks == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000001\n");
 }
 
+TEST_CASE("A child with the least privileges gains none, and leaves no core file") {
+  ProcessOptions options = shell("grep NoNewPrivs /proc/self/status; ulimit -Hc");
+  options.least_privileges = true;
+  CHECK(output_of(options) == "NoNewPrivs:\t1\n0\n");
+  options.least_privileges = false;
+  CHECK(output_of(options).starts_with("NoNewPrivs:\t0\n"));
+}
+
 TEST_CASE("A program is looked up in PATH, and its name is what it is called") {
   ProcessOptions options = shell("echo $0; pwd; echo $ONLY $PATH");
   options.arguments[0] = "another-name";

@@ -97,6 +97,27 @@ TEST_CASE("a pull copies the manifest that the registry named") {
   CHECK(contains(f.calls(), "copy --quiet docker://example.org/x@" + made.digest.text()));
 }
 
+TEST_CASE("skopeo gains no privileges, and has its own variables and descriptors") {
+  Fixture f;
+  const Descriptor made = f.layout.add("pulled", {small_layer()});
+  f.layout.finish();
+  const std::string seen = f.directory / "seen";
+  ::setenv("BOTHY_TEST_SECRET", "secret", 1);
+  ::setenv("https_proxy", "proxy", 1);
+  f.skopeo("{ grep NoNewPrivs /proc/self/status; ulimit -Hc; env; ls /proc/self/fd; } >'" + seen +
+               "'; " + f.cat(f.manifest_of(made)),
+           f.copy_layout());
+  REQUIRE(pull_image(f.store, "example.org/x:1", f.options).has_value());
+  ::unsetenv("BOTHY_TEST_SECRET");
+  ::unsetenv("https_proxy");
+  const std::string said = content_of(seen);
+  CHECK(contains(said, "NoNewPrivs:\t1\n0\n"));
+  CHECK(contains(said, "https_proxy=proxy\n"));
+  CHECK(contains(said, "TMPDIR=" + f.tmp()));
+  CHECK_FALSE(contains(said, "secret"));
+  CHECK(said.ends_with("\n0\n1\n2\n3\n"));  // 3: the directory that ls reads
+}
+
 TEST_CASE("a manifest that promises too much is refused before anything is copied") {
   Fixture f;
   Manifest manifest;

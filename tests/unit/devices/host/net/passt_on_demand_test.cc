@@ -51,6 +51,7 @@ TEST_CASE("passt starts with the first packet, and receives it") {
   // As passt does: it serves in the background, and lets go of its stderr then.
   FakePasst passt(
       "here=${0%/*}\n"
+      "grep NoNewPrivs /proc/self/status >$here/privileges\n"
       "echo \"$@\" >$here/arguments\n"
       "cat <&3 >$here/fifo 2>/dev/null &\n");
   auto backend = PasstOnDemand::create({1400, {"--ipv4-only"}}).value();
@@ -68,6 +69,7 @@ TEST_CASE("passt starts with the first packet, and receives it") {
   }
   CHECK(bytes == std::string("\0\0\0\5frame", 9));
   CHECK(test::content_of(passt.file("arguments")) == "--quiet --fd 3 --mtu 1400 --ipv4-only\n");
+  CHECK(test::content_of(passt.file("privileges")) == "NoNewPrivs:\t1\n");
 
   backend.reset();
   CHECK(::read(received.get(), bytes.data(), 1) == 0);  // it has seen the end
