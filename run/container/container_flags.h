@@ -46,6 +46,12 @@ struct ContainerFlags {
   std::string label;                   // of SELinux; empty: none
 };
 
+// Of device_limits.h.
+inline constexpr std::string_view kDeviceReadBps = "--device-read-bps";
+inline constexpr std::string_view kDeviceWriteBps = "--device-write-bps";
+inline constexpr std::string_view kDeviceReadIops = "--device-read-iops";
+inline constexpr std::string_view kDeviceWriteIops = "--device-write-iops";
+
 inline constexpr std::string_view kUnconfined = "unconfined";
 
 // For IsolationKind::flags.

@@ -158,8 +158,8 @@ std::vector<Namespace> namespaces(const RunOptions& options, const SpecParts& pa
   return all;
 }
 
-container::Resources resources(const RunOptions& options) {
-  container::Resources limits;
+container::Resources resources(const RunOptions& options, const SpecParts& parts) {
+  container::Resources limits = parts.device_limits;
   if (options.memory) {
     limits.memory = static_cast<std::int64_t>(*options.memory);
   }
@@ -236,7 +236,7 @@ Result<container::OciSpec> container_spec(const RunOptions& options, const SpecP
   spec.root.read_only = options.read_only;
   spec.namespaces = namespaces(options, parts);
   spec.mappings = parts.mappings;
-  spec.resources = resources(options);
+  spec.resources = resources(options, parts);
   spec.devices = devices(parts);
   if (parts.is_root) {
     spec.device_rules = device_rules(parts.flags.privileged, parts.devices);

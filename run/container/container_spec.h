@@ -32,6 +32,7 @@ struct SpecParts {
   container::IdMappings mappings;  // none: no user namespace
   bool is_root = true;             // bothy runs as root: it may map mounts and filter devices
   std::vector<HostDevice> devices;
+  container::Resources device_limits;                // of block devices alone
   std::optional<container::SeccompProfile> seccomp;  // of a file
   std::string files;  // the directory of `hosts`, `hostname` and `resolv.conf` (etc_files.h)
   bool has_resolv_conf = false;

@@ -10,6 +10,7 @@
 #include "base/subordinate_ids.h"
 #include "run/container/container_flags.h"
 #include "run/container/container_isolation.h"
+#include "run/container/device_limits.h"
 #include "run/container/etc_files.h"
 #include "run/container/host_devices.h"
 #include "run/container/lost_container.h"
@@ -99,6 +100,7 @@ Result<void> check_for_user(const ContainerFlags& flags, const RunOptions& optio
 
 Result<void> validate(const RunOptions& options) {
   BOTHY_TRY(const ContainerFlags flags, parse_container_flags(options));
+  BOTHY_TRY(parse_device_limits(options));
   if (options.network == Network::kTap) {
     return make_error(ErrorCode::kInvalid,
                       "--network tap={}: not available with --isolation container; use user, none, "
@@ -163,6 +165,8 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
   if (parts.spec.flags.privileged) {
     std::ranges::move(all_devices(), std::back_inserter(parts.spec.devices));
   }
+  BOTHY_TRY(const auto limits, parse_device_limits(context.options));
+  BOTHY_TRY(parts.spec.device_limits, find_device_limits(limits));
   BOTHY_TRY(find_seccomp(parts.spec));
   return std::unique_ptr<PreparedIsolation>(std::make_unique<PreparedContainer>(
       std::move(parts), context.options, context.image.manifest.digest));

@@ -7,6 +7,8 @@
 #include <tuple>
 #include <utility>
 
+#include "base/files.h"
+#include "base/units.h"
 #include "devices/virtio/block/kind.h"
 #include "devices/virtio/fs/kind.h"
 #include "devices/virtio/net/kind.h"
@@ -15,6 +17,7 @@
 #include "run/mount_order.h"
 #include "run/scratch_disk.h"
 #include "run/user_network.h"
+#include "run/vm/prepare.h"
 
 namespace bothy::run {
 namespace {
@@ -143,6 +146,23 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
   return std::string(records.bytes());
 }
 
+Result<std::uint64_t> network_rate(const RunOptions& options, std::string_view flag) {
+  if (!options.has_isolation_flag(flag)) {
+    return std::uint64_t{0};
+  }
+  const std::string text = options.isolation_flag(flag);
+  if (options.network == Network::kNone) {
+    return make_error(ErrorCode::kInvalid, "{}: the guest has no network to limit", flag);
+  }
+  const auto rate = parse_size(text);
+  if (!rate || rate.value() == 0) {
+    return make_error(ErrorCode::kInvalid,
+                      "{}: invalid value '{}': expected bytes a second, such as 10M", flag,
+                      printable(text));
+  }
+  return rate;
+}
+
 std::string vsock_path(const Instance& instance) {
   return instance.at("vsock");
 }
@@ -180,11 +200,13 @@ MachineConfig machine_config(const RunOptions& options, const std::string& kerne
     }
     machine.devices.push_back(device_config(virtio::FsConfig{volume_tag(i), std::move(shared)}));
   }
-  if (options.network == Network::kUser) {
-    machine.devices.push_back(device_config(user_network(options)));
-  } else if (options.network == Network::kTap) {
-    NetConfig net;
-    net.tap = options.network_name;
+  if (options.network == Network::kUser || options.network == Network::kTap) {
+    NetConfig net = options.network == Network::kUser ? user_network(options) : NetConfig();
+    if (options.network == Network::kTap) {
+      net.tap = options.network_name;
+    }
+    net.receive.bytes = network_rate(options, kReceiveRateFlag).value();
+    net.transmit.bytes = network_rate(options, kTransmitRateFlag).value();
     machine.devices.push_back(device_config(std::move(net)));
   }
   return machine;

@@ -22,10 +22,14 @@ namespace bothy::run {
                                        std::uint64_t token,
                                        const std::vector<std::string>& modules);
 
+// The limit of a flag, --network-rx-bps or --network-tx-bps, in bytes a second; 0 without one.
+// kInvalid, with the flag's name, for anything else, and with a guest without a network.
+[[nodiscard]] Result<std::uint64_t> network_rate(const RunOptions& options, std::string_view flag);
+
 // The path of the machine's vsock device.
 [[nodiscard]] std::string vsock_path(const Instance& instance);
 
-// All but the initramfs. `kernel` and `disk` are absolute paths.
+// All but the initramfs. The options are valid. `kernel` and `disk` are absolute paths.
 [[nodiscard]] MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
                                            const std::string& disk, const Instance& instance);
 

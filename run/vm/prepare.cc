@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "image/import/disk_builder.h"
 #include "run/scratch_disk.h"
+#include "run/vm/guest_config.h"
 #include "run/vm/kernel_modules.h"
 #include "run/vm/vm_isolation.h"
 
@@ -23,6 +24,9 @@ constexpr std::array kFlags{
     IsolationFlag{kCpuFeaturesFlag, "LIST",
                   "A processor such as x86-64-v2, and optional features such as +vmx,+pmu; the "
                   "host's, without them, by default"},
+    IsolationFlag{kReceiveRateFlag, "RATE",
+                  "Limit on bytes a second that a microVM receives from its network"},
+    IsolationFlag{kTransmitRateFlag, "RATE", "Likewise on bytes that it sends"},
     IsolationFlag{kCoreSchedulingFlag, "",
                   "Let no other process use a core's other hardware threads beside the guest",
                   IsolationFlag::Form::kSwitch},
@@ -72,6 +76,8 @@ Result<void> validate(const RunOptions& options) {
                       "stack of its own; use user, none or tap=NAME",
                       options.network == Network::kHost ? "host" : "ns:PATH");
   }
+  BOTHY_TRY(network_rate(options, kReceiveRateFlag));
+  BOTHY_TRY(network_rate(options, kTransmitRateFlag));
   if (options.millicpus.value_or(1000) % 1000 != 0) {
     return make_error(ErrorCode::kInvalid,
                       "--cpus: a microVM has whole CPUs: expected a whole number with --isolation "

@@ -11,6 +11,8 @@ namespace bothy::run {
 inline constexpr std::string_view kKernelFlag = "--kernel";
 inline constexpr std::string_view kModulesFlag = "--modules";
 inline constexpr std::string_view kCpuFeaturesFlag = "--cpu-features";
+inline constexpr std::string_view kReceiveRateFlag = "--network-rx-bps";
+inline constexpr std::string_view kTransmitRateFlag = "--network-tx-bps";
 inline constexpr std::string_view kCoreSchedulingFlag = "--core-scheduling";
 
 [[nodiscard]] const IsolationKind& vm_isolation_kind() noexcept;

@@ -16,12 +16,12 @@ says 'whose orphans are reaped' 'no zombie' once --init bb sh -c 'sh -c "sh -c \
 run 143 'and signals passed on' -- timeout --preserve-status -s TERM 3 "$bothy" run --rm --init --network none bb sleep 1000
 says "the host's processors" "$(nproc)" once bb nproc
 says 'no tracer, no other descriptor' '0 1 2 3' once bb sh -c 'echo $(ls /proc/self/fd)'
-for flag in --kernel=x --modules=x --cpu-features=+vmx --core-scheduling; do
+for flag in --kernel=x --modules=x --cpu-features=+vmx --core-scheduling --network-rx-bps=1M; do
   run 125 "$flag is for microVMs" --err "${flag%%=*}: not available with --isolation container" -- once $flag bb true
 done
 run 125 '--network tap= is for microVMs' --err 'tap' -- "$bothy" run --rm --network tap=tap0 bb true
 for flag in --userns=host --cap-add=ALL --cap-drop=ALL --security-opt=seccomp=unconfined --device=/dev/null --privileged \
-  --sysctl=net.ipv4.ip_forward=1 --shm-size=1M; do
+  --sysctl=net.ipv4.ip_forward=1 --shm-size=1M --device-read-bps=/dev/vda:1M --device-write-iops=/dev/vda:9; do
   run 125 "$flag is for containers" --err "${flag%%=*}: not available with --isolation vm" -- once --isolation vm "$flag" bb true
 done
 

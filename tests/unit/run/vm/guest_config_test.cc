@@ -1,5 +1,6 @@
 #include "run/vm/guest_config.h"
 
+#include "run/vm/prepare.h"
 #include "tests/support/catch.h"
 
 namespace bothy::run {
@@ -40,6 +41,17 @@ TEST_CASE("--dns sets the name servers of the guest with every network") {
   CHECK(has(config_of(options), "nameserver 9.9.9.9\n"));
   options.dns = {};
   CHECK_FALSE(has(config_of(options), "nameserver"));
+}
+
+TEST_CASE("A microVM's network is limited in bytes a second, by direction") {
+  RunOptions options;
+  CHECK(network_rate(options, kReceiveRateFlag).value() == 0);
+  options.isolation_flags[std::string(kReceiveRateFlag)] = {"10M"};
+  options.isolation_flags[std::string(kTransmitRateFlag)] = {"0"};
+  CHECK(network_rate(options, kReceiveRateFlag).value() == 10U << 20U);
+  CHECK(network_rate(options, kTransmitRateFlag).error().context.starts_with("--network-tx-bps: "));
+  options.network = Network::kNone;
+  CHECK(network_rate(options, kReceiveRateFlag).error().code == ErrorCode::kInvalid);
 }
 
 }  // namespace bothy::run
