@@ -20,17 +20,6 @@ std::string of_process(pid_t pid, const char* name) {
   return file_text("/proc/" + std::to_string(pid) + "/" + name);
 }
 
-bool has_machine(pid_t pid) {
-  const std::string directory = "/proc/" + std::to_string(pid) + "/fd";
-  const auto names = list_directory(directory);
-  return names && std::ranges::any_of(names.value(), [&](const std::string& name) {
-           std::array<char, 64> target{};
-           const ssize_t length =
-               ::readlink((directory + "/" + name).c_str(), target.data(), target.size() - 1);
-           return length > 0 && std::string_view(target.data()).starts_with("anon_inode:kvm-vm");
-         });
-}
-
 struct Mapping {
   std::uint64_t size = 0;
   std::uint64_t pss = 0;
@@ -73,6 +62,17 @@ std::vector<Mapping> mappings_in(std::string_view smaps) {
 }
 
 }  // namespace
+
+bool has_machine(pid_t pid) {
+  const std::string directory = "/proc/" + std::to_string(pid) + "/fd";
+  const auto names = list_directory(directory);
+  return names && std::ranges::any_of(names.value(), [&](const std::string& name) {
+           std::array<char, 64> target{};
+           const ssize_t length =
+               ::readlink((directory + "/" + name).c_str(), target.data(), target.size() - 1);
+           return length > 0 && std::string_view(target.data()).starts_with("anon_inode:kvm-vm");
+         });
+}
 
 std::uint64_t pss_of(const std::vector<pid_t>& processes) {
   std::uint64_t sum = 0;

@@ -25,6 +25,9 @@ namespace bothy::bench {
 // that this process is in. Nothing without cgroup v2 and its memory controller.
 [[nodiscard]] std::optional<std::uint64_t> cgroup_memory_of(const std::vector<pid_t>& processes);
 
+// Whether the process has a virtual machine open: it is a monitor.
+[[nodiscard]] bool has_machine(pid_t pid);
+
 // Frees the page cache and caches of inodes, as root: false where that is refused.
 bool drop_caches();
 

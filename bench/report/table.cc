@@ -12,16 +12,6 @@
 namespace bothy::bench {
 namespace {
 
-std::string title_of(const Metric& metric, const Parameters& parameters) {
-  std::string title(metric.title);
-  const char* separator = " (";
-  for (const auto& [name, value] : parameters) {
-    title += fmt::format("{}{} {}", separator, name, value);
-    separator = ", ";
-  }
-  return parameters.empty() ? title : title + ")";
-}
-
 Random random_of(const Results& results) {
   const std::string text = results.text("run", "seed");
   std::uint64_t seed = 1;
@@ -88,13 +78,6 @@ Cell make_cell(const Metric& metric, const Series& series, Random& random) {
   return cell;
 }
 
-std::optional<Ratio> ratio_of(const Metric& metric, const Series& a, const Series& b,
-                              Random& random) {
-  return metric.shape == Shape::kCurve
-             ? ratio_of_slopes(points_of(a.samples), points_of(b.samples), kResamples, random)
-             : ratio_of_medians(a.samples, b.samples, kResamples, random);
-}
-
 // By number where the parameters are numbers: 10, 50, 100. Otherwise as they were measured.
 bool comes_before(const Parameters& a, const Parameters& b) {
   if (a.empty() || b.empty()) {
@@ -122,6 +105,23 @@ std::string three_digits(double value) {
 }
 
 }  // namespace
+
+std::string title_of(const Metric& metric, const Parameters& parameters) {
+  std::string title(metric.title);
+  const char* separator = " (";
+  for (const auto& [name, value] : parameters) {
+    title += fmt::format("{}{} {}", separator, name, value);
+    separator = ", ";
+  }
+  return parameters.empty() ? title : title + ")";
+}
+
+std::optional<Ratio> ratio_of(const Metric& metric, const Series& a, const Series& b,
+                              Random& random) {
+  return metric.shape == Shape::kCurve
+             ? ratio_of_slopes(points_of(a.samples), points_of(b.samples), kResamples, random)
+             : ratio_of_medians(a.samples, b.samples, kResamples, random);
+}
 
 Table make_table(const Results& results) {
   Table table;

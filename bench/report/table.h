@@ -41,6 +41,12 @@ struct Table {
 // the same file. Refers to `results`.
 [[nodiscard]] Table make_table(const Results& results);
 
+// "start to the command's end (at once 10)"
+[[nodiscard]] std::string title_of(const Metric& metric, const Parameters& parameters);
+// The ratio of medians, or of a curve's slopes.
+[[nodiscard]] std::optional<Ratio> ratio_of(const Metric& metric, const Series& a, const Series& b,
+                                            Random& random);
+
 // What a cell shows: its value, or why there is none.
 [[nodiscard]] std::string shown(const Row& row, const Cell& cell);
 // "x1.43 (1.38-1.51)"

@@ -4,10 +4,14 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <string_view>
 
 namespace bothy::bench {
 namespace {
+
+constexpr std::size_t kMostRows = 12;  // of facts on a terminal
+constexpr std::size_t kWidestFact = 24;
 
 template <class... Args>
 void append(std::string& text, fmt::format_string<Args...> format, Args&&... args) {
@@ -38,15 +42,6 @@ std::size_t failures_of(const Results& results) {
     }
   }
   return count;
-}
-
-std::string where(const Results& results) {
-  return fmt::format(
-      "{}; {} processors, Linux {}; host class {}; {} sessions of {} starts, seed {}",
-      results.text("run", "bothy"), results.text("host", "processors"),
-      results.text("host", "kernel"), results.text("host", "class"),
-      results.text("configuration", "sessions"), results.text("configuration", "starts"),
-      results.text("run", "seed"));
 }
 
 std::string noise_line(const Results& results) {
@@ -92,22 +87,115 @@ std::string escaped(std::string text) {
   return text;
 }
 
-// A line for each topic, name and subject.
+// The names or subjects of a topic's facts, in their order.
+std::vector<std::string> members(const Results& results, const std::string& topic,
+                                 std::string Fact::*member) {
+  std::vector<std::string> found;
+  for (const Fact& fact : results.facts) {
+    if (fact.topic == topic && std::ranges::count(found, fact.*member) == 0) {
+      found.push_back(fact.*member);
+    }
+  }
+  return found;
+}
+
+// A topic as a row for each name and a column for each subject.
+void append_rows(std::string& text, const Results& results, const std::string& topic,
+                 const std::vector<std::string>& names, const std::vector<std::string>& subjects) {
+  std::size_t width = topic.size();
+  for (const std::string& name : names) {
+    width = std::max(width, name.size());
+  }
+  std::vector<std::size_t> widths;
+  for (const std::string& subject : subjects) {
+    std::size_t widest = subject.size();
+    for (const std::string& name : names) {
+      const Fact* fact = results.find_fact(topic, name, subject);
+      widest = std::max(widest, fact == nullptr ? 0 : fact->value.size());
+    }
+    widths.push_back(std::min(widest, kWidestFact));
+  }
+  append(text, "\n{:<{}}", topic, width);
+  for (std::size_t i = 0; i < subjects.size(); ++i) {
+    append(text, "  {:>{}}", subjects[i], widths[i]);
+  }
+  text += "\n";
+  for (const std::string& name : names) {
+    append(text, "{:<{}}", name, width);
+    for (std::size_t i = 0; i < subjects.size(); ++i) {
+      const Fact* fact = results.find_fact(topic, name, subjects[i]);
+      const std::string value = fact == nullptr ? std::string() : fact->value;
+      append(text, "  {:>{}}", value.substr(0, kWidestFact), widths[i]);
+    }
+    text += "\n";
+  }
+}
+
+// How many of a long topic's facts have which value, by subject.
+void append_counts(std::string& text, const Results& results, const std::string& topic,
+                   const std::vector<std::string>& subjects) {
+  append(text, "\n{}: each is in bench.html\n", topic);
+  for (const std::string& subject : subjects) {
+    std::map<std::string, std::size_t> counts;
+    for (const Fact& fact : results.facts) {
+      if (fact.topic == topic && fact.subject == subject) {
+        // Of what a subject sees, whether it is the host's is what counts.
+        ++counts[topic == "shared" ? fact.note.empty() ? "its own" : fact.note : fact.value];
+      }
+    }
+    append(text, "  {}:", subject);
+    const char* separator = " ";
+    for (const auto& [value, count] : counts) {
+      append(text, "{}{} {}", separator, count, value);
+      separator = ", ";
+    }
+    text += "\n";
+  }
+}
+
 std::string facts_text(const Results& results) {
   std::string text;
-  std::string topic;
+  std::vector<std::string> topics;
   for (const Fact& fact : results.facts) {
-    if (fact.topic != topic) {
-      topic = fact.topic;
-      append(text, "\n{}\n", topic);
+    if (std::ranges::count(topics, fact.topic) == 0) {
+      topics.push_back(fact.topic);
     }
-    append(text, "  {}{}{}: {}{}\n", fact.subject, fact.subject.empty() ? "" : ": ", fact.name,
-           fact.value, fact.note.empty() ? "" : " (" + fact.note + ")");
+  }
+  for (const std::string& topic : topics) {
+    const auto names = members(results, topic, &Fact::name);
+    const auto subjects = members(results, topic, &Fact::subject);
+    if (names.size() <= kMostRows) {
+      append_rows(text, results, topic, names, subjects);
+    } else {
+      append_counts(text, results, topic, subjects);
+    }
   }
   return text;
 }
 
 }  // namespace
+
+std::string where(const Results& results) {
+  return fmt::format(
+      "{}; {} processors, Linux {}; host class {}; {} sessions of {} starts, seed {}",
+      results.text("run", "bothy"), results.text("host", "processors"),
+      results.text("host", "kernel"), results.text("host", "class"),
+      results.text("configuration", "sessions"), results.text("configuration", "starts"),
+      results.text("run", "seed"));
+}
+
+std::vector<std::string> remarks(const Results& results) {
+  std::vector<std::string> lines;
+  if (std::string line = noise_line(results); !line.empty()) {
+    lines.push_back(std::move(line));
+  }
+  const auto more = reasons(results);
+  lines.insert(lines.end(), more.begin(), more.end());
+  if (const std::size_t failures = failures_of(results); failures > 0) {
+    lines.push_back(fmt::format("{} starts failed; bench.json has each reason", failures));
+  }
+  return lines;
+}
 
 std::string text_report(const Results& results) {
   const Table table = make_table(results);
@@ -146,19 +234,13 @@ std::string text_report(const Results& results) {
   }
   text += facts_text(results);
   append(text, "\n{}\n", where(results));
-  if (const std::string line = noise_line(results); !line.empty()) {
-    text += line + "\n";
-  }
-  for (const std::string& line : reasons(results)) {
+  for (const std::string& line : remarks(results)) {
     text += line + "\n";
   }
   for (const MeasuredSubject& subject : results.subjects) {
     if (!subject.note.empty()) {
       append(text, "{}: {}\n", subject.name, subject.note);
     }
-  }
-  if (const std::size_t failures = failures_of(results); failures > 0) {
-    append(text, "{} starts failed; bench.json has each reason\n", failures);
   }
   return text;
 }
@@ -183,10 +265,7 @@ std::string markdown_report(const Results& results) {
          "\nMedians, and slopes of memory over instances, with the ratio to {} and its 95 % "
          "interval. {}.",
          table.subjects.empty() ? "" : table.subjects[table.reference], where(results));
-  if (const std::string line = noise_line(results); !line.empty()) {
-    append(text, " {}.", line);
-  }
-  for (const std::string& line : reasons(results)) {
+  for (const std::string& line : remarks(results)) {
     append(text, " {}.", line);
   }
   return text + "\n";

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "bench/report/table.h"
 
@@ -14,5 +15,10 @@ namespace bothy::bench {
 [[nodiscard]] std::string markdown_report(const Results& results);
 // A line for each series: RFC 4180.
 [[nodiscard]] std::string csv_report(const Results& results);
+
+// Where and with what it was measured, in a line.
+[[nodiscard]] std::string where(const Results& results);
+// What a reader must know of the figures, a line each: noise, validity, failures.
+[[nodiscard]] std::vector<std::string> remarks(const Results& results);
 
 }  // namespace bothy::bench

@@ -151,18 +151,4 @@ std::optional<PermutationTest> permutation_test(const Levels& a, const Levels& b
   return test;
 }
 
-std::vector<double> holm(const std::vector<double>& p_values) {
-  std::vector<std::size_t> order(p_values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, {}, [&](std::size_t i) { return p_values[i]; });
-  std::vector<double> adjusted(p_values.size());
-  double largest = 0;
-  for (std::size_t rank = 0; rank < order.size(); ++rank) {
-    const double raised = p_values[order[rank]] * static_cast<double>(order.size() - rank);
-    largest = std::max(largest, std::min(raised, 1.0));
-    adjusted[order[rank]] = largest;
-  }
-  return adjusted;
-}
-
 }  // namespace bothy::bench

@@ -44,8 +44,4 @@ inline constexpr std::size_t kSessionsToExchange = 4;
                                                               std::size_t permutations,
                                                               Random& random);
 
-// Several p-values of one question: each raised so that the risk of any false alarm is that of one
-// test (Holm, 1979).
-[[nodiscard]] std::vector<double> holm(const std::vector<double>& p_values);
-
 }  // namespace bothy::bench

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "cli/bench/measure.h"
+#include "cli/bench/reports.h"
 #include "cli/exit_status.h"
 #include "cli/help.h"
 
@@ -41,6 +42,41 @@ void add_measure_flags(CLI::App& command, BenchFlags& flags) {
       ->group("Results");
 }
 
+// The status of what a command did; an error is reported here.
+int finish(const Result<int>& code) {
+  if (!code) {
+    log_line(LogLevel::kError, code.error().context);
+  }
+  return code ? code.value() : exit_status::kOwnFailure;
+}
+
+void add_report(CLI::App& bench, int& status) {
+  CLI::App* command = bench.add_subcommand("report", "Print a report of earlier runs");
+  auto flags = std::make_shared<ReportFlags>();
+  command->add_option("DIR", flags->directories, "Directories of results, or their bench.json")
+      ->required();
+  add_value(*command, "--format", flags->format, "text|markdown|csv|html", "Form of the report")
+      ->check(CLI::IsMember({"text", "markdown", "csv", "html"}))
+      ->capture_default_str();
+  set_examples(*command, {"bothy bench report --format markdown bothy-bench"});
+  command->callback([flags, &status] { status = finish(report_runs(*flags)); });
+}
+
+void add_compare(CLI::App& bench, int& status) {
+  CLI::App* command = bench.add_subcommand("compare", "Say what a run has slower than another");
+  auto flags = std::make_shared<CompareFlags>();
+  command->add_option("OLD", flags->before, "Directory of the earlier results")->required();
+  command->add_option("NEW", flags->after, "Directory of the later results")->required();
+  command->add_option("--threshold", flags->threshold, "What is no difference worth telling")
+      ->type_name("PERCENT")
+      ->check(CLI::Range(0.1, 100.0))
+      ->capture_default_str();
+  set_examples(*command, {"bothy bench compare before after"},
+               "Exit status: 0 nothing is slower, 1 something is, 2 nothing is and something is "
+               "inconclusive;\n125 the runs can't be compared.");
+  command->callback([flags, &status] { status = finish(compare_runs(*flags)); });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app, int& status) {
@@ -51,11 +87,12 @@ void add_bench_command(CLI::App& app, int& status) {
                {"bothy bench --quick", "bothy bench startup --subject container,crun,runc"},
                "Exit status: 0 measured, 1 incomplete: starts failed, or an interruption; 125 "
                "bothy's own failure.");
-  command->callback([flags, &status] {
-    const auto code = run_bench(*flags);
-    status = code ? code.value() : exit_status::kOwnFailure;
-    if (!code) {
-      log_line(LogLevel::kError, code.error().context);
+  add_report(*command, status);
+  add_compare(*command, status);
+  command->callback([command, flags, &status] {
+    // CLI11 calls this after a subcommand's own.
+    if (command->get_subcommands().empty()) {
+      status = finish(run_bench(*flags));
     }
   });
 }

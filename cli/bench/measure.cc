@@ -15,9 +15,11 @@
 #include "bench/areas/bench_run.h"
 #include "bench/areas/density.h"
 #include "bench/areas/inside.h"
+#include "bench/areas/isolation.h"
 #include "bench/areas/memory.h"
 #include "bench/areas/startup.h"
 #include "bench/measure/child.h"
+#include "bench/report/html.h"
 #include "bench/report/text.h"
 #include "cli/bench/progress.h"
 #include "cli/doctor/host.h"
@@ -46,7 +48,8 @@ struct Area {
 };
 constexpr std::array kAreas{
     Area{"startup", bench::measure_startup}, Area{"memory", bench::measure_memory},
-    Area{"density", bench::measure_density}, Area{"inside", bench::measure_inside}};
+    Area{"density", bench::measure_density}, Area{"inside", bench::measure_inside},
+    Area{"isolation", bench::measure_isolation}};
 
 Result<std::string> own_path() {
   std::string path(4096, '\0');
@@ -208,10 +211,11 @@ Result<int> run_bench(const BenchFlags& flags) {
   const bench::Results& results = run.results();
   BOTHY_TRY(replace_file(output + "/bench.csv", csv_report(results), 0644));
   BOTHY_TRY(replace_file(output + "/bench.md", markdown_report(results), 0644));
+  BOTHY_TRY(replace_file(output + "/bench.html", html_report(results), 0644));
   if (flags.json) {
     write_result(results.json());
   } else {
-    write_result(text_report(results) + output + "/bench.json");
+    write_result(text_report(results) + output + "/bench.html");
   }
   if (run.interrupted()) {
     log(LogLevel::kWarning, "interrupted: what was measured until then is in {}", output);

@@ -190,14 +190,6 @@ TEST_CASE("Nothing is concluded from an empty sample") {
   CHECK(!ratio_of_medians({{{0, 0}}}, one, 100, random));
 }
 
-TEST_CASE("Several p-values are raised by Holm's method") {
-  const std::vector<double> raised = holm({0.01, 0.04, 0.03});
-  CHECK(raised[0] == Approx(0.03));
-  CHECK(raised[1] == Approx(0.06));
-  CHECK(raised[2] == Approx(0.06));
-  CHECK(holm({}).empty());
-}
-
 TEST_CASE("A line's slope has an interval that covers it") {
   Random random(16);
   const double covered = share_of(200, [&] {

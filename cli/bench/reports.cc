@@ -1,0 +1,58 @@
+#include "cli/bench/reports.h"
+
+#include <algorithm>
+
+#include "bench/report/compare.h"
+#include "bench/report/html.h"
+#include "bench/report/text.h"
+#include "bench/results/results.h"
+#include "cli/json_text.h"
+
+namespace bothy {
+namespace {
+
+constexpr int kNothingSlower = 0;
+constexpr int kSlower = 1;
+constexpr int kInconclusive = 2;
+
+std::string report_of(const bench::Results& results, const std::string& format) {
+  if (format == "markdown") {
+    return bench::markdown_report(results);
+  }
+  if (format == "csv") {
+    return bench::csv_report(results);
+  }
+  return format == "html" ? bench::html_report(results) : bench::text_report(results);
+}
+
+bool has(const bench::Comparison& comparison, bench::Change change) {
+  return std::ranges::count(comparison.differences, change, &bench::Difference::change) > 0;
+}
+
+}  // namespace
+
+Result<int> report_runs(const ReportFlags& flags) {
+  for (const std::string& directory : flags.directories) {
+    BOTHY_TRY(const bench::Results results, bench::read_results(directory));
+    std::string text = report_of(results, flags.format);
+    text.erase(text.find_last_not_of('\n') + 1);
+    write_result(text);
+  }
+  return 0;
+}
+
+Result<int> compare_runs(const CompareFlags& flags) {
+  BOTHY_TRY(const bench::Results before, bench::read_results(flags.before));
+  BOTHY_TRY(const bench::Results after, bench::read_results(flags.after));
+  BOTHY_TRY(const bench::Comparison comparison,
+            bench::compare(before, after, flags.threshold / 100));
+  std::string text = text_of(comparison);
+  text.erase(text.find_last_not_of('\n') + 1);
+  write_result(text);
+  if (has(comparison, bench::Change::kSlower)) {
+    return kSlower;
+  }
+  return has(comparison, bench::Change::kInconclusive) ? kInconclusive : kNothingSlower;
+}
+
+}  // namespace bothy
