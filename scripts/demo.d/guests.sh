@@ -42,3 +42,9 @@ while IFS='=' read -r name value; do
   printf '%-22s %-26s %s\n' "$name" "$value" "$(sed -n "s|^$name=||p" "$work/container")"
 done <"$work/vm"
 say "the host: $(uname -r)"
+
+say "both measured: bothy bench startup --quick --subject vm,container,process --image ..."
+# In the rig, files below $RIG_OUT alone stay.
+results=${RIG_OUT:-$BOTHY_ROOT/build}/demo-bench
+build/release/bothy bench startup --quick --sessions 1 --runs 3 --subject vm,container,process --image "$work/demo" --output "$results"
+say "the page: $results/bench.html"
