@@ -123,7 +123,7 @@ InsideOutput parse_inside(std::string_view text) {
 
 Result<void> measure_inside(BenchRun& run) {
   // Each start repeats each measure: fewer starts than of start-ups will do.
-  const std::size_t rounds = run.options().quick ? 1 : 5;
+  const std::size_t rounds = run.options().quick ? 1 : 2;
   const std::size_t sessions = run.options().sessions;
   return run.each_session(sessions,
                           [&](const Workspace& workspace, std::size_t session) -> Result<void> {

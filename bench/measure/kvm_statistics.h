@@ -12,10 +12,10 @@
 
 namespace bothy::bench {
 
-// The statistics of all vCPUs of the processes' machines, by KVM's names ("exits", "io_exits",
-// "halt_exits"), added up. Reads each vCPU's binary statistics (Linux, virt/kvm/api, 4.131) through
-// a copy of the monitor's descriptor, which takes the right to trace it. kNotFound where no process
-// has a vCPU; kUnsupported on kernels without them.
+// The statistics of the processes' machines, by KVM's names ("exits", "io_exits", "halt_exits"),
+// added up. From debugfs, whose kvm/PID-FD directories have those of each machine: the binary
+// statistics (KVM_GET_STATS_FD) are for the monitor itself, as KVM refuses other address spaces.
+// kNotFound where no process has a machine there, with the remedy where debugfs isn't mounted.
 [[nodiscard]] Result<std::map<std::string, std::uint64_t>> kvm_statistics(
     const std::vector<pid_t>& processes);
 

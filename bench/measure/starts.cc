@@ -76,7 +76,8 @@ class Running {
       start_.awaited_ns = start_.end_ns;  // written between two looks, the second at the end
     }
     if (start_.failure.empty() && start_.awaited_ns == 0) {
-      start_.failure = "no output of the workload; " + last_line(start_.errors);
+      start_.failure = "no output of the workload; " +
+                       last_line(start_.errors.empty() ? start_.output : start_.errors);
     }
     if (start_.failure.empty() && start_.output.find(expected_.at_end) == std::string::npos) {
       start_.failure = "the workload failed; " + last_line(start_.output);

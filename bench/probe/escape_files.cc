@@ -102,7 +102,7 @@ bool make_device(const char*, Detail& detail) {
   return opened;
 }
 // Those of the host that are here already.
-bool host_device(const char*, Detail& detail) {
+bool device_present(const char*, Detail& detail) {
   static constexpr const char* kPaths[] = {"/dev/mem",     "/dev/kmsg", "/dev/port",
                                            "/dev/kvm",     "/dev/sda",  "/dev/vda",
                                            "/dev/nvme0n1", "/dev/fuse", "/dev/net/tun"};
@@ -165,7 +165,7 @@ extern const Way kFileWays[] = {{"core-pattern", core_pattern},
                                 {"release-agent", release_agent},
                                 {"cgroup-make", cgroup_make},
                                 {"device-make", make_device},
-                                {"host-device", host_device},
+                                {"device-present", device_present},
                                 {"firmware", firmware},
                                 {"leaked-descriptor", leaked_descriptor},
                                 {nullptr, nullptr}};

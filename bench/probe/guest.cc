@@ -24,6 +24,27 @@ void make_raw() {
   }
 }
 
+// The kernel opens the console for init, unless its driver isn't ready by then: a virtio console is
+// ready once the host has answered.
+void open_console() {
+  constexpr int kTries = 5000;
+  for (int i = 0; fcntl(STDOUT_FILENO, F_GETFD) < 0 && i < kTries; ++i) {
+    const int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+    if (fd < 0) {
+      usleep(1000);
+      continue;
+    }
+    for (int standard = STDIN_FILENO; standard <= STDERR_FILENO; ++standard) {
+      if (standard != fd) {
+        dup2(fd, standard);
+      }
+    }
+    if (fd > STDERR_FILENO) {
+      close(fd);
+    }
+  }
+}
+
 }  // namespace
 
 int guest(int argc, char** argv) {
@@ -31,11 +52,12 @@ int guest(int argc, char** argv) {
     errno = EPERM;
     return fail("guest: not PID 1 of a machine");
   }
-  make_raw();
   mount("proc", "/proc", "proc", 0, nullptr);
   mount("sysfs", "/sys", "sysfs", 0, nullptr);
   mount("devtmpfs", "/dev", "devtmpfs", 0, nullptr);
   mount("tmpfs", "/tmp", "tmpfs", 0, nullptr);
+  open_console();
+  make_raw();
   const pid_t child = fork();
   if (child == 0) {
     // The verb `guest` stands where the program's name does.

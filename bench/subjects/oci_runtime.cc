@@ -156,9 +156,6 @@ class OciRuntime final : public Subject {
   Result<std::optional<Invocation>> start_detached(const Workspace& workspace,
                                                    const std::string& id,
                                                    const ProbeCommand& probe) const override {
-    if (*program_ == '\0') {
-      return std::nullopt;  // it has no `exec` by which a detached one could show that it lives
-    }
     BOTHY_TRY(Invocation made, instance(workspace, id, {probe}, {"run", "--detach"}));
     return std::optional(std::move(made));
   }
