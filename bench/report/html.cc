@@ -9,6 +9,7 @@
 #include <boost/json/serialize.hpp>
 #include <cassert>
 #include <cstddef>
+#include <cstdlib>
 #include <iterator>
 #include <string_view>
 #include <vector>
@@ -231,12 +232,17 @@ void add_subjects(std::string& page, const Results& results) {
   page += "</tbody></table></div>\n";
 }
 
+// As many digits as a drawing shows.
+double rounded(double value) {
+  return value == 0 ? 0 : std::strtod(fmt::format("{:.5g}", value).c_str(), nullptr);
+}
+
 // What is drawn: the observations of each row, or its curves.
 boost::json::array drawn(const Table& table) {
   namespace json = boost::json;
   json::array figures;
   for (const Row& row : table.rows) {
-    json::array rows;
+    json::array lines;
     double smallest = 0;
     double largest = 0;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
@@ -244,23 +250,22 @@ boost::json::array drawn(const Table& table) {
       for (std::size_t session = 0; series != nullptr && session < series->samples.size();
            ++session) {
         for (const auto& start : series->samples[session]) {
-          for (std::size_t n = 0; n < start.size(); ++n) {
-            smallest = smallest > 0 ? std::min(smallest, start[n]) : start[n];
-            largest = std::max(largest, start[n]);
-            rows.push_back(json::object{{"subject", table.subjects[i]},
-                                        {"value", start[n]},
-                                        {"n", n + 1},
-                                        {"session", session}});
+          json::array values;
+          for (const double value : start) {
+            smallest = smallest > 0 ? std::min(smallest, value) : value;
+            largest = std::max(largest, value);
+            values.push_back(rounded(value));
           }
+          lines.push_back(json::object{{"subject", table.subjects[i]}, {"values", values}});
         }
       }
     }
-    if (!rows.empty()) {
+    if (!lines.empty()) {
       figures.push_back(json::object{{"title", row.title},
                                      {"unit", row.metric->unit},
                                      {"curve", row.metric->shape == Shape::kCurve},
                                      {"spread", smallest > 0 ? largest / smallest : 1},
-                                     {"rows", std::move(rows)}});
+                                     {"lines", std::move(lines)}});
     }
   }
   return figures;

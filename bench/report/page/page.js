@@ -32,7 +32,7 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const place = document.getElementById("plots");
   const unit = (rows, name) => {
-    const largest = Math.max(...rows.map((row) => row.value));
+    const largest = rows.reduce((most, row) => Math.max(most, row.value), 0);
     const scales = name.startsWith("ns")
       ? [[1e9, "s"], [1e6, "ms"], [1e3, "µs"], [1, "ns"]]
       : name.startsWith("bytes")
@@ -41,13 +41,14 @@
     return scales.find(([size]) => largest >= size) ?? scales[scales.length - 1];
   };
   for (const figure of data) {
-    const [size, name] = unit(figure.rows, figure.unit);
-    const rows = figure.rows.map((row) => ({ ...row, value: row.value / size }));
+    const all = figure.lines.flatMap(({ subject, values }, line) => values.map((value, i) => ({ subject, line, n: i + 1, value })));
+    const [size, name] = unit(all, figure.unit);
+    const rows = all.map((row) => ({ ...row, value: row.value / size }));
     const common = { width: 900, marginLeft: 110, style: { background: "transparent" }, color: { scheme: "Tableau10" } };
     const plot = figure.curve
       ? Plot.plot({
           ...common, height: 300, color: { legend: true, scheme: "Tableau10" }, x: { label: "instances", grid: true }, y: { label: name, grid: true },
-          marks: [Plot.lineY(rows, { x: "n", y: "value", stroke: "subject", z: (row) => row.subject + row.session }), Plot.dot(rows, { x: "n", y: "value", stroke: "subject", r: 2 })],
+          marks: [Plot.lineY(rows, { x: "n", y: "value", stroke: "subject", z: "line" }), Plot.dot(rows, { x: "n", y: "value", stroke: "subject", r: 2 })],
         })
       : Plot.plot({
           ...common, height: 40 + 34 * new Set(rows.map((row) => row.subject)).size,
