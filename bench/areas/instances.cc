@@ -29,8 +29,11 @@ Instances::~Instances() {
 }
 
 Result<std::int64_t> Instances::start(std::uint64_t mib) {
+  return start(ProbeCommand{"idle", std::to_string(mib)});
+}
+
+Result<std::int64_t> Instances::start(const ProbeCommand& probe) {
   const std::string id = run_.new_id();
-  const ProbeCommand probe{"idle", std::to_string(mib)};
   BOTHY_TRY(const auto detached, subject_.start_detached(workspace_, id, probe));
   return detached ? start_detached(*detached, id) : start_kept(id, probe);
 }

@@ -26,6 +26,8 @@ class Instances {
   // One more, which has touched `mib` MiB and is ready. Returns the nanoseconds from the command's
   // exec until a detached command returned, or until a kept one said that it was ready.
   [[nodiscard]] Result<std::int64_t> start(std::uint64_t mib);
+  // The same with a workload of its own, which must say "ready" as the probe's `idle` does.
+  [[nodiscard]] Result<std::int64_t> start(const ProbeCommand& probe);
   [[nodiscard]] std::size_t count() const noexcept { return instances_.size(); }
 
   // Has the instance do a little work.

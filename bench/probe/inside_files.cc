@@ -18,7 +18,7 @@ char block[kBlock];
 int open_file() {
   static int file = -1;
   if (file < 0) {
-    file = open(kPath, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    file = open(kPath, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     unlink(kPath);
     for (int64_t i = 0; file >= 0 && i < kBlocks; ++i) {
       if (write(file, block, kBlock) != static_cast<ssize_t>(kBlock)) {

@@ -60,11 +60,15 @@ int dispatch(int argc, char** argv) {
   if (is("inside", 3)) return inside(argv[2], argv[3], argv[4]);
   if (is("escape", 1)) return escape(argv[2]);
   if (is("sentinel", 1)) return sentinel(argv[2]);
+  if (is("hog", 2)) return hog(argv[2], argv[3]);
+  if (is("victim", 2)) return victim(argv[2], argv[3]);
   if (is("facts", 0)) return facts();
   if (strcmp(verb, "guest") == 0) return guest(argc, argv);
   say("usage: probe first | serve PORT | idle MIB | work | await | inside NAME[,NAME...] "
       "REPETITIONS\n"
-      "  MILLISECONDS | escape TOKEN | sentinel TOKEN | facts | guest ARGUMENT...\n");
+      "  MILLISECONDS | escape TOKEN | sentinel TOKEN | hog NAME MIB | victim REQUESTS "
+      "MICROSECONDS |\n"
+      "  facts | guest ARGUMENT...\n");
   return kUsage;
 }
 

@@ -59,6 +59,18 @@ int escape(const char* token);
 int sentinel(const char* token);
 uint32_t hash_of(const char* token);
 
+// hog NAME MIB: takes as much as it gets of one thing (cpu, memory, forks, io, descriptors) until
+// SIGTERM, at most so much memory. Says "ready" first.
+int hog(const char* name, const char* mib);
+// victim REQUESTS MICROSECONDS: a request each so many microseconds, each a little of everything
+// that hogs take; then a line "request <nanoseconds>" each, from when it was due to its end, and
+// "end".
+int victim(const char* requests, const char* period_us);
+
+// For workloads that stay: SIGTERM ends them; "ready", for await() as well.
+void end_with_signals();
+void say_ready();
+
 // facts: lines "<name>=<value>": what a process here learns of the machine.
 int facts();
 

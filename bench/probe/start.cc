@@ -19,15 +19,13 @@ constexpr size_t kPage = 4096;
 constexpr size_t kMebibyte = 1U << 20U;
 constexpr char kReadyFile[] = "/tmp/bothy-bench-ready";
 
-void end(int) {
-  _exit(0);
-}
+bool made_ready_file;
 
-// A process that is PID 1 of its namespace gets no signal that it has no handler for.
-void end_with_signals() {
-  signal(SIGTERM, end);
-  signal(SIGINT, end);
-  signal(SIGPIPE, SIG_IGN);
+void end(int) {
+  if (made_ready_file) {
+    unlink(kReadyFile);  // a bare process has the host's /tmp
+  }
+  _exit(0);
 }
 
 void answer(int connection) {
@@ -68,6 +66,21 @@ bool do_work() {
 
 }  // namespace
 
+// A process that is PID 1 of its namespace gets no signal that it has no handler for.
+void end_with_signals() {
+  signal(SIGTERM, end);
+  signal(SIGINT, end);
+  signal(SIGPIPE, SIG_IGN);
+}
+
+void say_ready() {
+  // For await(), in another process; a read-only file system may have no room for it.
+  const int file = open(kReadyFile, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+  made_ready_file = file >= 0;
+  close(file);
+  say("ready\n");  // a detached instance may have nobody who reads it
+}
+
 int first() {
   return say("%c", kFirstByte) ? 0 : kFailure;
 }
@@ -102,9 +115,7 @@ int idle(const char* mib) {
       words[i] = seed + i;
     }
   }
-  // For await(), in another process; a read-only file system may have no room for it.
-  close(open(kReadyFile, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-  say("ready\n");  // a detached instance may have nobody who reads it
+  say_ready();
   char byte = 0;
   while (read(STDIN_FILENO, &byte, 1) == 1) {
     if (work() != 0) {

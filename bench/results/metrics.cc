@@ -80,6 +80,12 @@ constexpr std::array kMetrics{
            "one stream over the subject's loopback"},
     Metric{"inside.tcp-connect", "TCP connection", "ns/op", Quantity::kTime,
            "connect, accept and close over the subject's loopback"},
+    Metric{
+        "neighbours.request", "request beside hogs", "ns", Quantity::kTime,
+        "from when a request of the victim's was due to its end: some computing, fresh memory, a "
+        "write to a file, a descriptor, a process; beside twice as many hogs of the same subject "
+        "as the "
+        "host has processors"},
 };
 
 struct Scale {

@@ -17,6 +17,7 @@
 #include "bench/areas/inside.h"
 #include "bench/areas/isolation.h"
 #include "bench/areas/memory.h"
+#include "bench/areas/neighbours.h"
 #include "bench/areas/startup.h"
 #include "bench/measure/child.h"
 #include "bench/report/html.h"
@@ -47,9 +48,9 @@ struct Area {
   Result<void> (*measure)(bench::BenchRun& run);
 };
 constexpr std::array kAreas{
-    Area{"startup", bench::measure_startup}, Area{"memory", bench::measure_memory},
-    Area{"density", bench::measure_density}, Area{"inside", bench::measure_inside},
-    Area{"isolation", bench::measure_isolation}};
+    Area{"startup", bench::measure_startup},       Area{"memory", bench::measure_memory},
+    Area{"density", bench::measure_density},       Area{"inside", bench::measure_inside},
+    Area{"neighbours", bench::measure_neighbours}, Area{"isolation", bench::measure_isolation}};
 
 Result<std::string> own_path() {
   std::string path(4096, '\0');

@@ -65,6 +65,9 @@ run 0 'memory and its slope' --out 'by PSS' -- bench memory --quick --sessions 1
 json 'a curve' 'count("memory.pss", "container") == 6'
 run 0 'density' --out 'left behind' -- bench density --instances 12 --sessions 1 --runs 2 --subject $walls
 json 'all of them, alive, and nothing left' "all(fact('density', 'instances', s) == '12' and fact('density', 'alive', s) == '12' and fact('density', 'left behind', s) == 'nothing' for s in '$walls'.split(','))"
+run 0 'neighbours' --out 'request beside hogs' -- bench neighbours --quick --sessions 1 --runs 2 --subject $walls
+json 'requests beside each hog, and alone' "all(sorted(s['parameters']['hogs'] for s in series('neighbours.request', w) if len(s['samples'][0][0]) == 100) == ['cpu', 'descriptors', 'forks', 'io', 'memory', 'none'] for w in '$walls'.split(','))"
+json 'how much slower' "all(fact('slower beside hogs', 'cpu', w).startswith('x') for w in '$walls'.split(','))"
 run 0 'isolation' --out 'escape' -- bench isolation --sessions 1 --runs 2 --subject $walls
 json 'the container refuses what a process of the host may do' 'fact("escape", "mount", "container") == fact("escape", "host-process", "container") == "refused" and fact("escape", "host-process", "process") == "allowed"'
 json 'no way leads out of the container' 'not [f["name"] for f in r["facts"] if f["topic"] == "escape" and f["subject"] == "container" and f["value"] != "refused"]'

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include "bench/areas/inside.h"
+#include "bench/areas/neighbours.h"
 #include "bench/areas/phases.h"
 #include "bench/host/host.h"
 #include "bench/measure/child.h"
@@ -165,6 +166,13 @@ TEST_CASE("Fields of the kernel's files are found by their whole name") {
   CHECK(kibibytes_field(kText, "Pss") == 12 * 1024);
   CHECK(kibibytes_field(kText, "Nothing") == 0);
   CHECK(total_memory() > available_memory());
+}
+
+TEST_CASE("What a victim says of its requests is read, and a console's lines are not") {
+  CHECK(parse_requests(
+            "booting\r\nrequest 1500\r\nrequest 2500\nrequest x\nrequest -1\nrequest \nend\n") ==
+        std::vector<double>{1500, 2500});
+  CHECK(parse_requests("").empty());
 }
 
 }  // namespace bothy::bench
