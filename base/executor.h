@@ -3,11 +3,13 @@
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <semaphore>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/result.h"
+#include "base/thread_role.h"
 
 namespace bothy {
 
@@ -17,12 +19,16 @@ namespace bothy {
 class Executor {
  public:
   // `name` becomes the thread's name: at most 15 characters.
-  explicit Executor(std::string name) : name_(std::move(name)) {}
+  explicit Executor(std::string name, ThreadRole role = ThreadRole::kDevices)
+      : name_(std::move(name)), role_(role) {}
   Executor(const Executor&) = delete;
   Executor& operator=(const Executor&) = delete;
   ~Executor() { stop(); }
 
   [[nodiscard]] Result<void> start();
+  // The thread enters its role (base/thread_role.h) before any handler that is posted from now on,
+  // in whichever way. Does nothing when not started.
+  void confine();
   // Ends the loop after the running handler, interrupting a system call that blocks it, and joins
   // the thread. Queued handlers are dropped. Does nothing when not started.
   void stop() noexcept;
@@ -31,10 +37,13 @@ class Executor {
 
  private:
   const std::string name_;
+  const ThreadRole role_;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{
       context_.get_executor()};
-  std::binary_semaphore ended_{0};
+  std::mutex mutex_;  // guards has_ended_
+  std::condition_variable ended_;
+  bool has_ended_ = false;
   std::thread thread_;
 };
 

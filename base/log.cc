@@ -50,6 +50,10 @@ void log_line(LogLevel level, std::string_view line) noexcept {
   output().write(fmt::format("{}{}\n", prefix(level), line), limit);
 }
 
+void keep_log_target() noexcept {
+  output().keep_target();
+}
+
 LogLimiter::LogLimiter(std::uint32_t burst) noexcept : LogLimiter(burst, Clock::steady()) {}
 
 bool LogLimiter::allow() noexcept {

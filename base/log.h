@@ -21,6 +21,9 @@ void set_log_level(LogLevel level) noexcept;
 // counted in the next that is written. Any thread.
 void log_line(LogLevel level, std::string_view line) noexcept;
 
+// From now on lines go to what stderr is now, and writing one opens nothing. Any thread.
+void keep_log_target() noexcept;
+
 template <class... Args>
 void log(LogLevel level, fmt::format_string<Args...> format, Args&&... args) {
   if (log_enabled(level)) {

@@ -12,31 +12,30 @@
 #include <cstddef>
 #include <string>
 
-#include "base/unique_fd.h"
-
 namespace bothy {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// How stderr can be written to without blocking.
-enum class Method {
-  kPlain,     // a file: it doesn't block
-  kSocket,    // MSG_DONTWAIT
-  kReopened,  // an open file description of its own, which is non-blocking
-  kPolled,    // as much at once as poll(2) promises room for; other writers may still take that
-  kNone,      // a pipe without a reader
-};
+bool wait_for_room(int fd, Clock::time_point deadline) noexcept {
+  while (true) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
+    pollfd room{fd, POLLOUT, 0};
+    const int ready = ::poll(&room, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (ready >= 0 || errno != EINTR) {
+      return ready > 0;
+    }
+  }
+}
 
-struct Target {
-  Method method = Method::kPlain;
-  UniqueFd reopened = UniqueFd();
+}  // namespace
 
-  [[nodiscard]] int fd() const noexcept { return reopened ? reopened.get() : STDERR_FILENO; }
-};
+int LogOutput::Target::fd() const noexcept {
+  return reopened ? reopened.get() : STDERR_FILENO;
+}
 
-// Not kept from one line to the next: stderr may have become another file.
-Target open_target() noexcept {
+// Unless it is kept, it is looked at for each line: stderr may have become another file.
+LogOutput::Target LogOutput::open_target() noexcept {
   struct stat status {};
   if (::fstat(STDERR_FILENO, &status) != 0) {
     return {Method::kNone};
@@ -60,19 +59,8 @@ Target open_target() noexcept {
   return {Method::kPolled};
 }
 
-bool wait_for_room(int fd, Clock::time_point deadline) noexcept {
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    pollfd room{fd, POLLOUT, 0};
-    const int ready = ::poll(&room, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
-    if (ready >= 0 || errno != EINTR) {
-      return ready > 0;
-    }
-  }
-}
-
-// Returns how much has been written.
-std::size_t write_until(const Target& target, std::string_view text, Clock::time_point deadline) {
+std::size_t LogOutput::write_until(const Target& target, std::string_view text,
+                                   Clock::time_point deadline) {
   std::size_t written = 0;
   while (written < text.size()) {
     const std::string_view rest = text.substr(written);
@@ -98,11 +86,19 @@ std::size_t write_until(const Target& target, std::string_view text, Clock::time
   return written;
 }
 
-}  // namespace
+void LogOutput::keep_target() noexcept {
+  const std::lock_guard lock(mutex_);
+  kept_ = open_target();
+  // By the same calls as another file, so that threads need no more: a confined process has few.
+  if (kept_->method == Method::kSocket) {
+    kept_->method = Method::kPolled;
+  }
+}
 
 void LogOutput::write(std::string_view text, std::chrono::milliseconds limit) noexcept {
   const std::lock_guard lock(mutex_);
-  const Target target = open_target();
+  const Target opened = kept_ ? Target{} : open_target();
+  const Target& target = kept_ ? *kept_ : opened;
   const auto deadline = Clock::now() + (lost_ > 0 ? std::chrono::milliseconds(0) : limit);
   std::string head = cut_ ? "\n" : "";
   if (lost_ > 0) {

@@ -35,8 +35,8 @@ void block_signals_in_worker() noexcept {
   sigset_t signals;
   sigfillset(&signals);
   sigdelset(&signals, wake_signal());
-  // A fault must end the process, whichever thread it strikes.
-  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP}) {
+  // A fault must end the process, whichever thread it strikes; SIGSYS is that of a seccomp filter.
+  for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS}) {
     sigdelset(&signals, fault);
   }
   ::pthread_sigmask(SIG_SETMASK, &signals, nullptr);

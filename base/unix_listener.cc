@@ -1,5 +1,6 @@
 #include "base/unix_listener.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -47,7 +48,7 @@ Result<void> clear(const std::string& path) {
   if (errno != ECONNREFUSED) {
     return errno_error(fmt::format("can't find out whether a process listens on '{}'", path));
   }
-  ::unlink(path.c_str());
+  ::unlinkat(AT_FDCWD, path.c_str(), 0);
   return success();
 }
 
@@ -90,7 +91,7 @@ UniqueFd UnixListener::accept() const noexcept {
 
 void UnixListener::remove() noexcept {
   if (fd_ && !path_.empty()) {
-    ::unlink(path_.c_str());
+    ::unlinkat(AT_FDCWD, path_.c_str(), 0);
   }
 }
 

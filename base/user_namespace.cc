@@ -175,7 +175,8 @@ Result<void> run_in_user_namespace(int user_namespace, const std::function<Resul
 
 Result<void> remove_mapped_tree(const std::string& path) {
   Result<void> removed = remove_tree(path);
-  if (removed || ::geteuid() == 0) {
+  // Another failure isn't mended by being another user.
+  if (removed || ::geteuid() == 0 || removed.error().code != ErrorCode::kPermission) {
     return removed;
   }
   BOTHY_TRY(const UniqueFd mapped, make_user_namespace(UserIdRanges::find().root_mappings()));

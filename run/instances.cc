@@ -197,7 +197,7 @@ void Instances::sweep_unfinished() const {
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
     const std::string link = names() + "/" + name;
     if (const std::string id = target_of(link); !id.empty() && !exists(all() + "/" + id)) {
-      ::unlink(link.c_str());
+      ::unlinkat(AT_FDCWD, link.c_str(), 0);
     }
   }
 }
@@ -222,7 +222,7 @@ Result<void> Instances::take_name(const Settings& settings) const {
     // A name without an instance was left by a process that was killed in remove().
     const std::string owner = target_of(link);
     const bool stale = !owner.empty() && !exists(all() + "/" + owner);
-    if (!stale || ::unlink(link.c_str()) != 0) {
+    if (!stale || ::unlinkat(AT_FDCWD, link.c_str(), 0) != 0) {
       return make_error(ErrorCode::kBusy,
                         "the name '{}' is in use by instance {}: remove it with 'bothy rm {}'",
                         settings.name, owner, settings.name);
@@ -303,7 +303,7 @@ Result<void> Instances::remove(const Instance& instance) const {
   for (const std::string& name : all_names ? all_names.value() : std::vector<std::string>()) {
     const std::string link = names() + "/" + name;
     if (all() + "/" + target_of(link) == instance.directory()) {
-      ::unlink(link.c_str());
+      ::unlinkat(AT_FDCWD, link.c_str(), 0);
     }
   }
   return success();

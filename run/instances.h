@@ -22,6 +22,14 @@ class Instances {
   explicit Instances(std::string root) : root_(root), data_(std::move(root)) {}
   Instances(std::string root, std::string data) : root_(std::move(root)), data_(std::move(data)) {}
 
+  // For what may be allowed of them.
+  struct Directories {
+    std::string names;
+    std::string all;
+    std::string all_data;  // may be the same as `all`
+  };
+  [[nodiscard]] Directories directories() const { return {names(), all(), all_data()}; }
+
   // Makes an instance with an id and, unless `settings` has one, a name. The caller is its owner.
   // kBusy when the name is in use, kInvalid when it isn't allowed.
   struct Created {

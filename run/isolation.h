@@ -11,6 +11,7 @@
 #include <boost/asio/io_context.hpp>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,7 @@
 #include "run/run_options.h"
 #include "run/run_spec.h"
 #include "run/timeline.h"
+#include "sandbox/filters.h"
 
 namespace bothy::run {
 
@@ -145,6 +147,10 @@ class PreparedIsolation {
 
   // In the starter's process: files in the instance's directories.
   [[nodiscard]] virtual Result<void> prepare_instance(const Instance& instance) = 0;
+  // What the main thread of the owner's process may do while the instance runs; nothing where this
+  // isolation's owner can't be confined. The isolation closes the doors (sandbox/confinement.h)
+  // when it starts.
+  [[nodiscard]] virtual std::optional<sandbox::Role> owner_role() const { return std::nullopt; }
   // In the owner's process, once. Everything in `context` outlives the isolation.
   [[nodiscard]] virtual Result<std::unique_ptr<Isolation>> make(
       const IsolationContext& context) = 0;

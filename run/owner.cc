@@ -9,6 +9,8 @@
 
 #include "base/log.h"
 #include "run/exit_codes.h"
+#include "run/owner_policy.h"
+#include "sandbox/confinement.h"
 
 namespace bothy::run {
 namespace {
@@ -64,6 +66,7 @@ int Owner::run() {
     ended_ = true;
     fail(kOwnFailure, started.error().context);
   }
+  sandbox::confine_main();
   control_.run();
   leave();
   return state_.exit_code;
@@ -73,6 +76,11 @@ Result<void> Owner::start() {
   // Used up here, also by a failure: what is left of it would keep the image in use.
   const std::unique_ptr<PreparedIsolation> prepared = std::move(run_.isolation);
   BOTHY_TRY(open_api());
+  // Before there are threads.
+  if (const auto role = prepared->owner_role()) {
+    BOTHY_TRY(sandbox::prepare(run_.options.sandbox,
+                               owner_policy(*role, run_.instances, run_.created.instance)));
+  }
   const IsolationContext context{
       control_, clock_, *this, run_.timeline, run_.options, run_.process, run_.created.instance};
   BOTHY_TRY(isolation_, prepared->make(context));

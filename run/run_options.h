@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+#include "sandbox/confinement.h"
+
 namespace bothy::run {
 
 struct Volume {
@@ -92,6 +94,8 @@ struct RunOptions {
   std::optional<std::uint64_t> memory;     // bytes
   std::optional<std::uint64_t> processes;  // their number, threads included
   std::uint64_t storage = 0;               // bytes on disk for what is written; 0: memory
+
+  sandbox::Mode sandbox = sandbox::Mode::kOn;  // of the owner's own process
 
   std::string store;
   std::optional<std::chrono::milliseconds> timeout;

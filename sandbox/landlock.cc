@@ -63,7 +63,7 @@ std::uint64_t rights_of(unsigned access) noexcept {
     unsigned access;
     std::uint64_t rights;
   };
-  constexpr std::array<Meaning, 9> kMeanings{{
+  constexpr std::array<Meaning, 11> kMeanings{{
       {Landlock::kRead, kFsReadFile},
       {Landlock::kList, kFsReadDir},
       {Landlock::kWrite, kFsWriteFile | kFsTruncate},
@@ -73,6 +73,8 @@ std::uint64_t rights_of(unsigned access) noexcept {
       {Landlock::kDevice, kFsIoctlDevice},
       {Landlock::kConnect, kFsResolveUnix},
       {Landlock::kMakeSocket, kFsMakeSocket},
+      {Landlock::kRemoveFile, kFsRemoveFile},
+      {Landlock::kRemoveDirectory, kFsRemoveDir},
   }};
   std::uint64_t rights = 0;
   for (const Meaning& each : kMeanings) {

@@ -46,6 +46,9 @@ class BootConsole {
   // Prints on stderr the paths of ptys. The machine outlives this object.
   [[nodiscard]] Result<void> attach(Machine& machine);
 
+  // Nothing is opened from now on.
+  void confine() { executor_.confine(); }
+
   // After a stop and SIGCONT.
   void reapply_terminal() const noexcept;
   // After SIGWINCH, before stop().
@@ -67,7 +70,7 @@ class BootConsole {
 
   const BootOptions& options_;
   const Hooks hooks_;
-  Executor executor_{"console"};
+  Executor executor_{"console", ThreadRole::kConsole};
   std::unique_ptr<CharacterBackend> backend_;
   std::optional<ConsoleTail> tail_;
   struct Channel {

@@ -92,6 +92,9 @@ void add_run_flags(CLI::App& boot, BootFlags& flags) {
       ->default_str("exit");
   add_text(boot, "--control", flags.control, "PATH",
            "Unix socket that controls the running machine (see `bothy control`)");
+  add_text(boot, "--sandbox", flags.sandbox, "on|off",
+           "Confinement of bothy's own process; off is for debugging")
+      ->default_str("on");
   boot.add_flag("--boot-timer", flags.boot_timer,
                 "Print the time until the guest's init wrote the boot marker");
   boot.add_flag("--dry-run", flags.dry_run,
@@ -159,6 +162,7 @@ Result<BootOptions> resolve(const BootFlags& flags) {
   BOTHY_TRY(apply_machine_flags(flags, options.machine));
   BOTHY_TRY(apply(flags.timeout, options.timeout, parse_timeout));
   BOTHY_TRY(apply(flags.on_reboot, options.restart_on_reboot, parse_on_reboot));
+  BOTHY_TRY(apply(flags.sandbox, options.sandbox, sandbox::parse_mode));
   options.control = flags.control.value_or(options.control);
   options.boot_timer |= flags.boot_timer;
   options.json |= flags.json;

@@ -37,6 +37,7 @@ struct BootFlags {
   std::vector<DeviceFlag> devices;
   std::optional<std::string> timeout;
   std::optional<std::string> on_reboot;
+  std::optional<std::string> sandbox;
   std::optional<std::string> control;
   bool boot_timer = false;
   bool json = false;

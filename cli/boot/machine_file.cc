@@ -110,6 +110,10 @@ Result<void> apply_members(json::object members, BootOptions& options) {
     options.control = text;
     return success();
   }));
+  BOTHY_TRY(take_text(members, "sandbox", [&](const std::string& text) -> Result<void> {
+    BOTHY_TRY(options.sandbox, sandbox::parse_mode(text));
+    return success();
+  }));
   BOTHY_TRY(take_switch(members, "boot-timer", options.boot_timer));
   BOTHY_TRY(take_switch(members, "json", options.json));
   BOTHY_TRY(take_switch(members, "dry-run", options.dry_run));
@@ -124,6 +128,9 @@ json::object to_json(const BootOptions& options) {
   }
   if (!options.control.empty()) {
     object["control"] = options.control;
+  }
+  if (options.sandbox == sandbox::Mode::kOff) {
+    object["sandbox"] = "off";
   }
   return object;
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 
+#include "sandbox/confinement.h"
 #include "vmm/machine/machine_config.h"
 
 namespace bothy {
@@ -16,6 +17,7 @@ struct BootOptions {
   bool boot_timer = false;
   bool json = false;
   bool dry_run = false;
+  sandbox::Mode sandbox = sandbox::Mode::kOn;
   std::string control;  // path of the control socket; empty for none
 };
 

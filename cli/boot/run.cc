@@ -7,7 +7,9 @@
 #include "base/log.h"
 #include "base/resident.h"
 #include "base/signals.h"
+#include "cli/boot/sandbox_policy.h"
 #include "cli/process_clock.h"
+#include "sandbox/confinement.h"
 
 namespace bothy {
 namespace {
@@ -24,16 +26,17 @@ BootRun::~BootRun() = default;
 
 Result<BootOutcome> BootRun::run() {
   watch_signals();
+  // Before there are threads, which confine themselves from now on.
+  BOTHY_TRY(sandbox::prepare(options_.sandbox, sandbox_policy(options_)));
   if (auto built = build(); !built) {
     tear_down();
     return std::move(built).error();
   }
   watch_deadline();
-  if (auto started = guest_.start(); !started) {
+  if (auto started = start(); !started) {
     tear_down();
     return std::move(started).error();
   }
-  release_program_pages();
   control_.run();
   tear_down();
   if (options_.boot_timer) {
@@ -61,6 +64,16 @@ Result<void> BootRun::build() {
   BOTHY_TRY(console_->attach(guest_.machine()));
   watch_terminal();
   return open_control_socket();
+}
+
+// All is open: the threads that serve the guest confine themselves, this one last.
+Result<void> BootRun::start() {
+  BOTHY_TRY(sandbox::close_doors());
+  console_->confine();
+  BOTHY_TRY(guest_.start());
+  release_program_pages();
+  sandbox::confine_main();
+  return success();
 }
 
 MachineRun::Hooks BootRun::machine_hooks() {

@@ -31,6 +31,7 @@ class BootRun final {
 
  private:
   [[nodiscard]] Result<void> build();
+  [[nodiscard]] Result<void> start();
   [[nodiscard]] MachineRun::Hooks machine_hooks();
   [[nodiscard]] Result<void> open_control_socket();
   void watch_signals();

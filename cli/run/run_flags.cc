@@ -72,6 +72,7 @@ Result<void> resolve_resources(const RunFlags& flags, run::RunOptions& options) 
   if (!flags.storage.empty()) {
     BOTHY_TRY(options.storage, parse_size(flags.storage));
   }
+  BOTHY_TRY(options.sandbox, sandbox::parse_mode(flags.sandbox));
   if (!flags.timeout.empty()) {
     BOTHY_TRY(options.timeout, parse_duration(flags.timeout));
   }
@@ -128,6 +129,9 @@ void add_instance_flags(CLI::App& command, RunFlags& flags) {
       .add_option("--stop-timeout", options.stop_timeout, "Seconds from the stop signal to SIGKILL")
       ->type_name("SECONDS")
       ->capture_default_str();
+  add_value(command, "--sandbox", flags.sandbox, "on|off",
+            "Confinement of bothy's own process; off is for debugging")
+      ->default_str("on");
   add_value(command, "--timeout", flags.timeout, "DURATION",
             "End the instance after this time, such as 90s, with status 124");
   command.add_flag("--json", flags.json,

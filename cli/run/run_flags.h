@@ -34,6 +34,7 @@ struct RunFlags {
   std::string network = "user";
   std::string pull = "missing";
   std::string timeout;
+  std::string sandbox = "on";
   // Those not given are empty, or false.
   std::map<std::string, std::vector<std::string>, std::less<>> isolation_flags;
   std::map<std::string, bool, std::less<>> isolation_switches;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/event_fd.h"
+#include "base/result.h"
 #include "devices/virtio/queue/queue.h"
 #include "devices/virtio/queue/ring_layout.h"
 
@@ -62,7 +63,7 @@ struct ActiveQueue {
 
 //   [idle] -- start() --> [running] -- stop() --> [idle]
 //
-// start() and stop() run on the executor that the device was built with, and alternate. The other
+// prepare() comes before, once. start() and stop() run on the executor that the device was built with, and alternate. The other
 // functions come from vCPU threads at any time.
 class Device {
  public:
@@ -83,6 +84,11 @@ class Device {
   virtual void read_config(std::uint64_t offset, std::span<std::byte> data) noexcept = 0;
   virtual void write_config(std::uint64_t offset, std::span<const std::byte> data) noexcept = 0;
 
+  // Opens what serving takes, threads included, so that nothing is opened at a driver's request:
+  // start() opens what wasn't. `kicks` has the doorbell of each queue, as ActiveQueue will, and
+  // outlives the device's running.
+  [[nodiscard]] virtual Result<void> prepare(std::span<const EventFd> kicks);
+
   // Takes the queues, one entry for each of queue_sizes(), and serves them. `features`: accepted by
   // the driver. `link` is valid until stop() returns.
   virtual void start(std::uint64_t features, std::vector<ActiveQueue> queues,
@@ -91,5 +97,9 @@ class Device {
   // the link follows.
   virtual std::vector<QueueState> stop() noexcept = 0;
 };
+
+inline Result<void> Device::prepare(std::span<const EventFd> /*kicks*/) {
+  return success();
+}
 
 }  // namespace bothy::virtio

@@ -54,6 +54,7 @@ class PreparedVm final : public PreparedIsolation {
     return storage_ == 0 ? Result<void>(success())
                          : make_scratch_disk(scratch_disk_path(instance), storage_);
   }
+  std::optional<sandbox::Role> owner_role() const override { return sandbox::Role::kVmOwner; }
   Result<std::unique_ptr<Isolation>> make(const IsolationContext& context) override {
     BOTHY_TRY(auto vm, VmIsolation::make(context, std::move(parts_)));
     return std::unique_ptr<Isolation>(std::move(vm));

@@ -13,6 +13,7 @@
 #include "guest/embed/initramfs.h"
 #include "guest/embed/program.h"
 #include "run/vm/guest_config.h"
+#include "sandbox/confinement.h"
 
 namespace bothy::run {
 namespace {
@@ -85,6 +86,8 @@ Result<void> VmIsolation::open_console(const std::string& path) {
 }
 
 Result<void> VmIsolation::start() {
+  BOTHY_TRY(sandbox::close_doors());
+  console_executor_.confine();
   return machine_->start();
 }
 

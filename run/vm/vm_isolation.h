@@ -70,7 +70,7 @@ class VmIsolation final : public Isolation {
   std::optional<image::FileLock> disk_use_;  // keeps the image in the store
   UniqueFd initramfs_;
   Timer grace_;  // of a guest that has disconnected, or is to power off
-  Executor console_executor_{"console"};
+  Executor console_executor_{"console", ThreadRole::kConsole};
   std::unique_ptr<CharacterBackend> console_;
   std::optional<ConsoleTail> tail_;
   std::unique_ptr<GuestLink> link_;

@@ -16,6 +16,7 @@ class SyncEngine final : public IoEngine {
 
   explicit SyncEngine(Perform perform) : perform_(std::move(perform)) {}
 
+  void restart() noexcept override {}
   void submit(IoOperation& operation) noexcept override {
     operation.result = perform_(operation);
     done_.push_back(&operation);

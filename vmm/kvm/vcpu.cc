@@ -11,6 +11,7 @@
 #include <system_error>
 
 #include "base/signals.h"
+#include "base/thread_role.h"
 #include "vmm/kvm/exit_reason.h"
 
 namespace bothy {
@@ -153,6 +154,7 @@ bool Vcpu::is_halted() const noexcept {
 void Vcpu::thread_main() noexcept {
   block_signals_in_worker();
   ::pthread_setname_np(::pthread_self(), fmt::format("vcpu-{}", index_).c_str());
+  enter_role(ThreadRole::kVcpu);
   first_run_ = std::chrono::steady_clock::now();
 
   VcpuEnd end = VcpuEnd::kStopped;

@@ -62,6 +62,7 @@ Result<std::unique_ptr<Machine>> Machine::build(const MachineConfig& config,
 
 Result<void> Machine::start() {
   phase_ = Phase::kRunning;
+  virtio_->confine();
   for (const auto& vcpu : vcpus_) {
     BOTHY_TRY(vcpu->start());
   }

@@ -51,6 +51,9 @@ class VirtioDevices {
   // DeviceKind::connect() of every device, before the guest runs.
   [[nodiscard]] Result<void> connect();
 
+  // The executor enters its role, before it serves a driver.
+  void confine() { executor_.confine(); }
+
   // The guest's own console; null without one. It lives as long as this object.
   [[nodiscard]] virtio::Console* console() const noexcept { return console_; }
   // In the order of ConsoleSinks::devices.

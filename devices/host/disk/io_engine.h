@@ -20,6 +20,7 @@ struct IoTarget {
   int fd = -1;
   bool block_device = false;
   bool cached = false;  // by the host's page cache: not opened for direct I/O
+  bool writable = true;
 };
 
 // One operation, owned by its submitter, who leaves it alone until it is done.
@@ -43,12 +44,14 @@ struct IoOperation {
 };
 
 // Belongs to the thread that created it, which waits for all operations before it destroys the
-// engine.
+// engine. It serves one run of a device after another, each of which ends with the event `stop`,
+// and opens nothing once it is created.
 class IoEngine {
  public:
   using Clock = std::chrono::steady_clock;
 
-  // Events that wait() waits for besides operations, and which of them have occurred.
+  // Events that wait() waits for besides operations, and which of them have occurred. Both outlive
+  // the engine; `stop` stays signalled until the run has ended.
   struct Wakeups {
     const EventFd& kick;
     const EventFd& stop;
@@ -62,6 +65,9 @@ class IoEngine {
   IoEngine(const IoEngine&) = delete;
   IoEngine& operator=(const IoEngine&) = delete;
   virtual ~IoEngine() = default;
+
+  // A run begins, and the one before has ended. Not needed for the first.
+  virtual void restart() noexcept = 0;
 
   // Queues the operation; the host receives it with the next wait() at the latest.
   virtual void submit(IoOperation& operation) noexcept = 0;

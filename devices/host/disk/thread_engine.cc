@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/signals.h"
+#include "base/thread_role.h"
 
 namespace bothy {
 namespace {
@@ -66,6 +67,7 @@ void IoThreads::take(std::vector<IoOperation*>& done) noexcept {
 void IoThreads::run() noexcept {
   block_signals_in_worker();
   ::pthread_setname_np(::pthread_self(), "disk-io");
+  enter_role(ThreadRole::kDisk);
   std::unique_lock lock(mutex_);
   for (;;) {
     work_.wait(lock, [this] { return first_ != nullptr || ending_; });

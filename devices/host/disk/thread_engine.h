@@ -50,6 +50,7 @@ class ThreadEngine final : public IoEngine {
   [[nodiscard]] static Result<std::unique_ptr<IoEngine>> create(const IoTarget& target,
                                                                 const Wakeups& wakeups);
 
+  void restart() noexcept override { stopping_ = false; }
   void submit(IoOperation& operation) noexcept override { threads_->submit(operation); }
   WakeReason wait(std::vector<IoOperation*>& done,
                   std::optional<Clock::time_point> until) noexcept override;

@@ -50,13 +50,14 @@ Result<void> UringEngine::probe() {
 
 Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target,
                                                       const Wakeups& wakeups, unsigned depth) {
-  std::unique_ptr<UringEngine> engine(new UringEngine(target));
-  if (target.block_device) {
-    BOTHY_TRY(EventFd event, EventFd::create());
-    engine->helper_event_.emplace(std::move(event));
+  std::unique_ptr<UringEngine> engine(new UringEngine(target, wakeups.stop));
+  // io_uring has had BLKDISCARD since Linux 6.12 only.
+  if (target.block_device && target.writable) {
+    BOTHY_TRY(EventFd completed, EventFd::create());
+    BOTHY_TRY(engine->helper_, IoThreads::create(target, 1, std::move(completed)));
   }
   const std::array<int, 4> files{target.fd, wakeups.kick.fd(), wakeups.stop.fd(),
-                                 engine->helper_event_ ? engine->helper_event_->fd() : -1};
+                                 engine->helper_ ? engine->helper_->completed().fd() : -1};
   const int error = open_disk_ring(depth + kWakeups, files, engine->ring_);
   if (error != 0) {
     return refused(-error);
@@ -64,6 +65,9 @@ Result<std::unique_ptr<IoEngine>> UringEngine::create(const IoTarget& target,
   engine->open_ = true;
   engine->watch(kKick);
   engine->watch(kStop);
+  if (engine->helper_) {
+    engine->watch(kHelper);
+  }
   return std::unique_ptr<IoEngine>(std::move(engine));
 }
 
@@ -90,10 +94,8 @@ void UringEngine::watch(int event) noexcept {
 }
 
 void UringEngine::submit(IoOperation& operation) noexcept {
-  // io_uring has had BLKDISCARD since Linux 6.12 only.
-  if (operation.kind == IoOperation::Kind::kDiscard && target_.block_device &&
-      submit_to_helper(operation)) {
-    return;
+  if (operation.kind == IoOperation::Kind::kDiscard && helper_) {
+    return helper_->submit(operation);
   }
   if (lone_ != nullptr) {
     pass_on(*std::exchange(lone_, nullptr));
@@ -157,23 +159,6 @@ void UringEngine::prepare(io_uring_sqe& sqe, const IoOperation& operation) noexc
   }
 }
 
-bool UringEngine::submit_to_helper(IoOperation& operation) noexcept {
-  if (!helper_) {
-    if (!helper_event_) {
-      return false;  // its thread couldn't be started
-    }
-    auto threads = IoThreads::create(target_, 1, std::move(*helper_event_));
-    helper_event_.reset();
-    if (!threads) {
-      return false;
-    }
-    helper_ = std::move(threads).value();
-    watch(kHelper);
-  }
-  helper_->submit(operation);
-  return true;
-}
-
 void UringEngine::enter(std::optional<Clock::time_point> until) noexcept {
   at_once_ = 0;
   if (::io_uring_cq_ready(&ring_) != 0) {
@@ -233,7 +218,9 @@ void UringEngine::reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done,
   if (event == kKick) {
     reason.kick = true;
   } else if (event == kStop) {
-    reason.stop = true;
+    // What is left of a run before is no request to end this one.
+    pollfd state{stop_.fd(), POLLIN, 0};
+    reason.stop = ::poll(&state, 1, 0) > 0;
   } else {
     static_cast<void>(helper_->completed().drain());
     helper_->take(done);

@@ -29,12 +29,14 @@ class UringEngine final : public IoEngine {
                                                                 unsigned depth);
   ~UringEngine() override;
 
+  void restart() noexcept override {}
   void submit(IoOperation& operation) noexcept override;
   WakeReason wait(std::vector<IoOperation*>& done,
                   std::optional<Clock::time_point> until) noexcept override;
 
  private:
-  explicit UringEngine(const IoTarget& target) noexcept : target_(target), tries_(target.cached) {}
+  UringEngine(const IoTarget& target, const EventFd& stop) noexcept
+      : target_(target), stop_(stop), tries_(target.cached) {}
 
   [[nodiscard]] io_uring_sqe& entry() noexcept;
   void watch(int event) noexcept;
@@ -43,9 +45,9 @@ class UringEngine final : public IoEngine {
   [[nodiscard]] bool read_at_once(IoOperation& operation) noexcept;
   void enter(std::optional<Clock::time_point> until) noexcept;
   void reap(const io_uring_cqe& cqe, std::vector<IoOperation*>& done, WakeReason& reason) noexcept;
-  [[nodiscard]] bool submit_to_helper(IoOperation& operation) noexcept;
 
   const IoTarget target_;
+  const EventFd& stop_;
   io_uring ring_{};
   bool open_ = false;
   IoOperation* lone_ = nullptr;  // the only read submitted so far
@@ -53,9 +55,7 @@ class UringEngine final : public IoEngine {
   unsigned at_once_ = 0;         // reads without the ring since the last enter()
   bool tries_;  // whether to read without the ring: the disk is cached, and the file system
                 // supports RWF_NOWAIT
-  // For operations of a block device that io_uring lacks: made on first use, of the event.
-  std::optional<EventFd> helper_event_;
-  std::unique_ptr<IoThreads> helper_;
+  std::unique_ptr<IoThreads> helper_;  // for operations that io_uring lacks; null: there are none
 };
 
 }  // namespace bothy

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include "base/find_program.h"
+#include "base/process.h"
 #include "devices/host/fs/share_sandbox.h"
 
 namespace bothy {
@@ -84,6 +86,56 @@ Result<void> make_connection(const std::string& what, UniqueFd& listener, Unique
   return success();
 }
 
+constexpr int kDirectory = 4;  // in the companion
+constexpr int kListenerEnd = 5;
+constexpr char kStarted = '\n';  // from the companion; an error's text otherwise
+constexpr char kKill = 'k';     // to the companion; its answer is the last line of the process
+
+void tell(std::string_view text) noexcept {
+  static_cast<void>(::send(Companion::kSocket, text.data(), text.size(), MSG_NOSIGNAL));
+}
+
+// What the companion does. virtiofsd has a second process in its sandbox, which need not end with
+// the first: the whole session is killed.
+void keep(const ShareSandbox& sandbox, const std::string& program) {
+  auto started = start_in_sandbox(sandbox, virtiofsd_command(program));
+  if (!started) {
+    return tell(started.error().context);
+  }
+  Process& process = started.value();
+  tell({&kStarted, 1});
+  process.read_output({Process::Clock::time_point::max(), Companion::kSocket});
+  char request = 0;
+  const bool now = ::read(Companion::kSocket, &request, sizeof(request)) == sizeof(request);
+  if (now || !process.wait_until(Process::Clock::now() + kEndTimeout)) {
+    process.kill_group(SIGKILL);
+    process.wait();
+  }
+  if (now) {
+    process.read_output({Process::Clock::now() + kEndTimeout});
+    tell(last_line(process.output()));
+  }
+}
+
+// What the companion tells until it ends, or the first byte.
+std::string hear(const Companion& keeper, bool first_byte) {
+  std::string text;
+  std::array<char, 1024> piece{};
+  for (;;) {
+    const ssize_t got = ::recv(keeper.socket(), piece.data(), piece.size(), 0);
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got <= 0) {
+      return text;
+    }
+    text.append(piece.data(), static_cast<std::size_t>(got));
+    if (first_byte && text.front() == kStarted) {
+      return text;
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
@@ -98,17 +150,20 @@ Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
   UniqueFd client;
   BOTHY_TRY(make_connection(what, listener, client));
   ShareSandbox sandbox;
-  sandbox.directory = root.get();
+  sandbox.directory = kDirectory;
   sandbox.file = directory.file;
   sandbox.file_device = file.st_dev;
   sandbox.file_inode = file.st_ino;
   sandbox.read_only = directory.read_only;
-  sandbox.listener = listener.get();
-  auto process = start_in_sandbox(sandbox, virtiofsd_command(program));
-  if (!process) {
-    return make_error(ErrorCode::kSystem, "{}: {}", what, process.error().context);
+  sandbox.listener = kListenerEnd;
+  BOTHY_TRY(Companion keeper,
+            Companion::start({{kDirectory, root.get()}, {kListenerEnd, listener.get()}},
+                             [&] { keep(sandbox, program); }));
+  const std::string told = hear(keeper, true);
+  if (told.empty() || told.front() != kStarted) {
+    return make_error(ErrorCode::kSystem, "{}: {}", what, told);
   }
-  return std::unique_ptr<Virtiofsd>(new Virtiofsd(std::move(client), std::move(process).value()));
+  return std::unique_ptr<Virtiofsd>(new Virtiofsd(std::move(client), std::move(keeper)));
 }
 
 std::vector<std::string> virtiofsd_command(const std::string& program) {
@@ -121,25 +176,21 @@ std::vector<std::string> virtiofsd_command(const std::string& program) {
 
 Virtiofsd::~Virtiofsd() {
   socket_.reset();
-  if (process_.pid() > 0 && !process_.wait_until(Process::Clock::now() + kEndTimeout)) {
-    end();
+  if (keeper_) {
+    ::shutdown(keeper_->socket(), SHUT_WR);
+    static_cast<void>(hear(*keeper_, false));
   }
 }
 
 std::string Virtiofsd::kill() noexcept {
   socket_.reset();
-  end();
-  process_.read_output({Process::Clock::now() + kEndTimeout});
-  return last_line(process_.output());
-}
-
-// virtiofsd has a second process in its sandbox, which need not end with the first: the whole
-// session is killed.
-void Virtiofsd::end() noexcept {
-  if (process_.pid() > 0) {
-    process_.kill_group(SIGKILL);
-    process_.wait();
+  if (!keeper_) {
+    return {};
   }
+  static_cast<void>(::send(keeper_->socket(), &kKill, sizeof(kKill), MSG_NOSIGNAL));
+  std::string last = hear(*keeper_, false);
+  keeper_.reset();
+  return last;
 }
 
 }  // namespace bothy

@@ -2,10 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "base/process.h"
+#include "base/companion.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
 
@@ -27,7 +28,8 @@ struct SharedDirectory {
 // of the host. For a user who may not create mount namespaces, it is root in a user namespace in
 // which root stands for that user, and no other user is mapped.
 //
-// The process ends when its socket is closed, also when this process is killed.
+// The process ends when its socket is closed, also when this process is killed. A companion has
+// started it, and kills it where it doesn't end: this process may be confined by then.
 class Virtiofsd {
  public:
   // Starts virtiofsd, and doesn't wait until it serves: the first answer on the socket shows that.
@@ -49,13 +51,11 @@ class Virtiofsd {
   [[nodiscard]] std::string kill() noexcept;
 
  private:
-  Virtiofsd(UniqueFd socket, Process process) noexcept
-      : socket_(std::move(socket)), process_(std::move(process)) {}
-
-  void end() noexcept;
+  Virtiofsd(UniqueFd socket, Companion keeper) noexcept
+      : socket_(std::move(socket)), keeper_(std::move(keeper)) {}
 
   UniqueFd socket_;
-  Process process_;
+  std::optional<Companion> keeper_;  // nothing once it was told to end
 };
 
 }  // namespace bothy

@@ -64,7 +64,7 @@ Result<std::unique_ptr<NetBackend>> open_net_backend(const NetConfig& config) {
       PasstOptions options{config.mtu, config.passt};
       // A passt that would fail is started now, so that the error is reported.
       if (config.on_demand && passt_can_start()) {
-        BOTHY_TRY(auto passt, PasstOnDemand::create(std::move(options)));
+        BOTHY_TRY(auto passt, PasstOnDemand::create(options));
         return passt;
       }
       BOTHY_TRY(auto passt, start_passt(options));

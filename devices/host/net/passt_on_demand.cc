@@ -1,16 +1,19 @@
 #include "devices/host/net/passt_on_demand.h"
 
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
-#include <system_error>
 #include <utility>
 
-#include "base/log.h"
-#include "base/signals.h"
 #include "base/socket_pair.h"
+#include "base/unique_fd.h"
 
 namespace bothy {
 namespace {
+
+constexpr int kPasstEnd = 4;  // in the companion
 
 // In an Ethernet frame: after two addresses, big-endian.
 constexpr std::size_t kEtherType = PacketPort::kHeader + 12;
@@ -50,57 +53,52 @@ bool is_announcement(std::span<const iovec> packet) noexcept {
                              std::to_integer<unsigned>(byte_at(packet, kDestination + 15))) > 0);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<PasstOnDemand>> PasstOnDemand::create(PasstOptions options) {
-  BOTHY_TRY(SocketPair pair, SocketPair::create());
-  BOTHY_TRY(EventFd abandoned, EventFd::create());
-  BOTHY_TRY(auto socket, PacketSocket::adopt(std::move(pair.ours), "passt"));
-  return std::unique_ptr<PasstOnDemand>(new PasstOnDemand(
-      std::move(socket), std::move(pair.theirs), std::move(abandoned), std::move(options)));
-}
-
-PasstOnDemand::PasstOnDemand(std::unique_ptr<PacketSocket> socket, UniqueFd theirs,
-                             EventFd abandoned, PasstOptions options)
-    : options_(std::move(options)),
-      ipv4_only_(std::ranges::count(options_.arguments, "--ipv4-only") > 0),
-      socket_(std::move(socket)),
-      port_(socket_->port(0)),
-      theirs_(std::move(theirs)),
-      abandoned_(std::move(abandoned)) {}
-
-PasstOnDemand::~PasstOnDemand() {
-  if (starter_.joinable()) {
-    abandoned_.signal();
-    starter_.join();
+// What the companion does. A passt that is starting ends with this process too: the socket is then
+// readable, or closed.
+void start_on_request(const PasstOptions& options) {
+  char request = 0;
+  if (::read(Companion::kSocket, &request, sizeof(request)) != sizeof(request)) {
+    return;
+  }
+  const auto served = serve_by_passt(UniqueFd(kPasstEnd), options, Companion::kSocket);
+  pollfd abandoned{Companion::kSocket, POLLIN, 0};
+  if (!served && ::poll(&abandoned, 1, 0) == 0) {
+    const std::string line = fmt::format("bothy: {}\n", served.error().context);
+    static_cast<void>(!::write(STDERR_FILENO, line.data(), line.size()));
   }
 }
 
+}  // namespace
+
+Result<std::unique_ptr<PasstOnDemand>> PasstOnDemand::create(const PasstOptions& options) {
+  BOTHY_TRY(SocketPair pair, SocketPair::create());
+  BOTHY_TRY(Companion starter, Companion::start({{kPasstEnd, pair.theirs.get()}},
+                                                [&options] { start_on_request(options); }));
+  BOTHY_TRY(auto socket, PacketSocket::adopt(std::move(pair.ours), "passt"));
+  const bool ipv4_only = std::ranges::count(options.arguments, "--ipv4-only") > 0;
+  return std::unique_ptr<PasstOnDemand>(
+      new PasstOnDemand(std::move(socket), std::move(starter), ipv4_only));
+}
+
+PasstOnDemand::PasstOnDemand(std::unique_ptr<PacketSocket> socket, Companion starter,
+                             bool ipv4_only)
+    : ipv4_only_(ipv4_only),
+      socket_(std::move(socket)),
+      port_(socket_->port(0)),
+      starter_(std::move(starter)) {}
+
 PacketOutcome PasstOnDemand::send(std::span<const iovec> packet) noexcept {
-  if (!theirs_) {
+  if (started_) {
     return port_.send(packet);
   }
   if (is_ipv6(packet) && (ipv4_only_ || is_announcement(packet))) {
     return PacketOutcome::kDone;
   }
   const PacketOutcome outcome = port_.send(packet);
-  start();
+  started_ = true;
+  // Fails when the companion has ended: then the port is closed too.
+  static_cast<void>(!::write(starter_.socket(), "s", 1));
   return outcome;
-}
-
-// On a thread of its own: the caller's serves the guest's queues.
-void PasstOnDemand::start() noexcept {
-  try {
-    starter_ = std::thread([this, theirs = std::exchange(theirs_, {})]() mutable {
-      block_signals_in_worker();
-      const auto served = serve_by_passt(std::move(theirs), options_, abandoned_.fd());
-      if (!served && abandoned_.drain() == 0) {
-        log_line(LogLevel::kError, served.error().context);
-      }
-    });
-  } catch (const std::system_error& error) {
-    log_line(LogLevel::kError, errno_error("can't start passt", error.code().value()).context);
-  }
 }
 
 }  // namespace bothy

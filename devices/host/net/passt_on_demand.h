@@ -4,10 +4,8 @@
 
 #include <memory>
 #include <string>
-#include <thread>
 
-#include "base/event_fd.h"
-#include "base/unique_fd.h"
+#include "base/companion.h"
 #include "devices/host/net/packet_socket.h"
 #include "devices/host/net/packets.h"
 #include "devices/host/net/passt.h"
@@ -15,13 +13,12 @@
 namespace bothy {
 
 // With --ipv4-only an IPv6 packet doesn't start it, nor does what a guest announces by IPv6 without
-// being asked. Packets wait in the socket until passt reads
-// them. If passt fails, the error is logged and the ports report kGone.
+// being asked. Packets wait in the socket until passt reads them. passt is started by a companion,
+// which this makes. If passt fails, the error is written to stderr and the ports report kGone.
 class PasstOnDemand final : public NetBackend, private PacketPort {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<PasstOnDemand>> create(PasstOptions options);
-  // Ends a passt that is still starting.
-  ~PasstOnDemand() override;
+  [[nodiscard]] static Result<std::unique_ptr<PasstOnDemand>> create(
+      const PasstOptions& options);
 
   [[nodiscard]] std::string describe() const override { return socket_->describe(); }
   [[nodiscard]] NetOffloads offloads() const noexcept override { return socket_->offloads(); }
@@ -39,8 +36,7 @@ class PasstOnDemand final : public NetBackend, private PacketPort {
   }
 
  private:
-  PasstOnDemand(std::unique_ptr<PacketSocket> socket, UniqueFd theirs, EventFd abandoned,
-                PasstOptions options);
+  PasstOnDemand(std::unique_ptr<PacketSocket> socket, Companion starter, bool ipv4_only);
 
   [[nodiscard]] int fd() const noexcept override { return port_.fd(); }
   [[nodiscard]] ReceivedPacket receive(std::span<const iovec> buffers) noexcept override {
@@ -49,15 +45,11 @@ class PasstOnDemand final : public NetBackend, private PacketPort {
   [[nodiscard]] PacketOutcome send(std::span<const iovec> packet) noexcept override;
   [[nodiscard]] PacketOutcome flush() noexcept override { return port_.flush(); }
 
-  void start() noexcept;
-
-  const PasstOptions options_;
   const bool ipv4_only_;
   const std::unique_ptr<PacketSocket> socket_;
   PacketPort& port_;  // the socket's
-  UniqueFd theirs_;   // until passt starts
-  const EventFd abandoned_;
-  std::thread starter_;
+  const Companion starter_;
+  bool started_ = false;
 };
 
 }  // namespace bothy

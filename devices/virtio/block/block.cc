@@ -1,15 +1,13 @@
 #include "devices/virtio/block/block.h"
 
 #include <linux/virtio_blk.h>
-#include <pthread.h>
 
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <limits>
-#include <system_error>
+#include <utility>
 
-#include "base/signals.h"
 #include "devices/virtio/config_space.h"
 
 namespace bothy::virtio {
@@ -71,7 +69,8 @@ Block::Block(DiskFile file, const DiskConfig& config, IoEngineKind engine, Event
     : disk_(std::move(file), config),
       engine_(engine),
       stop_(std::move(stop)),
-      queue_sizes_(config.queues, kQueueSize) {}
+      queue_sizes_(config.queues, kQueueSize),
+      workers_(config.queues) {}
 
 Block::~Block() {
   static_cast<void>(stop());
@@ -134,52 +133,97 @@ void Block::start(std::uint64_t features, std::vector<ActiveQueue> queues,
     const std::lock_guard lock(link_mutex_);
     link_ = &link;
   }
-  for (ActiveQueue& active : queues) {
-    Worker& worker = *workers_.emplace_back(std::make_unique<Worker>());
-    worker.queue = std::move(active.queue);
-    if (!worker.queue) {
+  running_ = true;
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    if (!queues[i].queue) {
       continue;
     }
-    try {
-      worker.thread = std::thread([this, &worker, &link, kick = active.kick, index = active.index] {
-        run(*worker.queue, *kick, index, link);
-      });
-    } catch (const std::system_error& error) {
-      link.park(errno_error("can't start the queue's thread", error.code().value()).context);
+    const auto made = worker_of(i, queues[i].kick);
+    if (!made) {
+      link.park(made.error().context);
+      continue;
     }
+    Worker& worker = *made.value();
+    worker.queue = std::move(queues[i].queue);
+    worker.thread->run(
+        [this, &worker, &link, index = queues[i].index] { run(worker, index, link); });
   }
 }
 
-void Block::run(Queue& queue, const EventFd& kick, std::uint16_t index, DriverLink& link) noexcept {
-  block_signals_in_worker();
-  ::pthread_setname_np(::pthread_self(), fmt::format("disk-{:.8}", disk_.config.id).c_str());
-  const IoTarget target{disk_.file.fd(), disk_.file.is_block_device(), !disk_.config.direct};
-  const IoEngine::Wakeups wakeups{kick, stop_};
+Result<void> Block::prepare(std::span<const EventFd> kicks) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    BOTHY_TRY(worker_of(i, &kicks[i]));
+  }
+  return success();
+}
+
+Result<Block::Worker*> Block::worker_of(std::size_t queue, const EventFd* kick) {
+  std::unique_ptr<Worker>& worker = workers_.at(queue);
+  if (!worker || worker->kick != kick) {
+    BOTHY_TRY(worker, make_worker(kick));
+  }
+  return worker.get();
+}
+
+Result<std::unique_ptr<Block::Worker>> Block::make_worker(const EventFd* kick) {
+  auto worker = std::make_unique<Worker>();
+  worker->kick = kick;
+  BOTHY_TRY(worker->thread,
+            WorkerThread::start(fmt::format("disk-{:.8}", disk_.config.id), ThreadRole::kDisk,
+                                [this, raw = worker.get()] { make_engine(*raw); }));
+  return worker;
+}
+
+// An engine belongs to its thread.
+Block::Worker::~Worker() {
+  if (thread) {
+    thread->run([this] { engine.reset(); });
+    thread.reset();
+  }
+}
+
+void Block::make_engine(Worker& worker) const noexcept {
+  const IoTarget target{disk_.file.fd(), disk_.file.is_block_device(), !disk_.config.direct,
+                        !disk_.config.read_only};
+  const IoEngine::Wakeups wakeups{*worker.kick, stop_};
   auto engine = make_io_engine(engine_, target, wakeups, kQueueSize);
   if (!engine && engine_ == IoEngineKind::kUring) {
-    // The guest decides how often the device starts.
-    log_guest(disk_.log, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
-              engine.error().context);
+    log(LogLevel::kInfo, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
+        engine.error().context);
     engine = make_io_engine(IoEngineKind::kThreads, target, wakeups, kQueueSize);
   }
-  if (!engine) {
-    return link.park(engine.error().context);
+  if (engine) {
+    worker.engine = std::move(engine).value();
+  } else {
+    worker.failure = engine.error().context;
   }
-  BlockQueue worker(disk_, queue, index, kQueueSize, *engine.value(), link);
-  while (worker.step()) {
+}
+
+void Block::run(Worker& worker, std::uint16_t index, DriverLink& link) noexcept {
+  if (!worker.engine) {
+    return link.park(worker.failure);
+  }
+  worker.engine->restart();
+  BlockQueue queue(disk_, *worker.queue, index, kQueueSize, *worker.engine, link);
+  while (queue.step()) {
   }
 }
 
 std::vector<QueueState> Block::stop() noexcept {
-  stop_.signal();
   std::vector<QueueState> states;
-  for (const auto& worker : workers_) {
-    if (worker->thread.joinable()) {
-      worker->thread.join();
-    }
-    states.push_back(worker->queue ? worker->queue->state() : QueueState{});
+  if (!std::exchange(running_, false)) {
+    return states;
   }
-  workers_.clear();
+  stop_.signal();
+  for (const auto& worker : workers_) {
+    if (!worker || !worker->queue) {
+      states.emplace_back();
+      continue;
+    }
+    worker->thread->wait();
+    states.push_back(worker->queue->state());
+    worker->queue.reset();
+  }
   static_cast<void>(stop_.drain());
   const std::lock_guard lock(link_mutex_);
   link_ = nullptr;

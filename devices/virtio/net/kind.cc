@@ -111,6 +111,14 @@ boost::json::value describe(std::span<virtio::Device* const> devices) {
   return nets;
 }
 
+// Opened before the machine has threads and memory: a companion is a copy of this process.
+class OpenedBackend final : public PreparedDevice {
+ public:
+  explicit OpenedBackend(std::unique_ptr<NetBackend> opened) : backend(std::move(opened)) {}
+
+  std::unique_ptr<NetBackend> backend;
+};
+
 class NetKind final : public DeviceKind {
  public:
   constexpr NetKind() noexcept
@@ -126,10 +134,15 @@ class NetKind final : public DeviceKind {
   [[nodiscard]] boost::json::value to_json(const DeviceConfig& config) const override {
     return bothy::describe(config.as<NetConfig>());
   }
+  [[nodiscard]] Result<std::unique_ptr<PreparedDevice>> prepare(
+      const DeviceConfig& config) const override {
+    BOTHY_TRY(auto backend, open_net_backend(config.as<NetConfig>()));
+    return std::unique_ptr<PreparedDevice>(std::make_unique<OpenedBackend>(std::move(backend)));
+  }
   [[nodiscard]] Result<std::unique_ptr<virtio::Device>> make(DeviceRequest request) const override {
-    BOTHY_TRY(auto net,
-              virtio::Net::create(request.configs.front()->as<NetConfig>(), request.executor));
-    return std::unique_ptr<virtio::Device>(std::move(net));
+    auto backend = std::move(static_cast<OpenedBackend&>(*request.prepared).backend);
+    return std::unique_ptr<virtio::Device>(std::make_unique<virtio::Net>(
+        request.configs.front()->as<NetConfig>(), std::move(backend), request.executor));
   }
   void add_commands(std::span<virtio::Device* const> devices,
                     ControlCommands& commands) const override {

@@ -62,12 +62,6 @@ std::optional<std::uint16_t> mtu_to_offer(const NetConfig& config, const NetBack
 
 }  // namespace
 
-Result<std::unique_ptr<Net>> Net::create(const NetConfig& config,
-                                         boost::asio::io_context& executor) {
-  BOTHY_TRY(auto backend, open_net_backend(config));
-  return std::make_unique<Net>(config, std::move(backend), executor);
-}
-
 Net::Net(const NetConfig& config, std::unique_ptr<NetBackend> backend,
          boost::asio::io_context& executor)
     : executor_(executor),
@@ -81,6 +75,8 @@ Net::Net(const NetConfig& config, std::unique_ptr<NetBackend> backend,
   queue_sizes_.push_back(kControlQueueSize);
   for (std::size_t i = 0; i < backend_->queues(); ++i) {
     counters_.push_back(std::make_unique<Counters>());
+    auto thread = WorkerThread::start(fmt::format("net {}", i), ThreadRole::kNetwork);
+    threads_.push_back(thread ? std::move(thread).value() : nullptr);
   }
 }
 
@@ -120,14 +116,18 @@ void Net::start(std::uint64_t features, std::vector<ActiveQueue> queues,
 }
 
 void Net::start_pair(std::size_t index, ActiveQueue receive, ActiveQueue transmit) {
+  if (!threads_[index]) {
+    pairs_.push_back(nullptr);
+    return link_->park("a network device's thread couldn't be started");
+  }
   NetPairSettings settings;
   settings.mergeable = (negotiated_ & feature(kNetMergeableBuffers)) != 0;
   settings.expected = expected_packet_size();
   settings.receive = {&receive_limit_, &counters_[index]->receive};
   settings.transmit = {&transmit_limit_, &counters_[index]->transmit};
   settings.on_disconnect = [this] { set_link_down(); };
-  auto pair = NetQueuePair::start(std::move(receive), std::move(transmit), backend_->port(index),
-                                  *link_, std::move(settings), index == 0);
+  auto pair = NetQueuePair::start(*threads_[index], std::move(receive), std::move(transmit),
+                                  backend_->port(index), *link_, std::move(settings), index == 0);
   if (!pair) {
     link_->park(pair.error().context);
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/worker_thread.h"
 #include "devices/host/net/config.h"
 #include "devices/host/net/packets.h"
 #include "devices/virtio/device.h"
@@ -33,10 +34,7 @@ struct NetStatistics {
 // A thread of its own serves each pair of queues; the executor serves the control queue.
 class Net final : public Device, private NetControlTarget {
  public:
-  // Opens the configured backend. The executor outlives the device.
-  [[nodiscard]] static Result<std::unique_ptr<Net>> create(const NetConfig& config,
-                                                           boost::asio::io_context& executor);
-  // With a backend that is already open.
+  // With a backend that is already open. The executor outlives the device.
   Net(const NetConfig& config, std::unique_ptr<NetBackend> backend,
       boost::asio::io_context& executor);
   ~Net() override;
@@ -81,6 +79,7 @@ class Net final : public Device, private NetControlTarget {
   const std::uint64_t features_;
   std::vector<std::uint16_t> queue_sizes_;
   std::vector<std::unique_ptr<Counters>> counters_;  // one per pair
+  std::vector<std::unique_ptr<WorkerThread>> threads_;  // likewise; null: it couldn't be started
   NetRateLimit receive_limit_;
   NetRateLimit transmit_limit_;
   LogLimiter limiter_;

@@ -1,14 +1,10 @@
 #include "devices/virtio/net/queue_pair.h"
 
-#include <pthread.h>
 #include <sys/epoll.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
-
-#include "base/signals.h"
 
 namespace bothy::virtio {
 namespace {
@@ -18,14 +14,14 @@ enum Source : std::uint32_t { kWake, kReceiveKick, kTransmitKick, kPort };
 
 }  // namespace
 
-Result<std::unique_ptr<NetQueuePair>> NetQueuePair::start(ActiveQueue receive, ActiveQueue transmit,
-                                                          PacketPort& port, DriverLink& link,
+Result<std::unique_ptr<NetQueuePair>> NetQueuePair::start(WorkerThread& thread, ActiveQueue receive,
+                                                          ActiveQueue transmit, PacketPort& port,
+                                                          DriverLink& link,
                                                           NetPairSettings settings, bool use_port) {
   const EventFd* const receive_kick = receive.queue ? receive.kick : nullptr;
   const EventFd* const transmit_kick = transmit.queue ? transmit.kick : nullptr;
   std::unique_ptr<NetQueuePair> pair(
       new NetQueuePair(std::move(receive), std::move(transmit), port, link, std::move(settings)));
-  BOTHY_TRY(install_wake_handler());
   BOTHY_TRY(EventFd wake, EventFd::create());
   pair->wake_ = std::make_unique<EventFd>(std::move(wake));
   pair->epoll_.reset(::epoll_create1(EPOLL_CLOEXEC));
@@ -41,11 +37,8 @@ Result<std::unique_ptr<NetQueuePair>> NetQueuePair::start(ActiveQueue receive, A
   }
   pair->requested_port_ = use_port;
   pair->request_pending_ = true;
-  try {
-    pair->thread_ = std::thread([raw = pair.get()] { raw->loop(); });
-  } catch (const std::system_error& error) {
-    return errno_error("can't start a network device's thread", error.code().value());
-  }
+  pair->thread_ = &thread;
+  thread.run([raw = pair.get()] { raw->loop(); });
   return pair;
 }
 
@@ -90,18 +83,16 @@ void NetQueuePair::use_port(bool use) noexcept {
 }
 
 std::array<QueueState, 2> NetQueuePair::stop() noexcept {
-  if (thread_.joinable()) {
+  if (WorkerThread* const thread = std::exchange(thread_, nullptr); thread != nullptr) {
     stopping_ = true;
     wake_->signal();
-    thread_.join();
+    thread->wait();
   }
   return {receiver_ ? receiver_->stop() : QueueState{},
           transmitter_ ? transmitter_->stop() : QueueState{}};
 }
 
 void NetQueuePair::loop() noexcept {
-  block_signals_in_worker();
-  ::pthread_setname_np(::pthread_self(), fmt::format("net {}", receive_index_ / 2).c_str());
   while (!stopping_) {
     if (request_pending_) {
       apply_request();

@@ -8,10 +8,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <thread>
 
 #include "base/event_fd.h"
 #include "base/unique_fd.h"
+#include "base/worker_thread.h"
 #include "devices/virtio/device.h"
 #include "devices/virtio/net/receiver.h"
 #include "devices/virtio/net/transmitter.h"
@@ -37,11 +37,11 @@ struct NetPairSettings {
 // edge-triggered, so that a notification costs no system call besides the wait that it ends.
 class NetQueuePair {
  public:
-  // Queues that the driver left out are null. The port, the link and the pointers in the settings
-  // outlive the pair. On return the thread runs, and uses the port if `use_port`.
+  // Queues that the driver left out are null. The thread, which has no task, the port, the link and
+  // the pointers in the settings outlive the pair. On return the thread runs, and uses the port if `use_port`.
   [[nodiscard]] static Result<std::unique_ptr<NetQueuePair>> start(
-      ActiveQueue receive, ActiveQueue transmit, PacketPort& port, DriverLink& link,
-      NetPairSettings settings, bool use_port);
+      WorkerThread& thread, ActiveQueue receive, ActiveQueue transmit, PacketPort& port,
+      DriverLink& link, NetPairSettings settings, bool use_port);
   NetQueuePair(const NetQueuePair&) = delete;
   NetQueuePair& operator=(const NetQueuePair&) = delete;
   ~NetQueuePair();
@@ -49,7 +49,7 @@ class NetQueuePair {
   // Whether packets are sent to and received from the port. Returns when the thread has applied it.
   void use_port(bool use) noexcept;
 
-  // Joins the thread. Returns the states of the receive and the transmit queue.
+  // Ends the thread's task. Returns the states of the receive and the transmit queue.
   [[nodiscard]] std::array<QueueState, 2> stop() noexcept;
 
  private:
@@ -80,7 +80,7 @@ class NetQueuePair {
   const std::uint16_t transmit_index_;
   UniqueFd epoll_;
   std::unique_ptr<EventFd> wake_;
-  std::thread thread_;
+  WorkerThread* thread_ = nullptr;  // while it runs loop()
 
   // The owner's last request, and what the thread has applied.
   std::mutex mutex_;

@@ -21,6 +21,7 @@ Result<std::unique_ptr<VirtioTransport>> VirtioTransport::create(
     BOTHY_TRY(EventFd kick, EventFd::create());
     transport->kicks_.push_back(std::move(kick));
   }
+  BOTHY_TRY(transport->device_->prepare(transport->kicks_));
   return transport;
 }
 

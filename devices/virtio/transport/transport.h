@@ -99,11 +99,11 @@ class VirtioTransport final : private DriverLink {
   void signal_config() noexcept override;
   void park(const std::string& why) noexcept override;
 
+  std::vector<EventFd> kicks_;  // the device's threads have them as long as it exists
   const std::unique_ptr<Device> device_;
   const GuestMemory& memory_;
   InterruptSource& interrupts_;
   boost::asio::io_context& executor_;
-  std::vector<EventFd> kicks_;
   LogLimiter limiter_;
 
   // Written by the device's thread too.

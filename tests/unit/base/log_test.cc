@@ -8,6 +8,7 @@
 #include <chrono>
 #include <string>
 
+#include "base/log_output.h"
 #include "base/unique_fd.h"
 #include "tests/support/catch.h"
 #include "tests/support/manual_clock.h"
@@ -79,6 +80,17 @@ TEST_CASE("Log lines that nobody reads block nobody, and are counted") {
   CHECK(
       after.find("log lines were lost: stderr was not read\nbothy: at last\nbothy: and again\n") !=
       std::string::npos);
+}
+
+TEST_CASE("Once stderr is kept, it is looked at no more") {
+  const Stream kept(Kind::kPipe);
+  LogOutput output;
+  {
+    const OtherStderr other(kept.writing.get());
+    output.keep_target();
+  }
+  output.write("line\n", std::chrono::milliseconds(100));
+  CHECK(kept.take() == "line\n");
 }
 
 TEST_CASE("A log line without a reader is no failure") {

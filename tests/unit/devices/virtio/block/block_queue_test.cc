@@ -76,6 +76,7 @@ struct StuckEngine final : IoEngine {
   std::vector<unsigned> batches;
   unsigned submitted = 0;
 
+  void restart() noexcept override {}
   void submit(IoOperation&) noexcept override { ++submitted; }
   WakeReason wait(std::vector<IoOperation*>&, std::optional<Clock::time_point>) noexcept override {
     batches.push_back(std::exchange(submitted, 0));

@@ -1,0 +1,154 @@
+#include "sandbox/confinement.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/thread_role.h"
+#include "sandbox/hygiene.h"
+#include "sandbox/violation.h"
+
+// NOLINTNEXTLINE(readability-identifier-naming,readability-redundant-declaration)
+extern char** environ;
+
+namespace bothy::sandbox {
+namespace {
+
+// Without a limit, malloc asks for the number of CPUs once there are many threads.
+constexpr int kMaxArenas = 16;
+constexpr int kOwnFailure = 125;
+
+struct State {
+  bool has_seccomp;
+  Role main_role;
+  Landlock of_main;
+  Landlock of_others;
+};
+
+// Set once, before there are threads, and never destroyed.
+const State* g_state = nullptr;
+
+bool has_seccomp() noexcept {
+  constexpr std::uint32_t kTrap = SECCOMP_RET_TRAP;
+  return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kTrap) == 0;
+}
+
+// From the calling thread, whatever its user: root too needs none any more.
+const char* drop_capabilities() noexcept {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
+  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
+    return "can't drop ambient capabilities";
+  }
+  return ::syscall(SYS_capset, &header, none.data()) == 0 ? nullptr : "can't drop capabilities";
+}
+
+const char* confine(Role role, const Landlock& landlock) noexcept {
+  note_role(role);
+  if (const char* failed = landlock.restrict_thread(); failed != nullptr) {
+    return failed;
+  }
+  if (const char* failed = drop_capabilities(); failed != nullptr) {
+    return failed;
+  }
+  return g_state->has_seccomp ? install_filter(role) : nullptr;
+}
+
+void confine_or_end(Role role, const Landlock& landlock) noexcept {
+  if (const char* failed = confine(role, landlock); failed != nullptr) {
+    log_line(LogLevel::kError, errno_error(failed).context);
+    ::_exit(kOwnFailure);
+  }
+}
+
+void on_role(ThreadRole role) noexcept {
+  confine_or_end(role_of(role), g_state->of_others);
+}
+
+// Variables of the caller, which may hold secrets, are for this process no longer: neither its
+// memory nor /proc/PID/environ has them.
+void wipe_environment() noexcept {
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    ::explicit_bzero(*variable, std::strlen(*variable));
+  }
+  ::clearenv();
+}
+
+// Descriptors that the caller left open. All that bothy opens are close-on-exec.
+void close_inherited_files() {
+  const auto numbers = list_directory("/proc/self/fd");
+  for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {
+    const int fd = std::atoi(text.c_str());
+    const int flags = ::fcntl(fd, F_GETFD);
+    if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) {
+      ::close(fd);
+    }
+  }
+}
+
+Result<Landlock> make_landlock(const std::vector<AllowedPath>& paths) {
+  BOTHY_TRY(Landlock landlock, Landlock::make());
+  for (const AllowedPath& allowed : paths) {
+    BOTHY_TRY(landlock.allow_path(allowed.path, allowed.access));
+  }
+  return landlock;
+}
+
+}  // namespace
+
+Result<Mode> parse_mode(std::string_view text) {
+  if (text == "on" || text == "off") {
+    return text == "on" ? Mode::kOn : Mode::kOff;
+  }
+  return make_error(ErrorCode::kInvalid, "--sandbox: invalid value '{}': expected on or off",
+                    printable(text));
+}
+
+Result<void> prepare(Mode mode, Policy policy) {
+  if (mode == Mode::kOff) {
+    return success();
+  }
+  BOTHY_TRY(Landlock of_main, make_landlock(policy.main_paths));
+  BOTHY_TRY(Landlock of_others, make_landlock(policy.other_paths));
+  BOTHY_TRY(install_violation_handler());
+  if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return errno_error("can't give up new privileges");
+  }
+  ::mallopt(M_ARENA_MAX, kMaxArenas);
+  g_state = new State{has_seccomp(), policy.main, std::move(of_main), std::move(of_others)};
+  set_role_listener(&on_role);
+  return success();
+}
+
+Result<void> close_doors() {
+  if (g_state == nullptr) {
+    return success();
+  }
+  keep_log_target();
+  close_inherited_files();
+  wipe_environment();
+  if (const char* failed = give_up_privileges(); failed != nullptr) {
+    return errno_error(failed);
+  }
+  return success();
+}
+
+void confine_main() noexcept {
+  if (g_state != nullptr) {
+    confine_or_end(g_state->main_role, g_state->of_main);
+  }
+}
+
+}  // namespace bothy::sandbox
