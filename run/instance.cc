@@ -4,6 +4,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -41,6 +42,23 @@ UniqueFd hold(const std::string& directory) noexcept {
   return fd && ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0 ? std::move(fd) : UniqueFd();
 }
 
+// The last line of a log, which says why the owner died if the owner could; empty where there is
+// none.
+std::string last_message(const std::string& path) {
+  constexpr off_t kEnd = 1024;  // bytes
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  std::array<char, kEnd> end{};
+  const off_t size = fd ? ::lseek(fd.get(), 0, SEEK_END) : 0;
+  const ssize_t got =
+      size > 0 ? ::pread(fd.get(), end.data(), end.size(), std::max(size - kEnd, off_t{0})) : 0;
+  std::string_view text(end.data(), static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+  while (text.ends_with('\n')) {
+    text.remove_suffix(1);
+  }
+  const std::size_t newline = text.rfind('\n');
+  return printable(newline == text.npos ? text : text.substr(newline + 1));
+}
+
 // By a shared lock: readers don't exclude each other.
 bool is_locked(const std::string& path, int flags) noexcept {
   const UniqueFd fd(::open(path.c_str(), flags | O_CLOEXEC));
@@ -70,7 +88,8 @@ std::string Settings::json() const {
                                       {"stop-timeout", stop_timeout},
                                       {"created", created},
                                       {"remove-at-end", remove_at_end},
-                                      {"terminal", terminal}});
+                                      {"terminal", terminal},
+                                      {"sandbox", sandbox}});
 }
 
 Result<Settings> Settings::parse(std::string_view text) {
@@ -90,6 +109,7 @@ Result<Settings> Settings::parse(std::string_view text) {
   settings.created = whole(object, "created");
   settings.remove_at_end = fields.flag("remove-at-end");
   settings.terminal = fields.flag("terminal");
+  settings.sandbox = fields.flag("sandbox");
   return settings;
 }
 
@@ -136,6 +156,7 @@ Result<State> Instance::state() const {
   BOTHY_TRY(State state, State::parse(text));
   if (!owned && state.status != Status::kExited) {
     state.status = Status::kLost;
+    state.error = last_message(at("owner.log"));
   }
   return state;
 }

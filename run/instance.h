@@ -50,6 +50,7 @@ struct Settings {
   std::int64_t created = 0;         // seconds since 1970
   bool remove_at_end = false;
   bool terminal = false;
+  bool sandbox = true;  // the owner's own process is confined
 
   [[nodiscard]] std::string json() const;
   [[nodiscard]] static Result<Settings> parse(std::string_view json);

@@ -8,7 +8,7 @@ sandbox::Policy owner_policy(sandbox::Role role, const Instances& instances,
   constexpr unsigned kOwn = Landlock::kRead | Landlock::kList | Landlock::kWrite |
                             Landlock::kMake | Landlock::kRemove;
   const Instances::Directories shared = instances.directories();
-  sandbox::Policy policy{role, {}, {}};
+  sandbox::Policy policy{role, {}, {}, true};
   policy.main_paths = {{instance.directory(), kOwn},
                        {instance.data_directory(), kOwn},
                        {shared.all, Landlock::kRemoveDirectory},

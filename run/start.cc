@@ -135,6 +135,7 @@ Result<Started> start(const RunOptions& wanted, const IsolationKind& isolation,
   BOTHY_TRY(Instances instances, Instances::locate());
   BOTHY_TRY(const ProcessSpec probe, first_process(options, details.config));
   Settings settings = settings_of(options, image, details.config, probe);
+  settings.sandbox = options.sandbox == sandbox::Mode::kOn && prepared->owner_role().has_value();
   if (const auto signal = signal_number(settings.stop_signal); !signal) {
     return signal.error();
   }

@@ -1,15 +1,12 @@
 #include "sandbox/confinement.h"
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -17,6 +14,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/thread_role.h"
+#include "sandbox/capabilities.h"
 #include "sandbox/hygiene.h"
 #include "sandbox/violation.h"
 
@@ -32,6 +30,7 @@ constexpr int kOwnFailure = 125;
 
 struct State {
   bool has_seccomp;
+  bool with_sanitizers;
   Role main_role;
   Landlock of_main;
   Landlock of_others;
@@ -45,25 +44,15 @@ bool has_seccomp() noexcept {
   return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kTrap) == 0;
 }
 
-// From the calling thread, whatever its user: root too needs none any more.
-const char* drop_capabilities() noexcept {
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> none{};
-  if (::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0 && errno != EINVAL) {
-    return "can't drop ambient capabilities";
-  }
-  return ::syscall(SYS_capset, &header, none.data()) == 0 ? nullptr : "can't drop capabilities";
-}
-
 const char* confine(Role role, const Landlock& landlock) noexcept {
   note_role(role);
   if (const char* failed = landlock.restrict_thread(); failed != nullptr) {
     return failed;
   }
-  if (const char* failed = drop_capabilities(); failed != nullptr) {
+  if (const char* failed = keep_capabilities(0); failed != nullptr) {
     return failed;
   }
-  return g_state->has_seccomp ? install_filter(role) : nullptr;
+  return g_state->has_seccomp ? install_filter(role, g_state->with_sanitizers) : nullptr;
 }
 
 void confine_or_end(Role role, const Landlock& landlock) noexcept {
@@ -127,7 +116,7 @@ Result<void> prepare(Mode mode, Policy policy) {
     return errno_error("can't give up new privileges");
   }
   ::mallopt(M_ARENA_MAX, kMaxArenas);
-  g_state = new State{has_seccomp(), policy.main, std::move(of_main), std::move(of_others)};
+  g_state = new State{has_seccomp(), policy.with_sanitizers, policy.main, std::move(of_main), std::move(of_others)};
   set_role_listener(&on_role);
   return success();
 }

@@ -35,6 +35,8 @@ struct Policy {
   // What may still be reached by path: by the main thread, and by all others.
   std::vector<AllowedPath> main_paths;
   std::vector<AllowedPath> other_paths;
+  // In a build with sanitizers: allow what these call.
+  bool with_sanitizers = true;
 };
 
 // Nothing is done with Mode::kOff, but for the warning that the caller gives. Errors: a layer that

@@ -214,7 +214,7 @@ struct Entry {
   std::string_view name;
   std::span<const Rule> rules;
   std::span<const sock_filter> program;
-  std::span<const sock_filter> installed;  // as this build needs it
+  std::span<const sock_filter> sanitized;
 };
 
 template <const auto& kTable>
@@ -236,7 +236,7 @@ const Entry& entry_of(Role role) noexcept {
 constexpr std::size_t longest_program() {
   std::size_t longest = 0;
   for (const Entry& each : kEntries) {
-    longest = std::max(longest, each.installed.size());
+    longest = std::max(longest, each.sanitized.size());
   }
   return longest;
 }
@@ -257,6 +257,16 @@ Role role_of(ThreadRole role) noexcept {
       return Role::kNetwork;
   }
   return Role::kVcpu;
+}
+
+std::optional<ThreadRole> thread_role_of(Role role) noexcept {
+  for (const ThreadRole each : {ThreadRole::kVcpu, ThreadRole::kDevices, ThreadRole::kConsole,
+                                ThreadRole::kDisk, ThreadRole::kNetwork}) {
+    if (role_of(each) == role) {
+      return each;
+    }
+  }
+  return std::nullopt;
 }
 
 std::string_view to_string(Role role) noexcept {
@@ -280,8 +290,9 @@ std::span<const sock_filter> program_of(Role role) noexcept {
   return entry_of(role).program;
 }
 
-const char* install_filter(Role role) noexcept {
-  const std::span<const sock_filter> program = entry_of(role).installed;
+const char* install_filter(Role role, bool with_sanitizers) noexcept {
+  const Entry& found = entry_of(role);
+  const std::span<const sock_filter> program = with_sanitizers ? found.sanitized : found.program;
   std::array<sock_filter, longest_program()> code;
   std::ranges::copy(program, code.begin());
   const auto process = static_cast<std::uint32_t>(::getpid());

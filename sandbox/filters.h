@@ -26,6 +26,8 @@ enum class Role : std::uint8_t {
 inline constexpr std::size_t kRoles = 7;
 
 [[nodiscard]] Role role_of(ThreadRole role) noexcept;
+// Nothing for a main thread's role.
+[[nodiscard]] std::optional<ThreadRole> thread_role_of(Role role) noexcept;
 
 // "vcpu", "devices", ...
 [[nodiscard]] std::string_view to_string(Role role) noexcept;
@@ -38,7 +40,8 @@ inline constexpr std::size_t kRoles = 7;
 
 // Confines the calling thread to the role's calls; no_new_privs is set. Async-signal-safe. Returns
 // nullptr, or what failed, with errno set.
-[[nodiscard]] const char* install_filter(Role role) noexcept;
+// `with_sanitizers`: and to what sanitizers call, in a build that has them.
+[[nodiscard]] const char* install_filter(Role role, bool with_sanitizers = false) noexcept;
 
 // The result of a program for a call, SECCOMP_RET_*, as the kernel computes it; `data` is what the
 // kernel gives it. For listing what a program allows, and for tests.

@@ -73,4 +73,9 @@ std::vector<std::string> allowed_calls(Role role) {
   return calls;
 }
 
+std::string documented_row(Role role) {
+  const auto calls = allowed_calls(role);
+  return fmt::format("| `{}` | {} | {} |", to_string(role), calls.size(), fmt::join(calls, ", "));
+}
+
 }  // namespace bothy::sandbox

@@ -27,4 +27,7 @@ enum class Reach : std::uint8_t {
 // may be is told by the rule.
 [[nodiscard]] std::vector<std::string> allowed_calls(Role role);
 
+// A row of the table in docs/security.md.
+[[nodiscard]] std::string documented_row(Role role);
+
 }  // namespace bothy::sandbox

@@ -43,7 +43,7 @@ class PolicyMaker {
   [[nodiscard]] sandbox::Policy take() { return std::move(policy_); }
 
  private:
-  sandbox::Policy policy_{sandbox::Role::kBoot, {}, {}};
+  sandbox::Policy policy_{sandbox::Role::kBoot, {}, {}, true};
 };
 
 }  // namespace

@@ -152,7 +152,13 @@ Result<int> inspect(const InstanceFlags& flags, const run::Instances& instances)
   for (const std::string& name : flags.operands) {
     BOTHY_TRY(const auto instance, instances.find(name));
     BOTHY_TRY(const auto shown, look_at(instance));
-    all.push_back(instance_json(shown));
+    auto object = instance_json(shown);
+    const bool runs = shown.state.status == run::Status::kRunning ||
+                      shown.state.status == run::Status::kPaused;
+    if (runs && shown.settings.isolation == "vm") {
+      object["confinement"] = sandbox_json(shown.state.owner);
+    }
+    all.push_back(std::move(object));
   }
   write_result(pretty_json(all));
   return exit_status::kSuccess;

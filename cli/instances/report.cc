@@ -7,6 +7,8 @@
 
 #include "base/files.h"
 #include "base/json_fields.h"
+#include "sandbox/listing.h"
+#include "sandbox/observe.h"
 
 namespace bothy {
 namespace {
@@ -93,6 +95,26 @@ boost::json::object instance_json(const ShownInstance& instance) {
     object[key] = value;
   }
   return object;
+}
+
+boost::json::object sandbox_json(pid_t owner) {
+  boost::json::array threads;
+  for (const auto& thread : sandbox::observe(owner, sandbox::Role::kVmOwner)) {
+    boost::json::object shown{{"thread", printable(thread.name)},
+                              {"filter", thread.has_filter},
+                              {"no-new-privileges", thread.no_new_privileges},
+                              {"capabilities", thread.has_capabilities}};
+    if (thread.role && thread.has_filter) {
+      shown["role"] = sandbox::to_string(*thread.role);
+      shown["calls"] = joined(sandbox::allowed_calls(*thread.role), ", ");
+    }
+    threads.push_back(std::move(shown));
+  }
+  boost::json::array missing;
+  for (const std::string& layer : sandbox::missing_layers()) {
+    missing.emplace_back(layer);
+  }
+  return {{"missing", std::move(missing)}, {"threads", std::move(threads)}};
 }
 
 }  // namespace bothy
