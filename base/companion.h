@@ -11,8 +11,8 @@
 namespace bothy {
 
 // A copy of this process, in a session of its own, with its stderr and the descriptors that it is
-// given. It does what `body` does and ends; it has to end once its socket has no other end, which is
-// so at the latest when this process ends. Nobody waits for it. Move-only.
+// given. It does what `body` does and ends; it has to end once its socket has no other end, which
+// is so at the latest when this process ends. Nobody waits for it. Move-only.
 class Companion {
  public:
   // The companion's end of the connection, a stream.

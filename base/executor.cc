@@ -21,8 +21,8 @@ constexpr std::chrono::milliseconds kWakeInterval{10};
 
 Result<void> Executor::start() {
   BOTHY_TRY(install_wake_handler());
-  // Asio opens its epoll instance and timer with the first object that needs them, which may be made
-  // when the thread may open nothing any more.
+  // Asio opens its epoll instance and timer with the first object that needs them, which may be
+  // made when the thread may open nothing any more.
   const boost::asio::steady_timer opens_reactor(context_);
   try {
     thread_ = std::thread([this] {

@@ -5,8 +5,8 @@ namespace bothy::run {
 sandbox::Policy owner_policy(sandbox::Role role, const Instances& instances,
                              const Instance& instance) {
   using sandbox::Landlock;
-  constexpr unsigned kOwn = Landlock::kRead | Landlock::kList | Landlock::kWrite |
-                            Landlock::kMake | Landlock::kRemove;
+  constexpr unsigned kOwn =
+      Landlock::kRead | Landlock::kList | Landlock::kWrite | Landlock::kMake | Landlock::kRemove;
   const Instances::Directories shared = instances.directories();
   sandbox::Policy policy{role, {}, {}, true};
   policy.main_paths = {{instance.directory(), kOwn},

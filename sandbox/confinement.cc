@@ -116,7 +116,8 @@ Result<void> prepare(Mode mode, Policy policy) {
     return errno_error("can't give up new privileges");
   }
   ::mallopt(M_ARENA_MAX, kMaxArenas);
-  g_state = new State{has_seccomp(), policy.with_sanitizers, policy.main, std::move(of_main), std::move(of_others)};
+  g_state = new State{has_seccomp(), policy.with_sanitizers, policy.main, std::move(of_main),
+                      std::move(of_others)};
   set_role_listener(&on_role);
   return success();
 }

@@ -31,18 +31,37 @@ using rules::kLong;
 using rules::one_of;
 using rules::own_process;
 
+// Values of arguments.
+template <class... Values>
+constexpr auto values_of(Values... values) {
+  return std::array{static_cast<std::uint64_t>(values)...};
+}
+constexpr auto kZero = values_of(0);
+constexpr auto kRun = values_of(KVM_RUN);
+constexpr auto kDescriptors = values_of(F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC);
+constexpr auto kUnix = values_of(AF_UNIX);
+constexpr auto kTaps = values_of(TUNSETOFFLOAD, TUNSETQUEUE, TUNSETVNETHDRSZ, FIONBIO);
+constexpr auto kTerminals = values_of(FIONBIO, TIOCGWINSZ, TCGETS, TIOCGPGRP);
+constexpr auto kRings = values_of(IORING_UNREGISTER_RING_FDS);
+constexpr auto kDiscard = values_of(BLKDISCARD);
+constexpr auto kMainDescriptors =
+    values_of(F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_OFD_SETLK);
+constexpr auto kMachine = values_of(KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, TCGETS, TCSETS,
+                                    TCSETSW, TCSETSF, TIOCGWINSZ, TIOCGPGRP, FIONBIO);
+constexpr auto kBlocking = values_of(FIONBIO);
+
 // Memory that can be executed is never made: a thread that was taken over has bothy's own code.
-constexpr Rule kMmap = one_of(SYS_mmap, 2, PROT_EXEC, {0}, "no PROT_EXEC");
-constexpr Rule kMprotect = one_of(SYS_mprotect, 2, PROT_EXEC, {0}, "no PROT_EXEC");
+constexpr Rule kMmap = one_of(SYS_mmap, 2, PROT_EXEC, kZero, "no PROT_EXEC");
+constexpr Rule kMprotect = one_of(SYS_mprotect, 2, PROT_EXEC, kZero, "no PROT_EXEC");
 // To the peer of a connected socket only.
-constexpr Rule kSendto = one_of(SYS_sendto, 4, kLong, {0}, "to the peer");
+constexpr Rule kSendto = one_of(SYS_sendto, 4, kLong, kZero, "to the peer");
 
 // What every thread needs: to wait and to wake, to allocate, to log, to end, to abort. mallopt() in
 // Confinement keeps malloc from asking for the number of CPUs.
 constexpr std::array kEveryThread{
     any(SYS_futex),
     any(SYS_write),
-    any(SYS_poll),  // of stderr, for room
+    any(SYS_poll),           // of stderr, for room
     any(SYS_clock_gettime),  // where the vDSO has no clock
     kMmap,
     kMprotect,
@@ -59,7 +78,7 @@ constexpr std::array kEveryThread{
 };
 
 constexpr std::array kVcpuFirst{
-    one_of(SYS_ioctl, 1, kInt, {KVM_RUN}, "KVM_RUN"),
+    one_of(SYS_ioctl, 1, kInt, kRun, "KVM_RUN"),
 };
 // Posting to an executor; a device's reset, which empties its doorbells.
 constexpr std::array kVcpuMore{
@@ -74,16 +93,12 @@ constexpr auto kVcpu = join(kVcpuFirst, kEveryThread, kThreadEnd, kVcpuMore);
 
 // An executor's loop.
 constexpr std::array kLoop{
-    any(SYS_epoll_wait),
-    any(SYS_epoll_ctl),
-    any(SYS_timerfd_settime),
-    any(SYS_read),
-    any(SYS_preadv2),  // an eventfd
-    any(SYS_close),
-    any(SYS_mremap),
+    any(SYS_epoll_wait), any(SYS_epoll_ctl), any(SYS_timerfd_settime),
+    any(SYS_read),       any(SYS_close),     any(SYS_mremap),
 };
 
 constexpr std::array kDevicesMore{
+    any(SYS_preadv2),  // an eventfd
     kSendto,
     any(SYS_recvfrom),
     any(SYS_recvmsg),
@@ -96,12 +111,10 @@ constexpr std::array kDevicesMore{
     any(SYS_epoll_create1),
     any(SYS_shutdown),
     any(SYS_accept4),
-    one_of(SYS_fcntl, 1, kInt, {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC},
-           "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC"),
-    one_of(SYS_socket, 0, kInt, {AF_UNIX}, "AF_UNIX"),
+    one_of(SYS_fcntl, 1, kInt, kDescriptors, "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC"),
+    one_of(SYS_socket, 0, kInt, kUnix, "AF_UNIX"),
     any(SYS_connect),
-    one_of(SYS_ioctl, 1, kInt, {TUNSETOFFLOAD, TUNSETQUEUE, TUNSETVNETHDRSZ, FIONBIO},
-           "TUNSETOFFLOAD, TUNSETQUEUE, TUNSETVNETHDRSZ, FIONBIO"),
+    one_of(SYS_ioctl, 1, kInt, kTaps, "TUNSETOFFLOAD, TUNSETQUEUE, TUNSETVNETHDRSZ, FIONBIO"),
 };
 constexpr auto kDevices = join(kLoop, kEveryThread, kThreadEnd, kDevicesMore);
 
@@ -113,10 +126,8 @@ constexpr std::array kConsoleMore{
     any(SYS_accept4),
     any(SYS_shutdown),
     any(SYS_ftruncate),
-    one_of(SYS_fcntl, 1, kInt, {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC},
-           "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC"),
-    one_of(SYS_ioctl, 1, kInt, {FIONBIO, TIOCGWINSZ, TCGETS, TIOCGPGRP},
-           "FIONBIO, TIOCGWINSZ, TCGETS, TIOCGPGRP"),
+    one_of(SYS_fcntl, 1, kInt, kDescriptors, "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC"),
+    one_of(SYS_ioctl, 1, kInt, kTerminals, "FIONBIO, TIOCGWINSZ, TCGETS, TIOCGPGRP"),
 };
 constexpr auto kConsole = join(kLoop, kEveryThread, kThreadEnd, kConsoleMore);
 
@@ -134,16 +145,14 @@ constexpr std::array kDiskMore{
     any(SYS_close),
     any(SYS_mremap),
     any(SYS_sched_getaffinity),
-    one_of(SYS_io_uring_register, 1, kInt, {IORING_UNREGISTER_RING_FDS},
-           "IORING_UNREGISTER_RING_FDS"),
-    one_of(SYS_ioctl, 1, kInt, {BLKDISCARD}, "BLKDISCARD"),
+    one_of(SYS_io_uring_register, 1, kInt, kRings, "IORING_UNREGISTER_RING_FDS"),
+    one_of(SYS_ioctl, 1, kInt, kDiscard, "BLKDISCARD"),
 };
 constexpr auto kDisk = join(kDiskFirst, kEveryThread, kThreadEnd, kDiskMore);
 
 constexpr std::array kNetworkFirst{
-    any(SYS_epoll_wait), any(SYS_readv),   any(SYS_writev),   any(SYS_recvmsg),
-    any(SYS_sendmsg),    any(SYS_recvfrom), any(SYS_epoll_ctl), any(SYS_read),
-    kSendto,
+    any(SYS_epoll_wait), any(SYS_readv),     any(SYS_writev), any(SYS_recvmsg), any(SYS_sendmsg),
+    any(SYS_recvfrom),   any(SYS_epoll_ctl), any(SYS_read),   kSendto,
 };
 constexpr std::array kNetworkMore{
     any(SYS_preadv2),
@@ -164,22 +173,22 @@ constexpr std::array kMain{
     any(SYS_unlinkat),
     any(SYS_ftruncate),
     any(SYS_getrandom),
-    one_of(SYS_fcntl, 1, kInt, {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC},
-           "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC"),
+    // The last one unlocks disks.
+    one_of(SYS_fcntl, 1, kInt, kMainDescriptors,
+           "F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC, F_OFD_SETLK"),
 };
 constexpr std::array kBootMore{
-    one_of(SYS_ioctl, 1, kInt,
-           {KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, TCGETS, TCSETS, TCSETSW, TCSETSF,
-            TIOCGWINSZ, TIOCGPGRP, FIONBIO, BLKGETSIZE64},
+    any(SYS_lseek),    // a disk's length
+    any(SYS_getpgrp),  // whether the terminal is this job's
+    one_of(SYS_ioctl, 1, kInt, kMachine,
            "KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, TCGETS, TCSETS, TCSETSW, TCSETSF, "
-           "TIOCGWINSZ, TIOCGPGRP, FIONBIO, BLKGETSIZE64"),
+           "TIOCGWINSZ, TIOCGPGRP, FIONBIO"),
 };
 constexpr auto kBoot = join(kLoop, kEveryThread, kMain, kBootMore);
 
 // The instance's directories, which Landlock holds it to.
 constexpr std::array kVmOwnerMore{
-    one_of(SYS_ioctl, 1, kInt, {KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, FIONBIO},
-           "KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, FIONBIO"),
+    one_of(SYS_ioctl, 1, kInt, kBlocking, "FIONBIO"),
     any(SYS_openat),
     any(SYS_rename),
     any(SYS_readlink),
@@ -199,16 +208,15 @@ struct Compiled {
 // What sanitizers' own code calls, to report what they find. In no other build.
 #if BOTHY_SANITIZED
 constexpr std::array kSanitizers{
-    any(SYS_sigaltstack), any(SYS_sched_yield), any(SYS_openat), any(SYS_readlink),
-    any(SYS_read),        any(SYS_close),       any(SYS_clone),  any(SYS_newfstatat),
-    any(SYS_ptrace),      any(SYS_wait4),       any(SYS_prctl),  any(SYS_rt_sigaction),
+    any(SYS_sigaltstack), any(SYS_sched_yield), any(SYS_openat),  any(SYS_readlink),
+    any(SYS_read),        any(SYS_close),       any(SYS_clone),   any(SYS_newfstatat),
+    any(SYS_ptrace),      any(SYS_wait4),       any(SYS_prctl),   any(SYS_rt_sigaction),
     any(SYS_mremap),      any(SYS_getuid),      any(SYS_getppid),
 };
-#else
-constexpr std::array<Rule, 0> kSanitizers{};
-#endif
+
 template <const auto& kTable>
-constexpr auto kBuilt = join(kTable, kSanitizers);
+constexpr auto kWithSanitizers = join(kTable, kSanitizers);
+#endif
 
 struct Entry {
   std::string_view name;
@@ -219,13 +227,17 @@ struct Entry {
 
 template <const auto& kTable>
 constexpr Entry entry(std::string_view name) {
-  return {name, kTable, Compiled<kTable>::kCode, Compiled<kBuilt<kTable>>::kCode};
+#if BOTHY_SANITIZED
+  return {name, kTable, Compiled<kTable>::kCode, Compiled<kWithSanitizers<kTable>>::kCode};
+#else
+  return {name, kTable, Compiled<kTable>::kCode, Compiled<kTable>::kCode};
+#endif
 }
 
 // By Role.
 constexpr std::array<Entry, kRoles> kEntries{
-    entry<kVcpu>("vcpu"), entry<kDevices>("devices"), entry<kConsole>("console"),
-    entry<kDisk>("disk"), entry<kNetwork>("network"), entry<kBoot>("boot"),
+    entry<kVcpu>("vcpu"),        entry<kDevices>("devices"), entry<kConsole>("console"),
+    entry<kDisk>("disk"),        entry<kNetwork>("network"), entry<kBoot>("boot"),
     entry<kVmOwner>("vm-owner"),
 };
 

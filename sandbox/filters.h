@@ -20,8 +20,8 @@ enum class Role : std::uint8_t {
   kConsole,
   kDisk,
   kNetwork,
-  kBoot,            // the main thread of `bothy boot`
-  kVmOwner,         // the main thread of the owner of a microVM of `bothy run`
+  kBoot,     // the main thread of `bothy boot`
+  kVmOwner,  // the main thread of the owner of a microVM of `bothy run`
 };
 inline constexpr std::size_t kRoles = 7;
 

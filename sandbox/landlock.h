@@ -43,7 +43,7 @@ class Landlock {
   static constexpr unsigned kDevice = 1U << 6U;   // ioctl(2) on devices
   static constexpr unsigned kConnect = 1U << 7U;  // to sockets
   static constexpr unsigned kMakeSocket = 1U << 8U;
-  static constexpr unsigned kRemoveFile = 1U << 9U;  // files alone, of the same directory
+  static constexpr unsigned kRemoveFile = 1U << 9U;        // files alone, of the same directory
   static constexpr unsigned kRemoveDirectory = 1U << 10U;  // empty directories alone
 
   struct Scope {

@@ -45,11 +45,11 @@ void follow(std::span<const sock_filter> program, std::size_t at, std::uint32_t 
   }
 }
 
-std::string describe(std::span<const Rule> rules, const SyscallName& call, Reach reached) {
-  std::string text(call.name);
+std::string describe(std::span<const Rule> rules, std::uint32_t number, Reach reached) {
+  std::string text(syscall_name(number));
   if (reached == Reach::kByArguments) {
-    const auto rule = std::ranges::find(rules, call.number, &Rule::number);
-    text += fmt::format(" ({})", rule == rules.end() ? std::string_view("?") : rule->meaning);
+    const auto rule = std::ranges::find(rules, number, &Rule::number);
+    text += std::string(" (") + (rule == rules.end() ? "?" : rule->meaning) + ")";
   }
   return text;
 }
@@ -64,9 +64,9 @@ Reach reach(std::span<const sock_filter> program, std::uint32_t number) noexcept
 
 std::vector<std::string> allowed_calls(Role role) {
   std::vector<std::string> calls;
-  for (const SyscallName& call : syscall_names()) {
-    if (const Reach reached = reach(program_of(role), call.number); reached != Reach::kNever) {
-      calls.push_back(describe(rules_of(role), call, reached));
+  for (std::uint32_t number = 0; number < syscall_count(); ++number) {
+    if (const Reach reached = reach(program_of(role), number); reached != Reach::kNever) {
+      calls.push_back(describe(rules_of(role), number, reached));
     }
   }
   std::ranges::sort(calls);

@@ -23,8 +23,8 @@ enum class Reach : std::uint8_t {
 // taken with some arguments.
 [[nodiscard]] Reach reach(std::span<const sock_filter> program, std::uint32_t number) noexcept;
 
-// "futex", "ioctl (KVM_RUN)", by name, ascending: what the role's program allows. What the arguments
-// may be is told by the rule.
+// "futex", "ioctl (KVM_RUN)", by name, ascending: what the role's program allows. What the
+// arguments may be is told by the rule.
 [[nodiscard]] std::vector<std::string> allowed_calls(Role role);
 
 // A row of the table in docs/security.md.

@@ -62,7 +62,8 @@ ObservedThread observe_thread(std::string_view status) {
   thread.role = role_of_thread(thread.name);
   thread.has_filter = field(status, "Seccomp") == kFilterMode;
   thread.no_new_privileges = field(status, "NoNewPrivs") == "1";
-  thread.has_capabilities = field(status, "CapEff").find_first_not_of('0') != std::string_view::npos;
+  thread.has_capabilities =
+      field(status, "CapEff").find_first_not_of('0') != std::string_view::npos;
   return thread;
 }
 
@@ -101,8 +102,9 @@ std::vector<std::string> missing_layers() {
                                             {3, "Landlock for truncation (Linux 6.2)"},
                                             {4, "Landlock for TCP (Linux 6.7)"},
                                             {5, "Landlock for devices (Linux 6.10)"},
-                                            {6, "Landlock for signals and abstract sockets (Linux "
-                                                "6.12)"},
+                                            {6,
+                                             "Landlock for signals and abstract sockets (Linux "
+                                             "6.12)"},
                                             {9, "Landlock for sockets by path (Linux 7.1)"}}};
   for (const Layer& layer : kLandlock) {
     if (Landlock::abi() < layer.abi) {

@@ -9,8 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <initializer_list>
-#include <string_view>
+#include <span>
 
 namespace bothy::sandbox {
 
@@ -22,15 +21,14 @@ enum class Operand : std::uint8_t {
 };
 
 struct Rule {
-  static constexpr std::size_t kMaxValues = 20;
+  static constexpr std::size_t kMaxValues = 12;
 
   std::uint32_t number = 0;
   Operand operand = Operand::kAny;
   std::uint8_t argument = 0;
   std::uint64_t mask = 0;
-  std::array<std::uint64_t, kMaxValues> values{};
-  std::uint8_t count = 0;    // of values
-  std::string_view meaning;  // of the values, for people: "KVM_RUN"; empty with kAny
+  std::span<const std::uint64_t> values;  // at most kMaxValues
+  const char* meaning = "";               // of the values, for people: "KVM_RUN"
 };
 
 namespace rules {
@@ -46,16 +44,15 @@ constexpr Rule any(std::uint32_t number) {
 constexpr std::uint64_t kInt = 0xffffffff;
 constexpr std::uint64_t kLong = ~std::uint64_t{0};
 
+// `values` and `meaning` are constants.
 constexpr Rule one_of(std::uint32_t number, std::uint8_t argument, std::uint64_t mask,
-                      std::initializer_list<std::uint64_t> values, std::string_view meaning) {
+                      std::span<const std::uint64_t> values, const char* meaning) {
   Rule rule;
   rule.number = number;
   rule.operand = Operand::kOneOf;
   rule.argument = argument;
   rule.mask = mask;
-  for (const std::uint64_t value : values) {
-    rule.values.at(rule.count++) = value;
-  }
+  rule.values = values;
   rule.meaning = meaning;
   return rule;
 }
@@ -142,8 +139,8 @@ constexpr void add_tests(Program<kCapacity>& program, const Rule& rule) {
     return;
   }
   if (rule.mask >> 32U != 0) {
-    for (std::size_t i = 0; i < rule.count; ++i) {
-      add_value(program, rule, rule.values.at(i));
+    for (const std::uint64_t value : rule.values) {
+      add_value(program, rule, value);
     }
     return;
   }
@@ -151,8 +148,8 @@ constexpr void add_tests(Program<kCapacity>& program, const Rule& rule) {
   if (rule.mask != rules::kInt) {
     program.add(kAnd, static_cast<std::uint32_t>(rule.mask));
   }
-  for (std::size_t i = 0; i < rule.count; ++i) {
-    program.add(kJumpIfEqual, static_cast<std::uint32_t>(rule.values.at(i)), 0, 1);
+  for (const std::uint64_t value : rule.values) {
+    program.add(kJumpIfEqual, static_cast<std::uint32_t>(value), 0, 1);
     program.add(kReturn, SECCOMP_RET_ALLOW);
   }
 }

@@ -1,25 +1,33 @@
 #include "sandbox/syscall_names.h"
 
 #include <algorithm>
-#include <array>
 
 namespace bothy::sandbox {
 namespace {
 
-constexpr auto kNames = std::to_array<SyscallName>({
+// Each name ends with a NUL. One string: an array of pointers would take twice the room, and be
+// relocated at each start.
+constexpr char kText[] =
 #include "syscall_names.inc"
-});
-static_assert(std::ranges::is_sorted(kNames, {}, &SyscallName::number));
+    ;
+constexpr std::string_view kNames(kText, sizeof(kText) - 1);
 
 }  // namespace
 
-std::span<const SyscallName> syscall_names() noexcept {
-  return kNames;
+std::uint32_t syscall_count() noexcept {
+  constexpr auto kCount = std::ranges::count(kNames, '\0');
+  return kCount;
 }
 
 std::string_view syscall_name(std::uint32_t number) noexcept {
-  const auto* const found = std::ranges::lower_bound(kNames, number, {}, &SyscallName::number);
-  return found != kNames.end() && found->number == number ? found->name : std::string_view();
+  if (number >= syscall_count()) {
+    return {};
+  }
+  const char* name = kText;
+  for (; number > 0; --number) {
+    name += std::string_view(name).size() + 1;
+  }
+  return name;
 }
 
 }  // namespace bothy::sandbox

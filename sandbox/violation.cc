@@ -43,9 +43,7 @@ class Line {
     } while (value != 0);
     add({digits.data() + at, digits.size() - at});
   }
-  void write() const noexcept {
-    static_cast<void>(!::write(STDERR_FILENO, text_.data(), size_));
-  }
+  void write() const noexcept { static_cast<void>(!::write(STDERR_FILENO, text_.data(), size_)); }
 
  private:
   std::array<char, 512> text_{};
@@ -88,8 +86,9 @@ void report(int, siginfo_t* info, void* context) noexcept {
   line.add("): it made the system call ");
   add_call(line, static_cast<std::uint32_t>(info->si_syscall),
            *static_cast<const ucontext_t*>(context));
-  line.add(", which it never needs. Either this is a bug of bothy, or its guest has taken it over: "
-           "please report it. '--sandbox=off' runs without this protection\n");
+  line.add(
+      ", which it never needs. Either this is a bug of bothy, or its guest has taken it over: "
+      "please report it. '--sandbox=off' runs without this protection\n");
   line.write();
   // Not _exit(2), for which sanitizers make calls of their own.
   ::syscall(SYS_exit_group, kViolationStatus);

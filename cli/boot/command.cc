@@ -36,7 +36,8 @@ void add_boot_command(CLI::App& app, int& status) {
       "On a terminal, Ctrl-A x ends the guest and Ctrl-A h shows more keys.\n\n"
       "Exit status:\n"
       "  0 power-off or reboot, 120 panic, 121 triple fault, 122 vCPU failure, 124 timeout,\n"
-      "  125 bothy's own failure, 126 unusable kernel or initrd, 127 not found, 128+N signal N");
+      "  125 bothy's own failure, 126 unusable kernel or initrd, 127 not found, 128+N signal N,\n"
+      "  159 stopped by the sandbox");
   boot->callback([flags, &status] { status = boot_with(*flags); });
 }
 

@@ -153,8 +153,8 @@ Result<int> inspect(const InstanceFlags& flags, const run::Instances& instances)
     BOTHY_TRY(const auto instance, instances.find(name));
     BOTHY_TRY(const auto shown, look_at(instance));
     auto object = instance_json(shown);
-    const bool runs = shown.state.status == run::Status::kRunning ||
-                      shown.state.status == run::Status::kPaused;
+    const bool runs =
+        shown.state.status == run::Status::kRunning || shown.state.status == run::Status::kPaused;
     if (runs && shown.settings.isolation == "vm") {
       object["confinement"] = sandbox_json(shown.state.owner);
     }

@@ -63,8 +63,8 @@ struct ActiveQueue {
 
 //   [idle] -- start() --> [running] -- stop() --> [idle]
 //
-// prepare() comes before, once. start() and stop() run on the executor that the device was built with, and alternate. The other
-// functions come from vCPU threads at any time.
+// prepare() comes before, once. start() and stop() run on the executor that the device was built
+// with, and alternate. The other functions come from vCPU threads at any time.
 class Device {
  public:
   Device() = default;

@@ -160,6 +160,12 @@ Result<DiskFile> DiskFile::open(const DiskConfig& config) {
   return file;
 }
 
+DiskFile::~DiskFile() {
+  if (fd_) {
+    unlock_disk(fd_.get());
+  }
+}
+
 Result<std::uint64_t> DiskFile::length() const {
   // fstat(2) gives no length for a block device.
   const off_t end = ::lseek(fd(), 0, SEEK_END);

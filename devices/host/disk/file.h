@@ -31,6 +31,10 @@ class DiskFile {
   // Opens and locks the file. kBadInput for formats other than raw, kBusy when another program has
   // the disk, kInvalid for another type of file; errors include the remedy.
   [[nodiscard]] static Result<DiskFile> open(const DiskConfig& config);
+  DiskFile(DiskFile&&) noexcept = default;
+  DiskFile& operator=(DiskFile&&) = delete;
+  // Unlocks the file.
+  ~DiskFile();
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] const std::string& path() const noexcept { return path_; }

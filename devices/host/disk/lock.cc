@@ -67,4 +67,10 @@ Result<void> lock_disk(int fd, const std::string& path, bool writer) {
   return success();
 }
 
+void unlock_disk(int fd) noexcept {
+  struct flock lock = at(kUses, F_UNLCK);
+  lock.l_len = 0;  // to the end
+  static_cast<void>(::fcntl(fd, F_OFD_SETLK, &lock));
+}
+
 }  // namespace bothy

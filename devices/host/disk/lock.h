@@ -18,4 +18,8 @@ namespace bothy {
 // such locks the disk stays unlocked, with a warning.
 [[nodiscard]] Result<void> lock_disk(int fd, const std::string& path, bool writer);
 
+// Releases what lock_disk() holds, now: a ring that had the file drops it some time after it was
+// closed, and the locks would go with it.
+void unlock_disk(int fd) noexcept;
+
 }  // namespace bothy

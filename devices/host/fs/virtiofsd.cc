@@ -89,7 +89,7 @@ Result<void> make_connection(const std::string& what, UniqueFd& listener, Unique
 constexpr int kDirectory = 4;  // in the companion
 constexpr int kListenerEnd = 5;
 constexpr char kStarted = '\n';  // from the companion; an error's text otherwise
-constexpr char kKill = 'k';     // to the companion; its answer is the last line of the process
+constexpr char kKill = 'k';      // to the companion; its answer is the last line of the process
 
 void tell(std::string_view text) noexcept {
   static_cast<void>(::send(Companion::kSocket, text.data(), text.size(), MSG_NOSIGNAL));

@@ -17,8 +17,7 @@ namespace bothy {
 // which this makes. If passt fails, the error is written to stderr and the ports report kGone.
 class PasstOnDemand final : public NetBackend, private PacketPort {
  public:
-  [[nodiscard]] static Result<std::unique_ptr<PasstOnDemand>> create(
-      const PasstOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<PasstOnDemand>> create(const PasstOptions& options);
 
   [[nodiscard]] std::string describe() const override { return socket_->describe(); }
   [[nodiscard]] NetOffloads offloads() const noexcept override { return socket_->offloads(); }

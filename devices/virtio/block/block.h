@@ -81,7 +81,7 @@ class Block final : public Device {
   std::atomic<bool> write_back_{true};      // the config space's `writeback` field
   std::atomic<std::uint64_t> features_{0};  // negotiated, while running
   std::mutex link_mutex_;
-  DriverLink* link_ = nullptr;  // while running
+  DriverLink* link_ = nullptr;                    // while running
   std::vector<std::unique_ptr<Worker>> workers_;  // one for each queue; null: not made yet
 };
 

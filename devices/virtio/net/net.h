@@ -78,7 +78,7 @@ class Net final : public Device, private NetControlTarget {
   const std::optional<std::uint16_t> mtu_;  // as offered to the driver
   const std::uint64_t features_;
   std::vector<std::uint16_t> queue_sizes_;
-  std::vector<std::unique_ptr<Counters>> counters_;  // one per pair
+  std::vector<std::unique_ptr<Counters>> counters_;     // one per pair
   std::vector<std::unique_ptr<WorkerThread>> threads_;  // likewise; null: it couldn't be started
   NetRateLimit receive_limit_;
   NetRateLimit transmit_limit_;

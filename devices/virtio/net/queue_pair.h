@@ -38,7 +38,8 @@ struct NetPairSettings {
 class NetQueuePair {
  public:
   // Queues that the driver left out are null. The thread, which has no task, the port, the link and
-  // the pointers in the settings outlive the pair. On return the thread runs, and uses the port if `use_port`.
+  // the pointers in the settings outlive the pair. On return the thread runs, and uses the port if
+  // `use_port`.
   [[nodiscard]] static Result<std::unique_ptr<NetQueuePair>> start(
       WorkerThread& thread, ActiveQueue receive, ActiveQueue transmit, PacketPort& port,
       DriverLink& link, NetPairSettings settings, bool use_port);

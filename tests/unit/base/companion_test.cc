@@ -19,9 +19,8 @@ TEST_CASE("A companion does on request what it was made for, with what it was gi
   const auto companion = Companion::start({{4, pair.theirs.get()}}, [] {
                            char request = 0;
                            if (::read(Companion::kSocket, &request, 1) == 1 && request == 'a') {
-                             const std::string text =
-                                 fmt::format("{} {}", ::getsid(0) == ::getpid(),
-                                             ::fcntl(5, F_GETFD) < 0);
+                             const std::string text = fmt::format(
+                                 "{} {}", ::getsid(0) == ::getpid(), ::fcntl(5, F_GETFD) < 0);
                              static_cast<void>(!::write(4, text.data(), text.size()));
                            }
                          }).value();

@@ -59,7 +59,9 @@ Result confined(Role role, const std::function<void()>& call) {
       return 98;
     }
     call();
-    return 0;
+    // A sanitizer's own calls at the end are none of the role's.
+    ::syscall(SYS_exit_group, 0);
+    return 97;
   });
   REQUIRE(child.has_value());
   child.value().read_output({});
@@ -102,7 +104,7 @@ TEST_CASE("Values of arguments are compared under the mask, and no other is allo
     if (rule.operand != Operand::kOneOf) {
       continue;
     }
-    std::set<std::uint64_t> allowed(rule.values.begin(), rule.values.begin() + rule.count);
+    std::set<std::uint64_t> allowed(rule.values.begin(), rule.values.end());
     for (const std::uint64_t value : allowed) {
       CHECK(verdict(role, rule.number, rule.argument, value) == SECCOMP_RET_ALLOW);
       CHECK(verdict(role, rule.number, rule.argument, value | ~rule.mask) == SECCOMP_RET_ALLOW);
@@ -139,27 +141,110 @@ TEST_CASE("Roles have few calls") {
 }
 
 TEST_CASE("No role reaches what takes over a host") {
-  const std::set<std::string_view> kNever{
-      "execve", "execveat", "fork", "vfork", "clone", "clone3", "ptrace", "process_vm_writev",
-      "process_vm_readv", "kill", "tkill", "pidfd_open", "pidfd_getfd", "pidfd_send_signal", "mount",
-      "umount2", "move_mount", "open_tree", "fsopen", "fsconfig", "mount_setattr", "pivot_root",
-      "chroot", "unshare", "setns", "bpf", "perf_event_open", "userfaultfd", "keyctl", "add_key",
-      "request_key", "io_uring_setup", "init_module", "finit_module", "kexec_load",
-      "kexec_file_load", "reboot", "open", "openat2", "creat", "open_by_handle_at", "link", "linkat",
-      "symlink", "symlinkat", "mknod", "mknodat", "chmod", "fchmod", "fchmodat", "chown", "fchown",
-      "lchown", "fchownat", "setuid", "setgid", "setreuid", "setregid", "setresuid", "setresgid",
-      "setgroups", "capset", "prctl", "arch_prctl", "seccomp", "personality", "bind", "listen",
-      "socketpair", "setsockopt", "modify_ldt", "memfd_create", "memfd_secret", "shmget", "shmat",
-      "msgget", "semget", "remap_file_pages", "pkey_mprotect", "iopl", "ioperm", "quotactl",
-      "swapon", "acct", "syslog", "settimeofday", "clock_settime", "adjtimex", "setrlimit",
-      "prlimit64", "nfsservctl", "vmsplice", "splice", "tee", "process_madvise", "kcmp", "rseq"};
+  const std::set<std::string_view> kNever{"execve",
+                                          "execveat",
+                                          "fork",
+                                          "vfork",
+                                          "clone",
+                                          "clone3",
+                                          "ptrace",
+                                          "process_vm_writev",
+                                          "process_vm_readv",
+                                          "kill",
+                                          "tkill",
+                                          "pidfd_open",
+                                          "pidfd_getfd",
+                                          "pidfd_send_signal",
+                                          "mount",
+                                          "umount2",
+                                          "move_mount",
+                                          "open_tree",
+                                          "fsopen",
+                                          "fsconfig",
+                                          "mount_setattr",
+                                          "pivot_root",
+                                          "chroot",
+                                          "unshare",
+                                          "setns",
+                                          "bpf",
+                                          "perf_event_open",
+                                          "userfaultfd",
+                                          "keyctl",
+                                          "add_key",
+                                          "request_key",
+                                          "io_uring_setup",
+                                          "init_module",
+                                          "finit_module",
+                                          "kexec_load",
+                                          "kexec_file_load",
+                                          "reboot",
+                                          "open",
+                                          "openat2",
+                                          "creat",
+                                          "open_by_handle_at",
+                                          "link",
+                                          "linkat",
+                                          "symlink",
+                                          "symlinkat",
+                                          "mknod",
+                                          "mknodat",
+                                          "chmod",
+                                          "fchmod",
+                                          "fchmodat",
+                                          "chown",
+                                          "fchown",
+                                          "lchown",
+                                          "fchownat",
+                                          "setuid",
+                                          "setgid",
+                                          "setreuid",
+                                          "setregid",
+                                          "setresuid",
+                                          "setresgid",
+                                          "setgroups",
+                                          "capset",
+                                          "prctl",
+                                          "arch_prctl",
+                                          "seccomp",
+                                          "personality",
+                                          "bind",
+                                          "listen",
+                                          "socketpair",
+                                          "setsockopt",
+                                          "modify_ldt",
+                                          "memfd_create",
+                                          "memfd_secret",
+                                          "shmget",
+                                          "shmat",
+                                          "msgget",
+                                          "semget",
+                                          "remap_file_pages",
+                                          "pkey_mprotect",
+                                          "iopl",
+                                          "ioperm",
+                                          "quotactl",
+                                          "swapon",
+                                          "acct",
+                                          "syslog",
+                                          "settimeofday",
+                                          "clock_settime",
+                                          "adjtimex",
+                                          "setrlimit",
+                                          "prlimit64",
+                                          "nfsservctl",
+                                          "vmsplice",
+                                          "splice",
+                                          "tee",
+                                          "process_madvise",
+                                          "kcmp",
+                                          "rseq"};
   const auto role = GENERATE(from_range(all_roles()));
   std::size_t seen = 0;
-  for (const SyscallName& call : syscall_names()) {
-    if (kNever.contains(call.name)) {
+  for (std::uint32_t number = 0; number < syscall_count(); ++number) {
+    if (kNever.contains(syscall_name(number))) {
       ++seen;
-      CAPTURE(to_string(role), call.name);
-      CHECK(reach(program_of(role), call.number) == Reach::kNever);
+      CAPTURE(to_string(role), syscall_name(number));
+      CHECK(reach(program_of(role), number) == Reach::kNever);
     }
   }
   // The names are those of the headers, or nothing was checked.
@@ -191,7 +276,8 @@ TEST_CASE("The documented lists of calls are those of the filters") {
 
 TEST_CASE("A violation ends the process with one line and a status of its own") {
   const auto role = GENERATE(from_range(all_roles()));
-  const Result result = confined(role, [] { ::syscall(SYS_execve, "/bin/true", nullptr, nullptr); });
+  const Result result =
+      confined(role, [] { ::syscall(SYS_execve, "/bin/true", nullptr, nullptr); });
   CHECK(result.status == kViolationStatus);
   CHECK(result.said.find(std::string(to_string(role))) != std::string::npos);
   CHECK(result.said.find("system call execve,") != std::string::npos);
@@ -199,8 +285,8 @@ TEST_CASE("A violation ends the process with one line and a status of its own") 
 }
 
 TEST_CASE("A violation by an argument tells the argument") {
-  const Result result = confined(
-      Role::kVcpu, [] { ::syscall(SYS_ioctl, 0, 0x5412, nullptr); });  // TIOCSTI
+  const Result result =
+      confined(Role::kVcpu, [] { ::syscall(SYS_ioctl, 0, 0x5412, nullptr); });  // TIOCSTI
   CHECK(result.status == kViolationStatus);
   CHECK(result.said.find("ioctl with argument 2 = 0x5412") != std::string::npos);
   const Result other = confined(Role::kVcpu, [] { ::syscall(SYS_tgkill, 1, 1, 0); });
@@ -211,8 +297,8 @@ TEST_CASE("A violation by an argument tells the argument") {
 
 TEST_CASE("What a role needs goes on") {
   const Result result = confined(Role::kVcpu, [] {
-    void* const memory = ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE,
-                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void* const memory =
+        ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ::munmap(memory, 4096);
     ::syscall(SYS_tgkill, ::getpid(), ::gettid(), 0);
   });

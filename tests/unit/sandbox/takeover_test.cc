@@ -36,8 +36,8 @@ namespace bothy::sandbox {
 namespace {
 
 constexpr int kDone = 0;
-constexpr int kRefused = 1;   // the call returned an error
-constexpr int kNotSet = 2;    // the process couldn't be confined
+constexpr int kRefused = 1;  // the call returned an error
+constexpr int kNotSet = 2;   // the process couldn't be confined
 
 // Each attempt returns whether it succeeded. They are raw system calls, as those of injected code.
 struct Attempt {
@@ -63,8 +63,8 @@ bool connect_tcp() {
   peer.sin_port = htons(9);
   peer.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   const long fd = raw(SYS_socket, AF_INET, SOCK_STREAM);
-  return fd >= 0 && (raw(SYS_connect, fd, address(&peer), sizeof(peer)) == 0 ||
-                     errno == ECONNREFUSED);
+  return fd >= 0 &&
+         (raw(SYS_connect, fd, address(&peer), sizeof(peer)) == 0 || errno == ECONNREFUSED);
 }
 
 bool make_executable() {
@@ -133,8 +133,7 @@ std::vector<Attempt> attempts(const std::string& file) {
       {"signal another process", [] { return raw(SYS_kill, ::getppid(), 0) == 0; }},
       {"signal another process's thread",
        [] { return raw(SYS_tgkill, ::getppid(), ::getppid(), 0) == 0; }},
-      {"trace another process",
-       [] { return raw(SYS_ptrace, PTRACE_SEIZE, ::getppid()) == 0; }},
+      {"trace another process", [] { return raw(SYS_ptrace, PTRACE_SEIZE, ::getppid()) == 0; }},
       {"read another process's memory",
        [] {
          int there = 0;
@@ -142,11 +141,11 @@ std::vector<Attempt> attempts(const std::string& file) {
          iovec remote{&there, sizeof(there)};
          return raw(SYS_process_vm_readv, ::getppid(), address(&local), 1, address(&remote), 1) > 0;
        }},
-      {"take another process's descriptors",
-       [] { return raw(SYS_pidfd_open, ::getppid()) >= 0; }},
+      {"take another process's descriptors", [] { return raw(SYS_pidfd_open, ::getppid()) >= 0; }},
       {"make a user namespace, for the kernel's code behind it",
        [] { return raw(SYS_unshare, CLONE_NEWUSER) == 0; }},
-      {"mount", [] { return raw(SYS_mount, address("none"), address("/tmp"), 0, MS_PRIVATE) == 0; }},
+      {"mount",
+       [] { return raw(SYS_mount, address("none"), address("/tmp"), 0, MS_PRIVATE) == 0; }},
       {"load BPF", [] { return raw(SYS_bpf, BPF_MAP_CREATE, address(&map), sizeof(map)) >= 0; }},
       {"use perf", [] { return raw(SYS_perf_event_open, address(&perf), 0, -1, -1) >= 0; }},
       {"make a ring, whose operations no filter sees",
@@ -156,7 +155,8 @@ std::vector<Attempt> attempts(const std::string& file) {
       {"use the kernel's keys",
        [] { return raw(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0) != 0; }},
       {"be dumped", [] { return raw(SYS_prctl, PR_SET_DUMPABLE, 1) == 0; }},
-      {"type on the terminal", [] {
+      {"type on the terminal",
+       [] {
          // Without a terminal it is the descriptor that is refused, not the call.
          return raw(SYS_ioctl, 0, TIOCSTI, address("x")) == 0 || errno == ENOTTY || errno == EBADF;
        }},
