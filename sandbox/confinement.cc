@@ -88,7 +88,9 @@ void close_inherited_files() {
 }
 
 Result<Landlock> make_landlock(const std::vector<AllowedPath>& paths) {
-  BOTHY_TRY(Landlock landlock, Landlock::make());
+  Landlock::Scope scope;
+  scope.threads = true;
+  BOTHY_TRY(Landlock landlock, Landlock::make(scope));
   for (const AllowedPath& allowed : paths) {
     BOTHY_TRY(landlock.allow_path(allowed.path, allowed.access));
   }

@@ -25,6 +25,8 @@ struct [[gnu::packed]] PathBeneath {
 };
 constexpr int kRulePathBeneath = 1;
 constexpr unsigned kAskVersion = 1;
+constexpr unsigned kAskErrata = 2;
+constexpr long kErratumSignals = 1U << 1U;  // the second
 
 constexpr std::uint64_t kFsExecute = 1U << 0U;
 constexpr std::uint64_t kFsWriteFile = 1U << 1U;
@@ -42,7 +44,8 @@ constexpr std::uint64_t kFsTruncate = 1U << 14U;
 constexpr std::uint64_t kFsIoctlDevice = 1U << 15U;
 constexpr std::uint64_t kFsResolveUnix = 1U << 16U;
 constexpr std::uint64_t kNetTcp = 3;        // bind and connect
-constexpr std::uint64_t kScopeOutside = 3;  // abstract sockets and signals
+constexpr std::uint64_t kScopeSockets = 1;  // abstract ones
+constexpr std::uint64_t kScopeSignals = 2;
 
 // Rights that a rule for something else than a directory may have.
 constexpr std::uint64_t kOfFiles =
@@ -90,6 +93,11 @@ int Landlock::abi() noexcept {
   return version < 0 ? 0 : static_cast<int>(version);
 }
 
+bool Landlock::signals_among_threads() noexcept {
+  const long fixed = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, kAskErrata);
+  return fixed > 0 && (fixed & kErratumSignals) != 0;
+}
+
 Result<Landlock> Landlock::make(Scope scope) {
   Landlock made;
   const int version = abi();
@@ -99,7 +107,10 @@ Result<Landlock> Landlock::make(Scope scope) {
   made.handled_ = handled_by(version);
   RulesetAttributes attributes{made.handled_, 0, 0};
   attributes.handled_access_net = version >= 4 && scope.tcp ? kNetTcp : 0;
-  attributes.scoped = version >= 6 && scope.processes ? kScopeOutside : 0;
+  if (version >= 6 && scope.processes) {
+    attributes.scoped =
+        kScopeSockets | (scope.threads && !signals_among_threads() ? 0 : kScopeSignals);
+  }
   // A kernel accepts members that it doesn't know when they are 0.
   made.ruleset_.reset(
       static_cast<int>(::syscall(SYS_landlock_create_ruleset, &attributes, sizeof(attributes), 0)));

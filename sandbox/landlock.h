@@ -49,10 +49,16 @@ class Landlock {
   struct Scope {
     bool tcp = true;        // deny TCP
     bool processes = true;  // deny abstract sockets and signals outside
+    // Threads of one process use rulesets of their own. Signals outside stay allowed where a kernel
+    // would deny those among such threads: signals_among_threads().
+    bool threads = false;
   };
 
   // The kernel's ABI; 0 where Landlock is missing or disabled.
   [[nodiscard]] static int abi() noexcept;
+  // False on kernels of ABI 6 without the fix of its erratum 2 (6.12 before its stable releases of
+  // April 2025, 6.13, 6.14): threads with different rulesets can't signal each other there.
+  [[nodiscard]] static bool signals_among_threads() noexcept;
 
   // kSystem when the kernel has Landlock and refuses the ruleset.
   [[nodiscard]] static Result<Landlock> make(Scope scope);

@@ -102,14 +102,15 @@ std::vector<std::string> missing_layers() {
                                             {3, "Landlock for truncation (Linux 6.2)"},
                                             {4, "Landlock for TCP (Linux 6.7)"},
                                             {5, "Landlock for devices (Linux 6.10)"},
-                                            {6,
-                                             "Landlock for signals and abstract sockets (Linux "
-                                             "6.12)"},
+                                            {6, "Landlock for abstract sockets (Linux 6.12)"},
                                             {9, "Landlock for sockets by path (Linux 7.1)"}}};
   for (const Layer& layer : kLandlock) {
     if (Landlock::abi() < layer.abi) {
       missing.emplace_back(layer.name);
     }
+  }
+  if (Landlock::abi() < 6 || !Landlock::signals_among_threads()) {
+    missing.emplace_back("Landlock for signals (Linux 6.12.23, 6.15)");
   }
   return missing;
 }

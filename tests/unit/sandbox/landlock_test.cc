@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <csignal>
 #include <functional>
+#include <future>
+#include <thread>
 
 #include "base/process.h"
 #include "sandbox/hygiene.h"
@@ -132,4 +134,34 @@ TEST_CASE("Landlock leaves what its rules allow and nothing else") {
   }
   CHECK(attempt_in({}, connect_to_nobody) == ECONNREFUSED);
   CHECK(attempt_in(rules, connect_to_nobody) == (Landlock::abi() >= 4 ? EACCES : ECONNREFUSED));
+}
+
+TEST_CASE("threads with rulesets of their own still signal each other, and nobody outside") {
+  auto child = Process::start_function({}, [] {
+    Landlock::Scope scope;
+    scope.threads = true;
+    const auto of_main = Landlock::make(scope);
+    const auto of_other = Landlock::make(scope);
+    if (!of_main || !of_other || give_up_privileges() != nullptr) {
+      return kRefused;
+    }
+    std::promise<void> confined;
+    std::promise<void> signalled;
+    bool failed = false;
+    std::thread other([&] {
+      failed = of_other.value().restrict_thread() != nullptr;
+      confined.set_value();
+      signalled.get_future().wait();
+    });
+    confined.get_future().wait();
+    failed = of_main.value().restrict_thread() != nullptr || failed;
+    const int result = ::pthread_kill(other.native_handle(), 0);
+    signalled.set_value();
+    other.join();
+    const bool scoped = Landlock::abi() >= 6 && Landlock::signals_among_threads();
+    const bool outside = ::kill(::getppid(), 0) == 0;
+    return failed ? kRefused : result != 0 ? result : outside == scoped ? kRefused + 1 : 0;
+  });
+  REQUIRE(child.has_value());
+  CHECK(child.value().wait().exit_status() == 0);
 }
