@@ -1,11 +1,14 @@
 #include "bench/areas/bench_run.h"
 
 #include <fmt/format.h>
+#include <mntent.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
 #include "base/files.h"
@@ -28,6 +31,21 @@ bool may_raise_limits() {
   const auto at = text.find("CapEff:");
   return at != std::string::npos &&
          (std::strtoull(text.c_str() + at + 7, nullptr, 16) >> kSysResource & 1U) != 0;
+}
+
+// What instances that were killed have mounted.
+void unmount_below(const std::string& directory) {
+  std::vector<std::string> found;
+  const std::unique_ptr<FILE, int (*)(FILE*)> mounts(::setmntent("/proc/self/mounts", "re"),
+                                                     ::endmntent);
+  while (const mntent* mount = mounts ? ::getmntent(mounts.get()) : nullptr) {
+    if (std::string_view(mount->mnt_dir).starts_with(directory + "/")) {
+      found.emplace_back(mount->mnt_dir);
+    }
+  }
+  for (auto each = found.rbegin(); each != found.rend(); ++each) {
+    ::umount2(each->c_str(), MNT_DETACH | UMOUNT_NOFOLLOW);
+  }
 }
 
 }  // namespace
@@ -56,6 +74,7 @@ Result<BenchRun> BenchRun::prepare(const Bench& bench, BenchOptions options) {
 BenchRun::~BenchRun() {
   if (!work_.empty()) {
     bench_.reaper.kill_all_but({});
+    unmount_below(work_);
     static_cast<void>(remove_tree(work_));
   }
 }
@@ -118,6 +137,7 @@ Result<void> BenchRun::try_subject(Subject& subject, MeasuredSubject& record) {
   } else {
     result = invocation.error();
   }
+  unmount_below(trial.directory);
   BOTHY_TRY(subject.clean(bench_, trial));
   return result;
 }
@@ -163,18 +183,27 @@ Result<void> BenchRun::each_session(std::size_t sessions, const Session& body) {
   for (std::size_t session = 0; session < sessions && !interrupted(); ++session) {
     const Workspace at = workspace(fmt::format("session-{}", session));
     BOTHY_TRY(make_directories(at.directory));
+    Result<void> result = success();
     for (Subject* subject : chosen_) {
-      BOTHY_TRY(subject->prepare(bench_, at));
+      if (result) {
+        result = subject->prepare(bench_, at);
+      }
     }
-    auto result = body(at, session);
+    if (result) {
+      result = body(at, session);
+    }
     // Whatever it was, the next session begins with nothing of it.
     bench_.reaper.kill_all_but({});
+    unmount_below(at.directory);
+    const auto note = [&result](Result<void> next) {
+      if (result) {
+        result = std::move(next);
+      }
+    };
     for (Subject* subject : chosen_) {
-      auto cleaned = subject->clean(bench_, at);
-      result = result ? std::move(cleaned) : std::move(result);
+      note(subject->clean(bench_, at));
     }
-    auto removed = remove_tree(at.directory);
-    result = result ? std::move(removed) : std::move(result);
+    note(remove_tree(at.directory));
     BOTHY_TRY(result);
     BOTHY_TRY(save());
   }

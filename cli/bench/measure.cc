@@ -70,7 +70,8 @@ Result<std::string> absolute(const std::string& path) {
   if (::getcwd(directory.data(), directory.size()) == nullptr) {
     return errno_error("can't find the working directory");
   }
-  return std::string(directory.c_str()) + "/" + path;
+  directory.resize(directory.find('\0'));
+  return directory + "/" + path;
 }
 
 void classify_host(bench::BenchOptions& options) {
@@ -181,6 +182,7 @@ bool has_failures(const bench::Results& results) {
 
 std::vector<std::string> bench_areas() {
   std::vector<std::string> names;
+  names.reserve(std::size(kAreas) + 1);
   for (const Area& area : kAreas) {
     names.emplace_back(area.name);
   }
@@ -208,7 +210,9 @@ Result<int> run_bench(const BenchFlags& flags) {
   }
   const auto measured = measure(run, flags.area);
   progress.clear();
-  BOTHY_TRY(measured);
+  if (!run.interrupted()) {  // which programs that are started get as well, and fail by
+    BOTHY_TRY(measured);
+  }
   const bench::Results& results = run.results();
   BOTHY_TRY(replace_file(output + "/bench.csv", csv_report(results), 0644));
   BOTHY_TRY(replace_file(output + "/bench.md", markdown_report(results), 0644));
