@@ -14,28 +14,28 @@ Invocation invocation(const Workspace& workspace, const ProbeCommand& probe) {
 
 class BareProcess final : public Subject {
  public:
-  std::string_view name() const override { return "process"; }
-  Kind kind() const override { return Kind::kProcess; }
+  [[nodiscard]] std::string_view name() const override { return "process"; }
+  [[nodiscard]] Kind kind() const override { return Kind::kProcess; }
 
-  Result<std::string> version(const Bench& /*bench*/,
-                              const Workspace& /*workspace*/) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& /*bench*/,
+                                            const Workspace& /*workspace*/) const override {
     utsname kernel{};
     ::uname(&kernel);
     return std::string("Linux ") + kernel.release;
   }
-  Result<Invocation> run(const Workspace& workspace, const std::string& /*id*/,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& /*id*/,
+                                       const ProbeCommand& probe) const override {
     return invocation(workspace, probe);
   }
-  Result<std::optional<Published>> run_published(const Workspace& workspace,
-                                                 const std::string& /*id*/,
-                                                 unsigned port) const override {
+  [[nodiscard]] Result<std::optional<Published>> run_published(const Workspace& workspace,
+                                                               const std::string& /*id*/,
+                                                               unsigned port) const override {
     return Published{invocation(workspace, {"serve", std::to_string(port)}), "host"};
   }
   // It has no wall: whatever fails here fails without any.
-  Result<std::optional<Invocation>> run_weakened(const Workspace& workspace,
-                                                 const std::string& /*id*/,
-                                                 const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
+      const Workspace& workspace, const std::string& /*id*/,
+      const ProbeCommand& probe) const override {
     return invocation(workspace, probe);
   }
 };

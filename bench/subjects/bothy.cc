@@ -18,10 +18,13 @@ class Bothy final : public Subject {
  public:
   explicit Bothy(Kind kind) : kind_(kind) {}
 
-  std::string_view name() const override { return kind_ == Kind::kVm ? "vm" : "container"; }
-  Kind kind() const override { return kind_; }
+  [[nodiscard]] std::string_view name() const override {
+    return kind_ == Kind::kVm ? "vm" : "container";
+  }
+  [[nodiscard]] Kind kind() const override { return kind_; }
 
-  Result<std::string> version(const Bench& bench, const Workspace& workspace) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& bench,
+                                            const Workspace& workspace) const override {
     BOTHY_TRY(std::string text, run_command(bench, {{workspace.bothy, "--version"}}));
     text.erase(text.find_last_not_of('\n') + 1);
     return text;
@@ -38,12 +41,13 @@ class Bothy final : public Subject {
     return success();
   }
 
-  Result<Invocation> run(const Workspace& workspace, const std::string& id,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& id,
+                                       const ProbeCommand& probe) const override {
     return instance(workspace, id, {"--rm", "-i", "--network", "none"}, probe);
   }
-  Result<std::optional<Published>> run_published(const Workspace& workspace, const std::string& id,
-                                                 unsigned port) const override {
+  [[nodiscard]] Result<std::optional<Published>> run_published(const Workspace& workspace,
+                                                               const std::string& id,
+                                                               unsigned port) const override {
     const ProbeCommand probe{"serve", std::to_string(port)};
     if (kind_ == Kind::kContainer) {
       return Published{instance(workspace, id, {"--rm", "--network", "host"}, probe), "host"};
@@ -52,30 +56,30 @@ class Bothy final : public Subject {
         instance(workspace, id, {"--rm", "-p", fmt::format("127.0.0.1:{0}:{0}", port)}, probe),
         "passt"};
   }
-  Result<std::optional<Invocation>> run_weakened(const Workspace& workspace, const std::string& id,
-                                                 const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     if (kind_ == Kind::kVm) {
       return std::nullopt;
     }
     return instance(workspace, id,
                     {"--rm", "--network", "host", "--userns", "host", "--privileged"}, probe);
   }
-  Result<std::optional<Invocation>> run_traced(const Workspace& workspace, const std::string& id,
-                                               const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> run_traced(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     return instance(workspace, id, {"--rm", "-i", "--network", "none", "--trace-timing"}, probe);
   }
-  Result<std::optional<Invocation>> start_detached(const Workspace& workspace,
-                                                   const std::string& id,
-                                                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> start_detached(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     return instance(workspace, id, {"-d", "--network", "none"}, probe);
   }
-  Invocation enter(const Workspace& workspace, const std::string& id,
-                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Invocation enter(const Workspace& workspace, const std::string& id,
+                                 const ProbeCommand& probe) const override {
     std::vector<std::string> arguments{"exec", id, std::string(kProbePath)};
     append(arguments, probe);
     return call(workspace, arguments);
   }
-  std::vector<Invocation> remove(const Workspace& workspace, const std::string& id) const override {
+  [[nodiscard]] std::vector<Invocation> remove(const Workspace& workspace,
+                                               const std::string& id) const override {
     return {call(workspace, {"rm", "-f", id})};
   }
 
@@ -93,8 +97,9 @@ class Bothy final : public Subject {
     return invocation;
   }
 
-  Invocation instance(const Workspace& workspace, const std::string& id,
-                      const std::vector<std::string>& flags, const ProbeCommand& probe) const {
+  [[nodiscard]] Invocation instance(const Workspace& workspace, const std::string& id,
+                                    const std::vector<std::string>& flags,
+                                    const ProbeCommand& probe) const {
     std::vector<std::string> arguments{"run", "--isolation", std::string(name()), "--name", id};
     if (kind_ == Kind::kVm || workspace.limit_containers) {
       append(arguments, {"-m", fmt::format("{}M", workspace.memory_mib)});

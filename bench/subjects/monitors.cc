@@ -61,21 +61,22 @@ class DocumentedMonitor final : public Subject {
  public:
   explicit DocumentedMonitor(const Monitor& monitor) : monitor_(monitor) {}
 
-  std::string_view name() const override { return monitor_.name; }
-  Kind kind() const override { return Kind::kVm; }
-  bool tested() const override { return false; }
+  [[nodiscard]] std::string_view name() const override { return monitor_.name; }
+  [[nodiscard]] Kind kind() const override { return Kind::kVm; }
+  [[nodiscard]] bool tested() const override { return false; }
 
-  Result<std::string> version(const Bench& bench, const Workspace& workspace) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& bench,
+                                            const Workspace& workspace) const override {
     return monitor_version(bench, workspace, monitor_.program, monitor_.version_flag);
   }
   Result<void> prepare(const Bench& bench, const Workspace& workspace) override {
     return make_guest_disk(bench, workspace);
   }
-  Result<Invocation> run(const Workspace& workspace, const std::string& id,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& id,
+                                       const ProbeCommand& probe) const override {
     return monitor_.run(workspace, id, probe);
   }
-  std::string success_text() const override { return std::string(kGuestSucceeded); }
+  [[nodiscard]] std::string success_text() const override { return std::string(kGuestSucceeded); }
 
  private:
   const Monitor monitor_;

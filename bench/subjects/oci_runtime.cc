@@ -116,11 +116,12 @@ class OciRuntime final : public Subject {
   OciRuntime(std::string_view name, const char* program, bool tested)
       : name_(name), program_(program), tested_(tested) {}
 
-  std::string_view name() const override { return name_; }
-  Kind kind() const override { return Kind::kContainer; }
-  bool tested() const override { return tested_; }
+  [[nodiscard]] std::string_view name() const override { return name_; }
+  [[nodiscard]] Kind kind() const override { return Kind::kContainer; }
+  [[nodiscard]] bool tested() const override { return tested_; }
 
-  Result<std::string> version(const Bench& bench, const Workspace& workspace) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& bench,
+                                            const Workspace& workspace) const override {
     const bool own = *program_ == '\0';
     if (!own && !find_program(program_, path_variable(), {"/usr/sbin", "/sbin"})) {
       return make_error(ErrorCode::kNotFound, "{} is not installed", program_);
@@ -136,45 +137,47 @@ class OciRuntime final : public Subject {
     return remove_tree(directory(workspace));
   }
 
-  Result<Invocation> run(const Workspace& workspace, const std::string& id,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& id,
+                                       const ProbeCommand& probe) const override {
     return instance(workspace, id, {probe}, {"run"});
   }
-  Result<std::optional<Published>> run_published(const Workspace& workspace, const std::string& id,
-                                                 unsigned port) const override {
+  [[nodiscard]] Result<std::optional<Published>> run_published(const Workspace& workspace,
+                                                               const std::string& id,
+                                                               unsigned port) const override {
     BOTHY_TRY(Invocation made,
               instance(workspace, id,
                        {.probe = {"serve", std::to_string(port)}, .host_network = true}, {"run"}));
     return Published{std::move(made), "host"};
   }
-  Result<std::optional<Invocation>> run_weakened(const Workspace& workspace, const std::string& id,
-                                                 const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     BOTHY_TRY(Invocation made,
               instance(workspace, id, {.probe = probe, .weakened = true}, {"run"}));
     return std::optional(std::move(made));
   }
-  Result<std::optional<Invocation>> start_detached(const Workspace& workspace,
-                                                   const std::string& id,
-                                                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> start_detached(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     BOTHY_TRY(Invocation made, instance(workspace, id, {probe}, {"run", "--detach"}));
     return std::optional(std::move(made));
   }
-  Invocation enter(const Workspace& workspace, const std::string& id,
-                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Invocation enter(const Workspace& workspace, const std::string& id,
+                                 const ProbeCommand& probe) const override {
     Invocation made = call(workspace, {"exec", id, std::string(kProbePath)});
     made.arguments.insert(made.arguments.end(), probe.begin(), probe.end());
     return made;
   }
-  std::vector<Invocation> remove(const Workspace& workspace, const std::string& id) const override {
+  [[nodiscard]] std::vector<Invocation> remove(const Workspace& workspace,
+                                               const std::string& id) const override {
     return {call(workspace, {"delete", "--force", id}),
             {{"rm", "-r", "--", directory(workspace) + "/" + id}}};
   }
 
  private:
-  std::string directory(const Workspace& workspace) const {
+  [[nodiscard]] std::string directory(const Workspace& workspace) const {
     return workspace.directory + "/" + std::string(name_);
   }
-  Invocation call(const Workspace& workspace, const std::vector<std::string>& arguments) const {
+  [[nodiscard]] Invocation call(const Workspace& workspace,
+                                const std::vector<std::string>& arguments) const {
     Invocation made;
     if (*program_ == '\0') {
       made.arguments = {workspace.bothy, "oci"};
@@ -186,8 +189,9 @@ class OciRuntime final : public Subject {
     return made;
   }
   // A bundle for each instance: the command is in its config.json.
-  Result<Invocation> instance(const Workspace& workspace, const std::string& id,
-                              const Bundle& bundle, std::vector<std::string> verb) const {
+  [[nodiscard]] Result<Invocation> instance(const Workspace& workspace, const std::string& id,
+                                            const Bundle& bundle,
+                                            std::vector<std::string> verb) const {
     const std::string at = directory(workspace) + "/" + id;
     BOTHY_TRY(make_directories(at));
     BOTHY_TRY(replace_file(at + "/config.json", config(workspace, bundle), 0600));

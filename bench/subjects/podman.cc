@@ -16,10 +16,11 @@ void append(Words& words, const Words& more) {
 
 class Podman final : public Subject {
  public:
-  std::string_view name() const override { return "podman"; }
-  Kind kind() const override { return Kind::kContainer; }
+  [[nodiscard]] std::string_view name() const override { return "podman"; }
+  [[nodiscard]] Kind kind() const override { return Kind::kContainer; }
 
-  Result<std::string> version(const Bench& bench, const Workspace& /*workspace*/) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& bench,
+                                            const Workspace& /*workspace*/) const override {
     if (!find_program("podman", path_variable(), {"/usr/bin"})) {
       return make_error(ErrorCode::kNotFound, "podman is not installed");
     }
@@ -32,34 +33,35 @@ class Podman final : public Subject {
     return remove_tree(directory(workspace));
   }
 
-  Result<Invocation> run(const Workspace& workspace, const std::string& id,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& id,
+                                       const ProbeCommand& probe) const override {
     return instance(workspace, id, {"--rm", "--interactive", "--network", "none"}, probe);
   }
-  Result<std::optional<Published>> run_published(const Workspace& workspace, const std::string& id,
-                                                 unsigned port) const override {
+  [[nodiscard]] Result<std::optional<Published>> run_published(const Workspace& workspace,
+                                                               const std::string& id,
+                                                               unsigned port) const override {
     return Published{
         instance(workspace, id, {"--rm", "--network", "host"}, {"serve", std::to_string(port)}),
         "host"};
   }
-  Result<std::optional<Invocation>> run_weakened(const Workspace& workspace, const std::string& id,
-                                                 const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     return instance(workspace, id,
                     {"--rm", "--network", "host", "--pid", "host", "--ipc", "host", "--privileged"},
                     probe);
   }
-  Result<std::optional<Invocation>> start_detached(const Workspace& workspace,
-                                                   const std::string& id,
-                                                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<std::optional<Invocation>> start_detached(
+      const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     return instance(workspace, id, {"--detach", "--network", "none"}, probe);
   }
-  Invocation enter(const Workspace& workspace, const std::string& id,
-                   const ProbeCommand& probe) const override {
+  [[nodiscard]] Invocation enter(const Workspace& workspace, const std::string& id,
+                                 const ProbeCommand& probe) const override {
     Words words{"exec", id, std::string(kProbePath)};
     append(words, probe);
     return call(workspace, words);
   }
-  std::vector<Invocation> remove(const Workspace& workspace, const std::string& id) const override {
+  [[nodiscard]] std::vector<Invocation> remove(const Workspace& workspace,
+                                               const std::string& id) const override {
     return {call(workspace, {"rm", "--force", "--time", "0", id})};
   }
 

@@ -11,20 +11,21 @@ constexpr const char* kProgram = "qemu-system-x86_64";
 
 class Qemu final : public Subject {
  public:
-  std::string_view name() const override { return "qemu"; }
-  Kind kind() const override { return Kind::kVm; }
+  [[nodiscard]] std::string_view name() const override { return "qemu"; }
+  [[nodiscard]] Kind kind() const override { return Kind::kVm; }
 
-  Result<std::string> version(const Bench& bench, const Workspace& workspace) const override {
+  [[nodiscard]] Result<std::string> version(const Bench& bench,
+                                            const Workspace& workspace) const override {
     return monitor_version(bench, workspace, kProgram, "--version");
   }
   Result<void> prepare(const Bench& bench, const Workspace& workspace) override {
     return make_guest_disk(bench, workspace);
   }
-  Result<Invocation> run(const Workspace& workspace, const std::string& /*id*/,
-                         const ProbeCommand& probe) const override {
+  [[nodiscard]] Result<Invocation> run(const Workspace& workspace, const std::string& /*id*/,
+                                       const ProbeCommand& probe) const override {
     return machine(workspace, probe, {});
   }
-  std::string success_text() const override { return std::string(kGuestSucceeded); }
+  [[nodiscard]] std::string success_text() const override { return std::string(kGuestSucceeded); }
 
  private:
   static Invocation machine(const Workspace& workspace, const ProbeCommand& probe,

@@ -95,6 +95,7 @@ long fork_command(PlanHeader& plan, int init) noexcept {
 long set_filter(long flags, long count, long filter) noexcept {
   sock_fprog program{};
   program.len = static_cast<unsigned short>(count);
+  // NOLINTNEXTLINE(performance-no-int-to-ptr): an argument that is an address
   program.filter = reinterpret_cast<sock_filter*>(filter);
   return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 }

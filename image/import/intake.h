@@ -94,7 +94,7 @@ class LinkIntake final : public Intake {
 
  private:
   [[nodiscard]] Result<void> flush();
-  [[nodiscard]] Result<std::string> ask(std::uint32_t type, std::string content);
+  [[nodiscard]] Result<std::string> ask(std::uint32_t type, const std::string& content);
 
   ParentLink& link_;
   std::string buffer_;

@@ -50,7 +50,7 @@ Result<void> LinkIntake::flush() {
   return success();
 }
 
-Result<std::string> LinkIntake::ask(std::uint32_t type, std::string content) {
+Result<std::string> LinkIntake::ask(std::uint32_t type, const std::string& content) {
   BOTHY_TRY(flush());
   return link_.ask(type, content);
 }

@@ -136,12 +136,12 @@ TEST_CASE("Guest memory is the large mapping of a monitor, with what else is of 
       "4000 kB\n"
       "7f0008000000-7f00080a0000 rw-s 00000000 00:01 7 /memfd:guest (deleted)\nPss: 30 kB\n"
       "7f0010000000-7f0010100000 rw-p 00000000 00:00 0 \nPss: 70 kB\n";
-  CHECK(guest_pss_in(kSmaps, 128U << 20U) == 4030 * 1024);
+  CHECK(guest_pss_in(kSmaps, 128U << 20U) == (4030U << 10U));
   CHECK(guest_pss_in("", 128U << 20U) == 0);
   constexpr std::string_view kAnonymous =
       "7f0000000000-7f0008000000 rw-p 00000000 00:00 0 \nPss: 4000 kB\n"
       "7f0010000000-7f0010100000 rw-p 00000000 00:00 0 \nPss: 70 kB\n";
-  CHECK(guest_pss_in(kAnonymous, 128U << 20U) == 4000 * 1024);
+  CHECK(guest_pss_in(kAnonymous, 128U << 20U) == (4000U << 10U));
 }
 
 TEST_CASE("The memory of processes is that of the living") {
@@ -163,7 +163,7 @@ TEST_CASE("What is new on a host is told by kind") {
 
 TEST_CASE("Fields of the kernel's files are found by their whole name") {
   constexpr std::string_view kText = "SwapPss: 9 kB\nPss:    12 kB\nPss_Dirty: 3 kB\n";
-  CHECK(kibibytes_field(kText, "Pss") == 12 * 1024);
+  CHECK(kibibytes_field(kText, "Pss") == (12U << 10U));
   CHECK(kibibytes_field(kText, "Nothing") == 0);
   CHECK(total_memory() > available_memory());
 }
