@@ -188,7 +188,7 @@ void Block::make_engine(Worker& worker) const noexcept {
   const IoEngine::Wakeups wakeups{*worker.kick, stop_};
   auto engine = make_io_engine(engine_, target, wakeups, kQueueSize);
   if (!engine && engine_ == IoEngineKind::kUring) {
-    log(LogLevel::kInfo, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
+    log(LogLevel::kWarning, "disk {}: using threads instead of io_uring: {}", disk_.config.path,
         engine.error().context);
     engine = make_io_engine(IoEngineKind::kThreads, target, wakeups, kQueueSize);
   }

@@ -30,11 +30,11 @@ bool forbid_io_uring() {
 
 TEST_CASE("A guest that resets the disk again and again can't flood the log") {
   constexpr std::size_t kStarts = 200;
-  BlockRig rig({.engine = IoEngineKind::kUring, .packed = false});
   const test::LogCapture log;
   bool forbidden = false;
   std::thread([&] {
     forbidden = forbid_io_uring();
+    BlockRig rig({.engine = IoEngineKind::kUring, .packed = false});
     for (std::size_t i = 0; i < kStarts; ++i) {
       rig.start();
       rig.stop();
