@@ -21,7 +21,7 @@ struct State {
   Word a = 0;
   Word x = 0;
   std::array<Word, BPF_MEMWORDS> memory{};
-  auto operator<=>(const State&) const = default;
+  auto operator<=>(const State&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
 };
 
 struct Outcomes {
