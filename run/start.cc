@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/inherited_files.h"
 #include "base/log.h"
 #include "base/socket_pair.h"
 #include "run/find_image.h"
@@ -72,19 +73,6 @@ class RemoveUnlessKept {
   std::optional<Instance> instance_;
 };
 
-// Descriptors that the caller left open, such as pipes and locks, must not stay open as long as the
-// instance. All that bothy opens are close-on-exec.
-void close_inherited_files() {
-  const auto numbers = list_directory("/proc/self/fd");
-  for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {
-    const int fd = std::atoi(text.c_str());
-    const int flags = ::fcntl(fd, F_GETFD);
-    if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) {
-      ::close(fd);
-    }
-  }
-}
-
 // What instances whose owners were killed have left. Before there is a new one: processes may be
 // among it, and the ids that they have are free to be reserved since their owner's end.
 void sweep(const Instances& instances, const IsolationKind& isolation) {
@@ -109,7 +97,7 @@ void sweep(const Instances& instances, const IsolationKind& isolation) {
   ::dup2(null_device.get(), STDIN_FILENO);
   ::dup2(null_device.get(), STDOUT_FILENO);
   ::dup2(messages.get(), STDERR_FILENO);
-  close_inherited_files();
+  close_inherited_files();  // they must not stay open as long as the instance
   [[maybe_unused]] const int moved = ::chdir("/");
   int code = 0;
   {

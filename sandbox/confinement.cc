@@ -1,6 +1,5 @@
 #include "sandbox/confinement.h"
 
-#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -12,6 +11,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/inherited_files.h"
 #include "base/log.h"
 #include "base/thread_role.h"
 #include "sandbox/capabilities.h"
@@ -75,18 +75,6 @@ void wipe_environment() noexcept {
   ::clearenv();
 }
 
-// Descriptors that the caller left open. All that bothy opens are close-on-exec.
-void close_inherited_files() {
-  const auto numbers = list_directory("/proc/self/fd");
-  for (const std::string& text : numbers ? numbers.value() : std::vector<std::string>()) {
-    const int fd = std::atoi(text.c_str());
-    const int flags = ::fcntl(fd, F_GETFD);
-    if (fd > STDERR_FILENO && flags >= 0 && (flags & FD_CLOEXEC) == 0) {
-      ::close(fd);
-    }
-  }
-}
-
 Result<Landlock> make_landlock(const std::vector<AllowedPath>& paths) {
   Landlock::Scope scope;
   scope.threads = true;
@@ -107,7 +95,7 @@ Result<Mode> parse_mode(std::string_view text) {
                     printable(text));
 }
 
-Result<void> prepare(Mode mode, Policy policy) {
+Result<void> prepare(Mode mode, const Policy& policy) {
   if (mode == Mode::kOff) {
     return success();
   }

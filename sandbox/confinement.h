@@ -41,7 +41,7 @@ struct Policy {
 
 // Nothing is done with Mode::kOff, but for the warning that the caller gives. Errors: a layer that
 // the kernel has can't be used. Layers that the kernel lacks are left out (observe.h).
-[[nodiscard]] Result<void> prepare(Mode mode, Policy policy);
+[[nodiscard]] Result<void> prepare(Mode mode, const Policy& policy);
 [[nodiscard]] Result<void> close_doors();
 // Ends the process where it fails: nobody could end it in order any more.
 void confine_main() noexcept;
