@@ -14,13 +14,7 @@
 
 #include <algorithm>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BOTHY_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define BOTHY_SANITIZED 1
-#endif
-#endif
+#include "base/sanitizers.h"
 
 namespace bothy::sandbox {
 namespace {
@@ -206,7 +200,7 @@ struct Compiled {
 };
 
 // What sanitizers' own code calls, to report what they find. In no other build.
-#if BOTHY_SANITIZED
+#ifdef BOTHY_SANITIZED
 constexpr std::array kSanitizers{
     any(SYS_sigaltstack), any(SYS_sched_yield), any(SYS_openat),  any(SYS_readlink),
     any(SYS_read),        any(SYS_close),       any(SYS_clone),   any(SYS_newfstatat),
@@ -227,7 +221,7 @@ struct Entry {
 
 template <const auto& kTable>
 constexpr Entry entry(std::string_view name) {
-#if BOTHY_SANITIZED
+#ifdef BOTHY_SANITIZED
   return {name, kTable, Compiled<kTable>::kCode, Compiled<kWithSanitizers<kTable>>::kCode};
 #else
   return {name, kTable, Compiled<kTable>::kCode, Compiled<kTable>::kCode};

@@ -6,6 +6,7 @@
 #include <array>
 #include <vector>
 
+#include "base/sanitizers.h"
 #include "image/confined/child.h"
 #include "sandbox/call_filter.h"
 #include "sandbox/capabilities.h"
@@ -18,14 +19,7 @@ namespace {
 using sandbox::AllowedCall;
 using sandbox::Landlock;
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define BOTHY_SHADOW_MEMORY 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define BOTHY_SHADOW_MEMORY 1
-#endif
-#endif
-#ifdef BOTHY_SHADOW_MEMORY
+#ifdef BOTHY_SANITIZED
 // Sanitizers reserve terabytes of addresses.
 constexpr bool kLimitsMemory = false;
 #else
@@ -59,7 +53,7 @@ constexpr std::array kOnDescriptors{
     AllowedCall{SYS_sched_yield},
     AllowedCall{SYS_getpid},
     AllowedCall{SYS_restart_syscall},
-#ifdef BOTHY_SHADOW_MEMORY
+#ifdef BOTHY_SANITIZED
     AllowedCall{SYS_pipe2},        // UBSan finds out by a pipe what can be read
     AllowedCall{SYS_sigaltstack},  // where a stack ends
 #endif
