@@ -1,13 +1,10 @@
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <csignal>
 #include <optional>
 #include <utility>
 
 #include "base/files.h"
-#include "base/signals.h"
 #include "base/utc_time.h"
 #include "container/cgroup.h"
 #include "container/launcher.h"
@@ -32,7 +29,7 @@ class Unfinished {
   Unfinished& operator=(const Unfinished&) = delete;
   ~Unfinished() {
     if (!kept_) {
-      end_process();
+      kill_child(pidfd);
       if (cgroup) {
         static_cast<void>(cgroup->kill());
         static_cast<void>(cgroup->remove());
@@ -46,14 +43,6 @@ class Unfinished {
   int pidfd = -1;                    // of a child of this process
 
  private:
-  void end_process() const noexcept {
-    if (pidfd >= 0) {
-      send_signal(pidfd, SIGKILL);
-      siginfo_t end{};
-      ::waitid(P_PIDFD, static_cast<id_t>(pidfd), &end, WEXITED);
-    }
-  }
-
   const Records& records_;
   std::string id_;
   bool kept_ = false;
@@ -222,7 +211,7 @@ std::string seccomp_cache() {
 
 // The words that engines look for, to tell a command that isn't there from other failures.
 Error failed_start(const ct::LaunchReport& report) {
-  const Error error{code_from_errno(report.error_number), report.message};
+  Error error{code_from_errno(report.error_number), report.message};
   constexpr std::string_view kBeginning = "can't run '";
   const std::size_t end = report.message.rfind("': ");
   const bool of_command = report.at_exec || report.message.starts_with(kBeginning);

@@ -1,16 +1,13 @@
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
-#include <csignal>
 #include <optional>
 #include <string_view>
 #include <utility>
 
 #include "base/files.h"
-#include "base/signals.h"
 #include "container/cgroup_files.h"
 #include "container/launcher.h"
 #include "oci/caller_sockets.h"
@@ -170,16 +167,6 @@ Result<std::optional<ct::Cgroup>> find_cgroup(const Record& record, const std::s
   return std::optional(std::move(cgroup));
 }
 
-// Ends a process of this one's that its caller never hears of.
-Error give_up(const ct::Launching& process, Error error) {
-  if (process.pidfd() >= 0) {
-    send_signal(process.pidfd(), SIGKILL);
-    siginfo_t end{};
-    ::waitid(P_PIDFD, static_cast<id_t>(process.pidfd()), &end, WEXITED);
-  }
-  return error;
-}
-
 Result<void> announce(const ExecOptions& options, const ct::Launching& process) {
   if (!options.pidfd_socket.empty()) {
     BOTHY_TRY(send_pidfd(options.pidfd_socket, process.pidfd()));
@@ -230,7 +217,8 @@ Result<int> exec(const Records& records, const ExecOptions& options) {
   }
   BOTHY_TRY(ct::Launching launching, ct::enter(process, enter));
   if (const auto announced = announce(options, launching); !announced) {
-    return give_up(launching, announced.error());
+    kill_child(launching.pidfd());  // the caller doesn't learn of it
+    return announced.error();
   }
   ct::LaunchReport report = launching.wait();
   if (report.status == ct::LaunchStatus::kFailed) {

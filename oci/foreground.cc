@@ -111,7 +111,7 @@ void pass_signals(int signals, int pidfd, int terminal) {
   }
 }
 
-int reap(int pidfd) {
+int reap(int pidfd) noexcept {
   siginfo_t end{};
   while (::waitid(P_PIDFD, static_cast<id_t>(pidfd), &end, WEXITED) < 0 && errno == EINTR) {
   }
@@ -119,6 +119,13 @@ int reap(int pidfd) {
 }
 
 }  // namespace
+
+void kill_child(int pidfd) noexcept {
+  if (pidfd >= 0) {
+    send_signal(pidfd, SIGKILL);
+    reap(pidfd);
+  }
+}
 
 Result<int> follow(const container::Launching& process, UniqueFd terminal) {
   BOTHY_TRY(const UniqueFd signals, catch_signals());
