@@ -8,10 +8,10 @@
 
 #include <array>
 #include <charconv>
-#include <ctime>
 #include <utility>
 
 #include "base/files.h"
+#include "base/utc_time.h"
 
 namespace bothy::bench {
 namespace {
@@ -150,12 +150,8 @@ std::uint64_t total_memory() {
 }
 
 std::string time_of_day() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  ::gmtime_r(&now, &parts);
-  std::array<char, 32> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts);
-  return text.data();
+  const std::string now = utc_now();
+  return now.substr(0, now.find('.')) + "Z";
 }
 
 }  // namespace bothy::bench

@@ -5,9 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
+#include <filesystem>
 #include <random>
 #include <string_view>
+#include <system_error>
 
 #include "base/files.h"
 #include "base/log.h"
@@ -53,25 +54,20 @@ constexpr std::array kAreas{
     Area{"neighbours", bench::measure_neighbours}, Area{"isolation", bench::measure_isolation}};
 
 Result<std::string> own_path() {
-  std::string path(4096, '\0');
-  const ssize_t length = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (length <= 0) {
-    return errno_error("can't find this program's path");
-  }
-  path.resize(static_cast<std::size_t>(length));
-  return path;
+  std::error_code error;
+  const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
+  return error ? errno_error("can't find this program's path", error.value())
+               : Result<std::string>(path.string());
 }
 
 Result<std::string> absolute(const std::string& path) {
-  std::string directory(4096, '\0');
-  if (path.starts_with('/') || path.empty()) {
+  if (path.empty()) {
     return path;
   }
-  if (::getcwd(directory.data(), directory.size()) == nullptr) {
-    return errno_error("can't find the working directory");
-  }
-  directory.resize(directory.find('\0'));
-  return directory + "/" + path;
+  std::error_code error;
+  const auto found = std::filesystem::absolute(path, error);
+  return error ? errno_error("can't find the working directory", error.value())
+               : Result<std::string>(found.string());
 }
 
 void classify_host(bench::BenchOptions& options) {
