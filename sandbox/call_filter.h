@@ -13,7 +13,7 @@ struct AllowedCall {
   long number = 0;  // SYS_*
   // An argument, 0 to 5, and bits that the call may not have set in the lower half of it; no bits:
   // any arguments.
-  unsigned argument = 0;
+  std::uint8_t argument = 0;
   std::uint32_t without = 0;
 };
 

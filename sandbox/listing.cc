@@ -27,7 +27,7 @@ void follow(std::span<const sock_filter> program, std::size_t at, std::uint32_t 
     switch (each.code) {
       case kLoad:
         value = {each.k == kNumberOffset || each.k == kArchitectureOffset,
-                 each.k == kNumberOffset ? number : std::uint32_t{AUDIT_ARCH_X86_64}};
+                 each.k == kNumberOffset ? number : kArchitecture};
         break;
       case kAnd:
         value.value &= each.k;

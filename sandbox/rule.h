@@ -90,6 +90,9 @@ struct Program {
   }
 };
 
+// The architecture whose system calls filters know (linux/audit.h); the build names it.
+inline constexpr std::uint32_t kArchitecture = BOTHY_AUDIT_ARCH;
+
 inline constexpr std::uint16_t kLoad = BPF_LD | BPF_W | BPF_ABS;
 inline constexpr std::uint16_t kJumpIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
 inline constexpr std::uint16_t kAnd = BPF_ALU | BPF_AND | BPF_K;
@@ -162,7 +165,7 @@ template <std::size_t kCount>
 constexpr auto compile(const std::array<Rule, kCount>& table) {
   Program<8 + kCount * kMaxRuleSize> program;
   program.add(kLoad, kArchitectureOffset);
-  program.add(kJumpIfEqual, AUDIT_ARCH_X86_64, 1, 0);
+  program.add(kJumpIfEqual, kArchitecture, 1, 0);
   program.add(kReturn, SECCOMP_RET_KILL_PROCESS);
   program.add(kLoad, kNumberOffset);
   for (const Rule& rule : table) {
