@@ -117,8 +117,8 @@ void keep(const ShareSandbox& sandbox, const std::string& program) {
   }
 }
 
-// What the companion tells until it ends, or the first byte.
-std::string hear(const Companion& keeper, bool first_byte) {
+// The text that the companion sends until it ends, or until its first byte.
+std::string receive_text(const Companion& keeper, bool first_byte) {
   std::string text;
   std::array<char, 1024> piece{};
   for (;;) {
@@ -159,7 +159,7 @@ Result<std::unique_ptr<Virtiofsd>> Virtiofsd::start(const std::string& what,
   BOTHY_TRY(Companion keeper,
             Companion::start({{kDirectory, root.get()}, {kListenerEnd, listener.get()}},
                              [&] { keep(sandbox, program); }));
-  const std::string told = hear(keeper, true);
+  const std::string told = receive_text(keeper, true);
   if (told.empty() || told.front() != kStarted) {
     return make_error(ErrorCode::kSystem, "{}: {}", what, told);
   }
@@ -178,7 +178,7 @@ Virtiofsd::~Virtiofsd() {
   socket_.reset();
   if (keeper_) {
     ::shutdown(keeper_->socket(), SHUT_WR);
-    static_cast<void>(hear(*keeper_, false));
+    static_cast<void>(receive_text(*keeper_, false));
   }
 }
 
@@ -188,7 +188,7 @@ std::string Virtiofsd::kill() noexcept {
     return {};
   }
   static_cast<void>(::send(keeper_->socket(), &kKill, sizeof(kKill), MSG_NOSIGNAL));
-  std::string last = hear(*keeper_, false);
+  std::string last = receive_text(*keeper_, false);
   keeper_.reset();
   return last;
 }
