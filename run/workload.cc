@@ -28,6 +28,7 @@ Workload::Workload(boost::asio::io_context& executor, Clock& clock, Setup setup,
     : executor_(executor),
       setup_(setup),
       on_end_(std::move(on_end)),
+      buffer_(std::make_unique_for_overwrite<std::byte[]>(kBufferSize)),
       stream_timer_(executor, clock) {
   channels_[0].done = !setup_.terminal;  // nothing is read from a stdin
   channels_[1].done = setup_.terminal || !setup_.output;
@@ -46,7 +47,6 @@ void Workload::set_stream(std::uint32_t index, UniqueFd fd) {
     channel.done = true;  // as if the process had closed its end
     return channel.stream->post([this] { check_end(); });
   }
-  channel.buffer.resize(kBufferSize);
   if (!channel.done) {
     wait_to_read(index);
   }
@@ -70,7 +70,7 @@ void Workload::wait_to_read(std::size_t index) {
 void Workload::on_readable(std::size_t index) {
   const auto kept = shared_from_this();  // until the listeners have returned
   Channel& channel = channels_.at(index);
-  const ssize_t count = ::read(channel.stream->fd(), channel.buffer.data(), channel.buffer.size());
+  const ssize_t count = ::read(channel.stream->fd(), buffer_.get(), kBufferSize);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
     return wait_to_read(index);
   }
@@ -78,8 +78,7 @@ void Workload::on_readable(std::size_t index) {
     channel.done = true;
     return check_end();
   }
-  const auto bytes =
-      std::span<const std::byte>(channel.buffer).first(static_cast<std::size_t>(count));
+  const std::span<const std::byte> bytes(buffer_.get(), static_cast<std::size_t>(count));
   const Stream stream = index == 2 ? Stream::kError : Stream::kOutput;
   if (setup_.log != nullptr) {
     setup_.log->append(stream, bytes);

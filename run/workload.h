@@ -81,7 +81,6 @@ class Workload : public std::enable_shared_from_this<Workload> {
   struct Channel {
     std::optional<FdWatch> stream;
     bool done = false;  // at its end, or not expected
-    std::vector<std::byte> buffer;
   };
 
   void wait_to_read(std::size_t index);
@@ -98,6 +97,8 @@ class Workload : public std::enable_shared_from_this<Workload> {
   const Setup setup_;
   const OnEnd on_end_;
   std::array<Channel, 3> channels_;
+  // Not initialised: pages that no output has filled take no memory.
+  const std::unique_ptr<std::byte[]> buffer_;
   std::set<Listener*> listeners_;
   std::vector<std::byte> incoming_;  // for stdin
   std::vector<std::byte> writing_;
