@@ -108,19 +108,4 @@ void set_examples(CLI::App& command, const std::vector<std::string>& examples,
   command.footer(text.empty() ? footer : footer + "\n\n" + text);
 }
 
-CLI::Option* add_value(CLI::App& command, const std::string& flag, std::string& value,
-                       const std::string& value_name, const std::string& help) {
-  return command.add_option(flag, value, help)->type_name(value_name);
-}
-
-CLI::Option* add_values(CLI::App& command, const std::string& flag,
-                        std::vector<std::string>& values, const std::string& value_name,
-                        const std::string& help) {
-  return command.add_option(flag, values, help)
-      ->type_name(value_name)
-      ->expected(1)
-      ->allow_extra_args(false)
-      ->take_all();
-}
-
 }  // namespace bothy

@@ -7,7 +7,6 @@
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
 class App;
-class Option;
 }  // namespace CLI
 
 namespace bothy {
@@ -22,13 +21,5 @@ void set_operands(CLI::App& command, std::string operands);
 // Examples, one a line, below the flags; then further text.
 void set_examples(CLI::App& command, const std::vector<std::string>& examples,
                   const std::string& text = {});
-
-// A flag with a value, which --help names.
-CLI::Option* add_value(CLI::App& command, const std::string& flag, std::string& value,
-                       const std::string& value_name, const std::string& help);
-// The same for a flag that may be given several times.
-CLI::Option* add_values(CLI::App& command, const std::string& flag,
-                        std::vector<std::string>& values, const std::string& value_name,
-                        const std::string& help);
 
 }  // namespace bothy

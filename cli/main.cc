@@ -17,6 +17,7 @@
 #include "cli/boot/control_command.h"
 #include "cli/doctor/command.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/image/command.h"
 #include "cli/instances/commands.h"
@@ -119,6 +120,7 @@ int main(int argc, char** argv) {
   // Writing to a closed pipe fails with EPIPE instead.
   std::signal(SIGPIPE, SIG_IGN);
 
+  bothy::note_command_line({argv, static_cast<std::size_t>(argc)});
   // Engines call it many times for each container: without the other commands' flags.
   if (bothy::is_oci_name(argv[0])) {
     return bothy::oci_main(argc, argv, "bothy-oci", BOTHY_VERSION);

@@ -7,6 +7,7 @@
 #include "cli/bench/measure.h"
 #include "cli/bench/reports.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 
 namespace bothy {

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/image/report.h"
 #include "cli/json_text.h"

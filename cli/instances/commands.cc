@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/instances/actions.h"
 #include "run/client.h"

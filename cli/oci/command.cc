@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/oci/verb.h"
 #include "oci/features.h"
@@ -47,11 +48,12 @@ void add_global_flags(CLI::App& app, OciGlobals& globals) {
   add_value(app, "--log-format", globals.log_format, "FORMAT", "Format of the log")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
-  app.add_flag("--debug", globals.debug, "Log more");
+  add_switch(app, "--debug", globals.debug, "Log more");
   add_value(app, "--cgroup-manager", globals.cgroup_manager, "DRIVER",
             "Who makes cgroups: cgroupfs, systemd or disabled")
       ->check(CLI::IsMember({"cgroupfs", "systemd", "disabled"}));
-  app.add_flag("--systemd-cgroup", globals.systemd_cgroup, "The same as --cgroup-manager systemd");
+  add_switch(app, "--systemd-cgroup", globals.systemd_cgroup,
+             "The same as --cgroup-manager systemd");
   app.add_flag("--rootless{true}", globals.rootless,
                "Accepted; what an ordinary user may do is found out");
 }

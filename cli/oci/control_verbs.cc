@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/oci/verb.h"
 #include "run/run_spec.h"
 
@@ -54,7 +55,7 @@ void add_kill_verb(const OciApp& oci) {
                                    });
   add_container_id(command, flags->id);
   command.add_option("SIGNAL", flags->signal, "Signal, a name or a number")->capture_default_str();
-  command.add_flag("-a,--all", flags->all, "Send the signal to all processes of the container");
+  add_switch(command, "-a,--all", flags->all, "Send the signal to all processes of the container");
 }
 
 void add_delete_verb(const OciApp& oci) {
@@ -65,7 +66,7 @@ void add_delete_verb(const OciApp& oci) {
                                      return exit_status::kSuccess;
                                    });
   add_container_id(command, flags->id);
-  command.add_flag("-f,--force", flags->force, "Kill the container first if it is running");
+  add_switch(command, "-f,--force", flags->force, "Kill the container first if it is running");
 }
 
 }  // namespace bothy

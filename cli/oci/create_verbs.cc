@@ -2,7 +2,7 @@
 #include <memory>
 
 #include "cli/exit_status.h"
-#include "cli/help.h"
+#include "cli/flags.h"
 #include "cli/oci/verb.h"
 
 namespace bothy {
@@ -31,9 +31,10 @@ void add_create_flags(CLI::App& command, CreateFlags& flags) {
       .add_option("--preserve-fds", flags.create.preserved,
                   "Number of descriptors, from 3 on, that the process gets")
       ->type_name("N");
-  command.add_flag("--no-pivot", flags.no_pivot, "Enter the root by chroot instead of pivot_root");
-  command.add_flag("--no-new-keyring", flags.no_new_keyring,
-                   "Keep the session keyring of the caller");
+  add_switch(command, "--no-pivot", flags.no_pivot,
+             "Enter the root by chroot instead of pivot_root");
+  add_switch(command, "--no-new-keyring", flags.no_new_keyring,
+             "Keep the session keyring of the caller");
   add_container_id(command, flags.create.id);
 }
 
@@ -68,10 +69,10 @@ void add_run_verb(const OciApp& oci) {
                                      return oci::run(records, options, flags->run);
                                    });
   add_create_flags(command, *flags);
-  command.add_flag("-d,--detach", flags->run.detach, "Don't wait for the end of the container");
-  command.add_flag("--keep", flags->run.keep, "Keep the container after its end");
-  command.add_flag("--no-subreaper", flags->no_subreaper,
-                   "Accepted: this program never is one for the container's processes");
+  add_switch(command, "-d,--detach", flags->run.detach, "Don't wait for the end of the container");
+  add_switch(command, "--keep", flags->run.keep, "Keep the container after its end");
+  add_switch(command, "--no-subreaper", flags->no_subreaper,
+             "Accepted: this program never is one for the container's processes");
 }
 
 void add_start_verb(const OciApp& oci) {

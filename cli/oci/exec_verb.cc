@@ -1,5 +1,6 @@
 #include <memory>
 
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/oci/verb.h"
 
@@ -28,8 +29,8 @@ void add_process_flags(CLI::App& command, oci::ExecOptions& options) {
       ->allow_extra_args(false)
       ->take_all();
   add_values(command, "-c,--cap", options.capabilities, "CAPABILITY", "Additional capability");
-  command.add_flag("-t,--tty", options.terminal, "Give the process a terminal");
-  command.add_flag("--no-new-privs", options.no_new_privileges, "Set no_new_privs");
+  add_switch(command, "-t,--tty", options.terminal, "Give the process a terminal");
+  add_switch(command, "--no-new-privs", options.no_new_privileges, "Set no_new_privs");
   add_value(command, "--apparmor", options.apparmor_profile, "PROFILE", "AppArmor profile");
   add_value(command, "--process-label", options.selinux_label, "LABEL", "SELinux label");
 }
@@ -48,7 +49,7 @@ void add_exec_verb(const OciApp& oci) {
       exit_status::kExecFailure);
   *command_of = &command;
   add_process_flags(command, *options);
-  command.add_flag("-d,--detach", options->detach, "Don't wait for the end of the process");
+  add_switch(command, "-d,--detach", options->detach, "Don't wait for the end of the process");
   add_value(command, "--pid-file", options->pid_file, "FILE",
             "Write the pid of the process to a file");
   add_value(command, "--console-socket", options->console_socket, "SOCKET",
@@ -61,8 +62,8 @@ void add_exec_verb(const OciApp& oci) {
       ->type_name("N");
   add_value(command, "--cgroup", options->cgroup, "PATH",
             "Run the process in a cgroup below the container's");
-  command.add_flag("--ignore-paused", options->ignore_paused,
-                   "Start the process even if the container is paused");
+  add_switch(command, "--ignore-paused", options->ignore_paused,
+             "Start the process even if the container is paused");
   command.prefix_command();
   set_operands(command, "ID [COMMAND [ARG...]]");
 }

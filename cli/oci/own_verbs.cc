@@ -7,7 +7,7 @@
 
 #include "base/files.h"
 #include "cli/exit_status.h"
-#include "cli/help.h"
+#include "cli/flags.h"
 #include "cli/json_text.h"
 #include "cli/oci/verb.h"
 #include "oci/features.h"
@@ -58,7 +58,7 @@ void add_spec_verb(const OciApp& oci) {
   CLI::App& command = add_oci_verb(oci, "spec", "Write a config.json to begin with",
                                    [flags](const oci::Records&) { return write_spec(*flags); });
   add_value(command, "-b,--bundle", flags->bundle, "DIR", "Where it is written");
-  command.add_flag("--rootless", flags->rootless, "For an ordinary user");
+  add_switch(command, "--rootless", flags->rootless, "For an ordinary user");
 }
 
 void add_checkpoint_verb(const OciApp& oci) {

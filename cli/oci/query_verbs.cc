@@ -10,6 +10,7 @@
 #include "base/process.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/json_text.h"
 #include "cli/oci/process_table.h"
@@ -154,7 +155,7 @@ void add_list_verb(const OciApp& oci) {
       add_oci_verb(oci, "list", "List the containers",
                    [flags](const oci::Records& records) { return list(records, *flags); });
   add_format(command, flags->format);
-  command.add_flag("-q,--quiet", flags->quiet, "Print ids alone");
+  add_switch(command, "-q,--quiet", flags->quiet, "Print ids alone");
 }
 
 void add_ps_verb(const OciApp& oci) {
@@ -176,7 +177,7 @@ void add_events_verb(const OciApp& oci) {
       add_oci_verb(oci, "events", "Print what a container uses, and when memory was short",
                    [flags](const oci::Records& records) { return events(records, *flags); });
   add_container_id(command, flags->id);
-  command.add_flag("--stats", flags->statistics, "Print the use of resources once");
+  add_switch(command, "--stats", flags->statistics, "Print the use of resources once");
   add_value(command, "--interval", flags->interval, "DURATION", "Time between two prints")
       ->capture_default_str();
 }

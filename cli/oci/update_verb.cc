@@ -11,7 +11,7 @@
 #include "base/files.h"
 #include "base/units.h"
 #include "cli/exit_status.h"
-#include "cli/help.h"
+#include "cli/flags.h"
 #include "cli/oci/update_flags.h"
 #include "cli/oci/verb.h"
 

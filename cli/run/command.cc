@@ -120,8 +120,7 @@ Result<int> run_image(const run::RunOptions& options, bool json) {
 }
 
 Result<int> run_with(const RunFlags& flags, const CLI::App& command) {
-  BOTHY_TRY(const run::RunOptions options,
-            resolve_run_flags(flags, command.remaining(), command.count("--entrypoint") > 0));
+  BOTHY_TRY(const run::RunOptions options, resolve_run_flags(flags, command.remaining()));
   if (options.sandbox == sandbox::Mode::kOff) {
     log(LogLevel::kWarning, "--sandbox=off: nothing confines bothy if its guest takes it over");
   }

@@ -5,6 +5,7 @@
 
 #include "base/files.h"
 #include "base/units.h"
+#include "cli/flags.h"
 #include "cli/help.h"
 #include "cli/run/values.h"
 #include "run/conversation.h"
@@ -96,8 +97,8 @@ void take_isolation_flags(const RunFlags& flags, run::RunOptions& options) {
 void add_process_flags(CLI::App& command, RunFlags& flags) {
   run::ProcessOptions& process = flags.options.process;
   command.option_defaults()->group("Process");
-  command.add_flag("-i,--interactive", process.interactive, "Connect stdin to the command");
-  command.add_flag("-t,--tty", process.terminal, "Give the command a terminal");
+  add_switch(command, "-i,--interactive", process.interactive, "Connect stdin to the command");
+  add_switch(command, "-t,--tty", process.terminal, "Give the command a terminal");
   add_values(command, "-e,--env", flags.environment, "NAME[=VALUE]",
              "Set an environment variable; NAME alone takes its value from here");
   add_values(command, "--env-file", flags.environment_files, "FILE",
@@ -105,21 +106,22 @@ void add_process_flags(CLI::App& command, RunFlags& flags) {
   add_value(command, "-w,--workdir", process.directory, "DIR", "Working directory of the command");
   add_value(command, "-u,--user", process.user, "USER[:GROUP]",
             "User and group of the command, names or numbers");
-  add_value(command, "--entrypoint", flags.entrypoint, "PROGRAM",
-            "Program instead of the image's entrypoint; '' for none");
+  command
+      .add_option("--entrypoint", flags.entrypoint,
+                  "Program instead of the image's entrypoint; '' for none")
+      ->type_name("PROGRAM");
   add_values(command, "--ulimit", flags.limits, "NAME=SOFT[:HARD]",
              "Resource limit of the command, such as nofile=1024");
-  command.add_flag(
-      "--init", flags.options.init,
-      "Run an init that reaps orphans and passes on signals; a microVM always has one");
+  add_switch(command, "--init", flags.options.init,
+             "Run an init that reaps orphans and passes on signals; a microVM always has one");
 }
 
 void add_instance_flags(CLI::App& command, RunFlags& flags) {
   run::RunOptions& options = flags.options;
   command.option_defaults()->group("Instance");
-  command.add_flag("-d,--detach", options.detach,
-                   "Run in the background and print the instance's id");
-  command.add_flag("--rm", options.remove, "Remove the instance when it has ended");
+  add_switch(command, "-d,--detach", options.detach,
+             "Run in the background and print the instance's id");
+  add_switch(command, "--rm", options.remove, "Remove the instance when it has ended");
   add_value(command, "--name", options.name, "NAME", "Name of the instance instead of its id");
   add_value(command, "--hostname", options.hostname, "NAME", "Host name instead of the id");
   add_values(command, "--label", flags.labels, "KEY=VALUE", "Add a label to the instance");
@@ -134,10 +136,10 @@ void add_instance_flags(CLI::App& command, RunFlags& flags) {
       ->default_str("on");
   add_value(command, "--timeout", flags.timeout, "DURATION",
             "End the instance after this time, such as 90s, with status 124");
-  command.add_flag("--json", flags.json,
-                   "Print what 'bothy inspect' does: with -d instead of the id, otherwise as the "
-                   "last line of stderr");
-  command.add_flag("--trace-timing", options.trace, "Print the times of all steps on stderr");
+  add_switch(command, "--json", flags.json,
+             "Print what 'bothy inspect' does: with -d instead of the id, otherwise as the "
+             "last line of stderr");
+  add_switch(command, "--trace-timing", options.trace, "Print the times of all steps on stderr");
 }
 
 void add_image_flags(CLI::App& command, RunFlags& flags) {
@@ -160,7 +162,7 @@ void add_resource_flags(CLI::App& command, RunFlags& flags) {
   add_value(command, "--pids-limit", flags.processes, "N", "Limit on processes and threads");
   add_value(command, "--storage", flags.storage, "SIZE",
             "Keep what is written on a disk of this size instead of in memory");
-  command.add_flag("--read-only", options.read_only, "Make the root file system read-only");
+  add_switch(command, "--read-only", options.read_only, "Make the root file system read-only");
   add_values(command, "-v,--volume", flags.volumes, "SOURCE:TARGET[:ro]",
              "Mount a directory or file of the host");
   add_values(command, "--mount", flags.mounts, "type=bind|tmpfs,...",
@@ -183,7 +185,8 @@ void add_isolation_flags(CLI::App& command, RunFlags& flags) {
     help += fmt::format("{}{}, {}", separator, kind->name, kind->help);
     separator = "; ";
   }
-  add_value(command, "--isolation", flags.options.isolation, "KIND", help)
+  command.add_option("--isolation", flags.options.isolation, help)
+      ->type_name("KIND")
       ->envname("BOTHY_ISOLATION")
       ->capture_default_str();
   for (const run::IsolationKind* kind : run::isolation_kinds()) {
@@ -191,7 +194,7 @@ void add_isolation_flags(CLI::App& command, RunFlags& flags) {
       const std::string name(flag.name);
       const std::string help_of_flag(flag.help);
       if (flag.form == run::IsolationFlag::Form::kSwitch) {
-        command.add_flag(name, flags.isolation_switches[name], help_of_flag);
+        add_switch(command, name, flags.isolation_switches[name], help_of_flag);
         continue;
       }
       CLI::Option* option = add_values(command, name, flags.isolation_flags[name],
@@ -226,8 +229,7 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
 }
 
 Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
-                                          const std::vector<std::string>& operands,
-                                          bool has_entrypoint) {
+                                          const std::vector<std::string>& operands) {
   if (operands.empty()) {
     return make_error(ErrorCode::kInvalid, "missing IMAGE (see 'bothy run --help')");
   }
@@ -239,9 +241,7 @@ Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
   options.image = operands.front();
   options.arguments.assign(operands.begin() + 1, operands.end());
   BOTHY_TRY(options.pull, parse_pull(flags.pull));
-  if (has_entrypoint) {
-    options.entrypoint = flags.entrypoint;
-  }
+  options.entrypoint = flags.entrypoint;
   if (options.detach && options.process.terminal && !options.process.interactive) {
     options.process.interactive = true;  // a terminal that can be attached to later
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct RunFlags {
   std::vector<std::string> tmpfs;
   std::vector<std::string> ports;
   std::vector<std::string> limits;
-  std::string entrypoint;
+  std::optional<std::string> entrypoint;
   std::string cpus;
   std::string memory;
   std::string processes;
@@ -47,7 +48,6 @@ void add_run_flags(CLI::App& command, RunFlags& flags);
 // `operands` follow the flags: the image, the command and its arguments. kInvalid for a flag's
 // value that isn't one.
 [[nodiscard]] Result<run::RunOptions> resolve_run_flags(const RunFlags& flags,
-                                                        const std::vector<std::string>& operands,
-                                                        bool has_entrypoint);
+                                                        const std::vector<std::string>& operands);
 
 }  // namespace bothy
