@@ -3,11 +3,10 @@
 #include <sched.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
-
-#include "container/spec.h"
 
 namespace bothy::container {
 namespace {
@@ -31,21 +30,24 @@ Result<std::uint64_t> user_namespace_to_join(pid_t pid) {
   return user ? clone_flag(NamespaceKind::kUser) : std::uint64_t{0};
 }
 
-Result<NamespacesToJoin> namespaces_to_join(pid_t pid) {
-  using Kind = std::pair<const char*, std::uint64_t>;
-  const std::array kKinds{Kind{"user", CLONE_NEWUSER},
-                          Kind{"mnt", CLONE_NEWNS},
-                          Kind{"pid", CLONE_NEWPID},
-                          Kind{"net", CLONE_NEWNET},
-                          Kind{"ipc", CLONE_NEWIPC},
-                          Kind{"uts", CLONE_NEWUTS},
-                          Kind{"time", clone_flag(NamespaceKind::kTime)}};
+Result<NamespacesToJoin> namespaces_to_join(pid_t pid, const std::vector<Namespace>& own) {
+  using enum NamespaceKind;
+  using Kind = std::pair<const char*, NamespaceKind>;
+  constexpr std::array kKinds{Kind{"user", kUser},     Kind{"mnt", kMount}, Kind{"pid", kPid},
+                              Kind{"net", kNetwork},   Kind{"ipc", kIpc},   Kind{"uts", kUts},
+                              Kind{"cgroup", kCgroup}, Kind{"time", kTime}};
   NamespacesToJoin result;
-  for (const auto& [name, flag] : kKinds) {
-    BOTHY_TRY(const bool other, differs(pid, name));
-    result.flags |= other ? flag : 0;
+  for (const auto& [name, kind] : kKinds) {
+    bool other = std::ranges::find(own, kind, &Namespace::kind) != own.end();
+    if (!other) {
+      BOTHY_TRY(other, differs(pid, name));
+    }
+    if (kind == kCgroup) {
+      result.cgroup = other;
+    } else {
+      result.flags |= other ? clone_flag(kind) : 0;
+    }
   }
-  BOTHY_TRY(result.cgroup, differs(pid, "cgroup"));
   return result;
 }
 

@@ -4,8 +4,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <vector>
 
 #include "base/result.h"
+#include "container/spec.h"
 
 namespace bothy::container {
 
@@ -17,7 +19,9 @@ struct NamespacesToJoin {
   std::uint64_t flags = 0;  // CLONE_NEW*, of all but the cgroup namespace
   bool cgroup = false;
 };
-// What is to be joined to be where `pid` is.
-[[nodiscard]] Result<NamespacesToJoin> namespaces_to_join(pid_t pid);
+// What is to be joined to be where `pid` is. `own`: those of its container's spec, which are joined
+// without a look: each takes two system calls, of the slower ones of /proc.
+[[nodiscard]] Result<NamespacesToJoin> namespaces_to_join(pid_t pid,
+                                                          const std::vector<Namespace>& own);
 
 }  // namespace bothy::container

@@ -313,7 +313,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
 
 Result<Launching> enter(const Process& process, const EnterOptions& options) {
   Opened opened;
-  BOTHY_TRY(const NamespacesToJoin namespaces, namespaces_to_join(options.pid));
+  BOTHY_TRY(const NamespacesToJoin namespaces, namespaces_to_join(options.pid, options.namespaces));
   BOTHY_TRY(const auto stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
   ContainerPlan plan;

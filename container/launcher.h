@@ -65,8 +65,9 @@ struct LaunchOptions {
 };
 
 struct EnterOptions {
-  int pidfd = -1;  // of the container's first process
-  pid_t pid = -1;  // the same one
+  int pidfd = -1;                     // of the container's first process
+  pid_t pid = -1;                     // the same one
+  std::vector<Namespace> namespaces;  // of the container's spec
   int cgroup = -1;
   std::vector<int> cgroup_joins;
   std::array<int, 3> stdio{-1, -1, -1};

@@ -205,6 +205,7 @@ Result<int> exec(const Records& records, const ExecOptions& options) {
   ct::EnterOptions enter;
   enter.pidfd = first.get();
   enter.pid = record.pid;
+  enter.namespaces = spec.namespaces;
   enter.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
   enter.preserved = pass_listen_fds(process, options.preserved, false);
   enter.console_socket = console.get();

@@ -145,6 +145,7 @@ Result<void> ContainerIsolation::enter(std::uint32_t number, const ProcessSpec& 
   BOTHY_TRY(ProcessPipes pipes, open_pipes(spec, user));
   container::EnterOptions how;
   how.pid = first->pid();
+  how.namespaces = namespaces_;
   how.pidfd = first->pidfd();
   how.cgroup = cgroup_->unified_fd();
   how.cgroup_joins = cgroup_->join_fds();

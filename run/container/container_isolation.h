@@ -86,6 +86,7 @@ class ContainerIsolation final : public Isolation {
   ContainerParts parts_;
   std::optional<container::Cgroup> cgroup_;
   UniqueFd user_namespace_;
+  std::vector<container::Namespace> namespaces_;  // that the container has of its own
   UniqueFd network_namespace_;  // of an ordinary user's container with a network of its own
   container::UserIds user_;     // of the first process
   std::optional<container::SeccompFilter> filter_;

@@ -85,6 +85,7 @@ Result<void> ContainerIsolation::launch() {
   }
   BOTHY_TRY(container::Launching launching, container::launch(spec, how));
   context_.timeline.mark("process cloned");
+  namespaces_ = std::move(spec.namespaces);
   const pid_t pid = launching.pid();
   BOTHY_TRY(add_process(0, std::move(launching), std::move(pipes), has_user_network()));
   return has_user_network() && pid > 0 ? start_network(pid) : Result<void>(success());

@@ -201,9 +201,9 @@ def monitor_pss_kib(pid):
     return sum(pss for _, _, pss in mappings) - max(ram)
 
 
-def idle_guest():
+def idle_guest(*flags):
     """Monitor memory in KiB while a guest idles, and the seconds from SIGTERM until the process is gone."""
-    command = bothy_boot(BOTHY, "build/bench/idle_guest", "--boot-timer")
+    command = bothy_boot(BOTHY, "build/bench/idle_guest", "--boot-timer", *flags)
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         signal.alarm(PATIENCE)
