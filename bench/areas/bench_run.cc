@@ -60,7 +60,7 @@ Result<BenchRun> BenchRun::prepare(const Bench& bench, BenchOptions options) {
   run.work_ = work;
   // Containers of ordinary users' ids must reach the image through it.
   ::chmod(work.c_str(), 0755);
-  BOTHY_TRY(run.make_image());
+  BOTHY_TRY(run.make_root(run.options_.image, work + "/root"));
   run.circumstances_.host_class = run.options_.host_class;
   run.circumstances_.emulated_host = run.options_.emulated_host;
   run.circumstances_.virtual_host = host_facts()["in a virtual machine"] == "yes";
@@ -79,14 +79,12 @@ BenchRun::~BenchRun() {
   }
 }
 
-Result<void> BenchRun::make_image() {
-  const std::string root = work_ + "/root";
-  if (options_.image.empty()) {
+Result<void> BenchRun::make_root(const std::string& image, const std::string& root) const {
+  if (image.empty()) {
     BOTHY_TRY(make_directories(root));
   } else {
     // A copy: the probe is added to it.
-    BOTHY_TRY(
-        run_command(bench_, {{"cp", "-a", "--", options_.image, root}}, std::chrono::minutes(10)));
+    BOTHY_TRY(run_command(bench_, {{"cp", "-a", "--", image, root}}, std::chrono::minutes(10)));
   }
   for (const char* name : {"/proc", "/dev", "/sys", "/tmp"}) {
     BOTHY_TRY(make_directories(root + name));

@@ -21,6 +21,7 @@ namespace bothy::bench {
 struct BenchOptions {
   std::vector<std::string> subjects;  // names, in the order of reports; empty: all that are here
   std::string image;                  // the directory of a root file system; empty: an empty one
+  std::vector<std::string> images;    // more of them, of the portability area
   std::string output;                 // the directory of the results
   std::string bothy;                  // this program's path
   std::string version;                // its version
@@ -65,6 +66,10 @@ class BenchRun {
   using Session = std::function<Result<void>(const Workspace& workspace, std::size_t session)>;
   [[nodiscard]] Result<void> each_session(std::size_t sessions, const Session& body);
 
+  // Makes `root` a copy of the file tree `image` (of nothing where it is empty), with the probe and
+  // with what every subject mounts on.
+  [[nodiscard]] Result<void> make_root(const std::string& image, const std::string& root) const;
+
   // An id that no instance had.
   [[nodiscard]] std::string new_id();
   // The subjects in a new random order.
@@ -89,7 +94,6 @@ class BenchRun {
   BenchRun(const Bench& bench, BenchOptions options)
       : bench_(bench), options_(std::move(options)), random_(options_.seed) {}
 
-  [[nodiscard]] Result<void> make_image();
   [[nodiscard]] Result<void> find_subjects();
   [[nodiscard]] Result<void> try_subject(Subject& subject, MeasuredSubject& record);
   [[nodiscard]] Workspace workspace(const std::string& name) const;

@@ -63,12 +63,13 @@ int dispatch(int argc, char** argv) {
   if (is("hog", 2)) return hog(argv[2], argv[3]);
   if (is("victim", 2)) return victim(argv[2], argv[3]);
   if (is("facts", 0)) return facts();
+  if (strcmp(verb, "exec") == 0 && argc > 2) return run_own(argv + 2);
   if (strcmp(verb, "guest") == 0) return guest(argc, argv);
   say("usage: probe first | serve PORT | idle MIB | work | await | inside NAME[,NAME...] "
       "REPETITIONS\n"
       "  MILLISECONDS | escape TOKEN | sentinel TOKEN | hog NAME MIB | victim REQUESTS "
       "MICROSECONDS |\n"
-      "  facts | guest ARGUMENT...\n");
+      "  facts | exec PROGRAM ARGUMENT... | guest ARGUMENT...\n");
   return kUsage;
 }
 

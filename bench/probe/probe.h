@@ -67,6 +67,9 @@ int hog(const char* name, const char* mib);
 // "end".
 int victim(const char* requests, const char* period_us);
 
+// exec PROGRAM ARGUMENT...: becomes a program of the image's own.
+int run_own(char** argv);
+
 // For workloads that stay: SIGTERM ends them; "ready", for await() as well.
 void end_with_signals();
 void say_ready();

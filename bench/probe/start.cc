@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -83,6 +84,12 @@ void say_ready() {
 
 int first() {
   return say("%c", kFirstByte) ? 0 : kFailure;
+}
+
+int run_own(char** argv) {
+  execv(argv[0], argv);
+  dprintf(STDERR_FILENO, "%s: %s\n", argv[0], strerror(errno));
+  return kFailure;
 }
 
 int work() {

@@ -86,6 +86,12 @@ constexpr std::array kMetrics{
         "write to a file, a descriptor, a process; beside twice as many hogs of the same subject "
         "as the "
         "host has processors"},
+    Metric{
+        "portability.prepare", "image's files to the first byte", "ns", Quantity::kTime,
+        "from nothing but the image's file tree to its workload's first byte: import, unpacking or "
+        "building of a disk, and the first start"},
+    Metric{"portability.bytes", "disk space of an image", "bytes", Quantity::kBytes,
+           "blocks that the subject has on disk after that, besides the file tree itself"},
 };
 
 struct Scale {

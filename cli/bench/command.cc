@@ -24,6 +24,9 @@ void add_measure_flags(CLI::App& command, BenchFlags& flags) {
              "Subjects instead of all that are installed: vm, container, process, crun, runc, ...")
       ->group("What is measured");
   value("--image", flags.image, "DIR", "Root file system instead of an empty one");
+  add_values(command, "--images", flags.images, "DIR[,DIR...]",
+             "Root file systems of which the portability area tries which start")
+      ->group("What is measured");
   value("--kernel", flags.kernel, "FILE", "Kernel of machines instead of bothy's own");
   value("-m,--memory", flags.memory, "SIZE", "Memory of machines, and limit of containers")
       ->capture_default_str();

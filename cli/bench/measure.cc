@@ -19,6 +19,7 @@
 #include "bench/areas/isolation.h"
 #include "bench/areas/memory.h"
 #include "bench/areas/neighbours.h"
+#include "bench/areas/portability.h"
 #include "bench/areas/startup.h"
 #include "bench/measure/child.h"
 #include "bench/report/html.h"
@@ -49,9 +50,10 @@ struct Area {
   Result<void> (*measure)(bench::BenchRun& run);
 };
 constexpr std::array kAreas{
-    Area{"startup", bench::measure_startup},       Area{"memory", bench::measure_memory},
-    Area{"density", bench::measure_density},       Area{"inside", bench::measure_inside},
-    Area{"neighbours", bench::measure_neighbours}, Area{"isolation", bench::measure_isolation}};
+    Area{"startup", bench::measure_startup},        Area{"memory", bench::measure_memory},
+    Area{"density", bench::measure_density},        Area{"inside", bench::measure_inside},
+    Area{"neighbours", bench::measure_neighbours},  Area{"isolation", bench::measure_isolation},
+    Area{"portability", bench::measure_portability}};
 
 Result<std::string> own_path() {
   std::error_code error;
@@ -81,6 +83,46 @@ void classify_host(bench::BenchOptions& options) {
   options.emulated_host = doctor::is_emulated_processor(cpuinfo);
 }
 
+// The items of lists that are separated by commas.
+std::vector<std::string> items_of(const std::vector<std::string>& lists) {
+  std::vector<std::string> items;
+  for (const std::string& list : lists) {
+    for (std::size_t at = 0; at <= list.size();) {
+      const std::size_t end = std::min(list.find(',', at), list.size());
+      if (end > at) {
+        items.push_back(list.substr(at, end - at));
+      }
+      at = end + 1;
+    }
+  }
+  return items;
+}
+
+std::string joined(const std::vector<std::string>& items) {
+  std::string text;
+  for (const std::string& item : items) {
+    text += (text.empty() ? "" : ",") + item;
+  }
+  return text;
+}
+
+// `path` as an absolute one, which must be a directory where it isn't empty.
+Result<std::string> root_directory(const char* flag, const std::string& path) {
+  BOTHY_TRY(std::string whole, absolute(path));
+  if (whole.empty()) {
+    return whole;
+  }
+  if (!exists(whole)) {
+    return make_error(ErrorCode::kNotFound, "{}: '{}' does not exist", flag, printable(path));
+  }
+  if (!list_directory(whole)) {
+    return make_error(ErrorCode::kInvalid,
+                      "invalid {} '{}': expected the directory of a root file system", flag,
+                      printable(path));
+  }
+  return whole;
+}
+
 std::string command_line(const BenchFlags& flags, const bench::BenchOptions& options) {
   bench::Invocation command{{"bothy", "bench", flags.area}};
   const auto add = [&](const char* flag, const std::string& value) {
@@ -91,12 +133,9 @@ std::string command_line(const BenchFlags& flags, const bench::BenchOptions& opt
   if (flags.quick) {
     command.arguments.emplace_back("--quick");
   }
-  std::string subjects;
-  for (const std::string& name : options.subjects) {
-    subjects += (subjects.empty() ? "" : ",") + name;
-  }
-  add("--subject", subjects);
+  add("--subject", joined(options.subjects));
   add("--image", options.image);
+  add("--images", joined(options.images));
   add("--kernel", options.kernel);
   add("--memory", flags.memory);
   add("--sessions", std::to_string(options.sessions));
@@ -107,34 +146,22 @@ std::string command_line(const BenchFlags& flags, const bench::BenchOptions& opt
 
 Result<bench::BenchOptions> resolve(const BenchFlags& flags) {
   bench::BenchOptions options;
-  for (const std::string& list : flags.subjects) {
-    for (std::size_t at = 0; at <= list.size();) {
-      const std::size_t end = std::min(list.find(',', at), list.size());
-      if (end > at) {
-        options.subjects.push_back(list.substr(at, end - at));
-      }
-      at = end + 1;
-    }
-  }
+  options.subjects = items_of(flags.subjects);
   BOTHY_TRY(options.bothy, own_path());
   options.version = "bothy " BOTHY_VERSION;
-  BOTHY_TRY(options.image, absolute(flags.image));
+  BOTHY_TRY(options.image, root_directory("--image", flags.image));
+  for (const std::string& image : items_of(flags.images)) {
+    BOTHY_TRY(options.images.emplace_back(), root_directory("--images", image));
+  }
   BOTHY_TRY(options.kernel, absolute(flags.kernel));
   if (options.kernel.empty()) {
     // Without one no machine is measured, and each says so.
     auto own = run::find_kernel();
     options.kernel = own ? std::move(own).value() : std::string();
   }
-  for (const auto& [flag, path] :
-       {std::pair("--image", options.image), std::pair("--kernel", options.kernel)}) {
-    if (!path.empty() && !exists(path)) {
-      return make_error(ErrorCode::kNotFound, "{}: '{}' does not exist", flag, printable(path));
-    }
-  }
-  if (!options.image.empty() && !list_directory(options.image)) {
-    return make_error(ErrorCode::kInvalid,
-                      "invalid --image '{}': expected the directory of a root file system",
-                      printable(flags.image));
+  if (!options.kernel.empty() && !exists(options.kernel)) {
+    return make_error(ErrorCode::kNotFound, "--kernel: '{}' does not exist",
+                      printable(options.kernel));
   }
   BOTHY_TRY(const std::uint64_t memory, parse_size(flags.memory));
   if (memory < kMemory) {

@@ -12,6 +12,7 @@ struct BenchFlags {
   std::string area = "all";
   std::vector<std::string> subjects;  // of --subject, separated by commas
   std::string image;
+  std::vector<std::string> images;  // of --images, separated by commas
   std::string output;
   std::string kernel;
   std::string memory = "128M";

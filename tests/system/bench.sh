@@ -73,6 +73,14 @@ json 'the container refuses what a process of the host may do' 'fact("escape", "
 json 'no way leads out of the container' 'not [f["name"] for f in r["facts"] if f["topic"] == "escape" and f["subject"] == "container" and f["value"] != "refused"]'
 json 'most ways are proven by a weaker wall' 'sum(f["value"] == "leads out" for f in r["facts"] if f["subject"] == "weakened") > 25'
 json 'the filter that is installed is read' 'int(fact("system calls", "workload: x86_64", "container").split()[0]) < int(fact("system calls", "workload: x86_64", "process").split()[0])'
+mkdir -p "$work/with-shell/bin" "$work/empty"
+cp "$(command -v busybox)" "$work/with-shell/bin/sh"
+run 0 'portability' --out 'disk space of an image' -- \
+  bench portability --sessions 1 --runs 2 --subject $walls --images "$work/with-shell,$work/empty/"
+json 'which images start, and why not' "all(fact('starts', 'with-shell', w) == 'yes' and fact('starts', 'empty', w) == 'no' for w in ('container', 'oci'))"
+json 'with the reason' 'all("No such file" in f["note"] for f in r["facts"] if f["topic"] == "starts" and f["value"] == "no")'
+json 'what an image takes' 'count("portability.prepare", "container") == 2 and count("portability.bytes", "container") == 2'
+run 125 'no such image among several' --err nothere -- bench portability --images "$work/empty,./nothere"
 nothing_left 'nothing is left of all that'
 
 # An interruption keeps what was measured, and cleans up.

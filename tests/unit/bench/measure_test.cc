@@ -4,6 +4,7 @@
 #include "bench/areas/inside.h"
 #include "bench/areas/neighbours.h"
 #include "bench/areas/phases.h"
+#include "bench/areas/portability.h"
 #include "bench/host/host.h"
 #include "bench/measure/child.h"
 #include "bench/measure/host_state.h"
@@ -173,6 +174,15 @@ TEST_CASE("What a victim says of its requests is read, and a console's lines are
             "booting\r\nrequest 1500\r\nrequest 2500\nrequest x\nrequest -1\nrequest \nend\n") ==
         std::vector<double>{1500, 2500});
   CHECK(parse_requests("").empty());
+}
+
+TEST_CASE("Images have the shortest names that tell them apart") {
+  using Names = std::vector<std::string>;
+  CHECK(image_names({"/images/alpine", "/images/debian/"}) == Names{"alpine", "debian"});
+  CHECK(image_names({"/images/a/root", "/images/b/root/", "/c"}) == Names{"a/root", "b/root", "c"});
+  CHECK(image_names({"/root", "/b/root"}) == Names{"/root", "b/root"});
+  CHECK(image_names({"/a/root", "/a/root/"}) == Names{"/a/root", "/a/root"});
+  CHECK(image_names({"/", "/a"}) == Names{"/", "a"});
 }
 
 }  // namespace bothy::bench
