@@ -86,7 +86,7 @@ Result<void> BenchRun::make_root(const std::string& image, const std::string& ro
     // A copy: the probe is added to it.
     BOTHY_TRY(run_command(bench_, {{"cp", "-a", "--", image, root}}, std::chrono::minutes(10)));
   }
-  for (const char* name : {"/proc", "/dev", "/sys", "/tmp"}) {
+  for (const char* name : {"/proc", "/dev", "/sys", "/tmp", "/mnt"}) {
     BOTHY_TRY(make_directories(root + name));
     ::chmod((root + name).c_str(), 0755);
   }
@@ -227,6 +227,13 @@ bool BenchRun::measurable(const Subject& subject, std::string_view metric,
   series.validity = verdict.validity;
   series.reason = verdict.reason;
   return verdict.validity != Validity::kNotMeasurable;
+}
+
+void BenchRun::note_unsupported(const Subject& subject, std::string_view metric,
+                                const Parameters& parameters, const std::string& reason) {
+  Series& series = results_.at(metric, subject.name(), parameters);
+  series.validity = Validity::kNotMeasurable;
+  series.reason = printable(reason);
 }
 
 void BenchRun::add(const Subject& subject, std::string_view metric, const Parameters& parameters,

@@ -79,6 +79,9 @@ class BenchRun {
   // caller measures nothing.
   [[nodiscard]] bool measurable(const Subject& subject, std::string_view metric,
                                 const Parameters& parameters = {});
+  // The subject itself can't do what is measured.
+  void note_unsupported(const Subject& subject, std::string_view metric,
+                        const Parameters& parameters, const std::string& reason);
   // Adds a start's iterations. Nothing is added where it isn't measurable().
   void add(const Subject& subject, std::string_view metric, const Parameters& parameters,
            std::size_t session, std::vector<double> iterations);

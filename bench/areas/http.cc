@@ -6,12 +6,13 @@
 #include <unistd.h>
 
 #include <array>
-#include <csignal>
 #include <optional>
 #include <string_view>
 #include <thread>
 
 #include "base/find_program.h"
+#include "bench/areas/instances.h"
+#include "bench/host/host.h"
 
 namespace bothy::bench {
 namespace {
@@ -20,7 +21,6 @@ constexpr std::chrono::seconds kAnswerLimit{60};
 // Between two tries to connect: the answer is late by half of this, and trying takes little of the
 // processor.
 constexpr std::chrono::microseconds kBetweenTries{500};
-constexpr std::chrono::seconds kEndLimit{10};
 
 sockaddr_in loopback(unsigned port) {
   sockaddr_in address{};
@@ -28,18 +28,6 @@ sockaddr_in loopback(unsigned port) {
   address.sin_port = htons(static_cast<std::uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   return address;
-}
-
-// A port that nobody has now.
-Result<unsigned> free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in address = loopback(0);
-  socklen_t size = sizeof address;
-  auto* generic = reinterpret_cast<sockaddr*>(&address);
-  if (!fd || ::bind(fd.get(), generic, size) != 0 || ::getsockname(fd.get(), generic, &size) != 0) {
-    return errno_error("can't find a free port");
-  }
-  return static_cast<unsigned>(ntohs(address.sin_port));
 }
 
 // Whether the server at `port` has answered now. A network between may take the connection before
@@ -100,14 +88,7 @@ Result<void> start_one(BenchRun& run, const Subject& subject, const Workspace& w
   } else if (!run.interrupted()) {
     run.add_failure(subject, "startup.http", parameters, taken.error().context);
   }
-  ::kill(child.pid, SIGTERM);
-  Reaper& reaper = run.bench().reaper;
-  if (!reaper.wait_for_all_but({}, Clock::now() + kEndLimit)) {
-    for (const Invocation& command : subject.remove(workspace, id)) {
-      static_cast<void>(run_command(run.bench(), command));
-    }
-    reaper.kill_all_but({});
-  }
+  end_instance(run, subject, workspace, id, child);
   return success();
 }
 

@@ -12,26 +12,6 @@ namespace {
 constexpr std::string_view kPrefix = "inside.";
 constexpr std::chrono::minutes kLimit{5};
 
-// All measures of the table, by the probe's names, in a new random order.
-std::vector<std::string> shuffled_measures(Random& random) {
-  std::vector<std::string> names;
-  for (const Metric& metric : metrics()) {
-    if (metric.name.starts_with(kPrefix)) {
-      names.emplace_back(metric.name.substr(kPrefix.size()));
-    }
-  }
-  random.shuffle(names);
-  return names;
-}
-
-std::string joined(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) {
-    text += (text.empty() ? "" : ",") + name;
-  }
-  return text;
-}
-
 std::optional<double> number(std::string_view text) {
   double value = 0;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -40,42 +20,15 @@ std::optional<double> number(std::string_view text) {
              : std::nullopt;
 }
 
-void record(BenchRun& run, const Subject& subject, std::size_t session,
-            const InsideOutput& output) {
-  for (const auto& [name, repetitions] : output.repetitions) {
-    const Metric* metric = find_metric(std::string(kPrefix) + name);
-    if (metric == nullptr) {
-      continue;
-    }
-    std::vector<double> values;
-    for (const auto& each : repetitions) {
-      values.push_back(metric->quantity == Quantity::kRate
-                           ? each.operations * 1e9 / each.nanoseconds
-                           : each.nanoseconds / each.operations);
-    }
-    run.add(subject, metric->name, {}, session, std::move(values));
-  }
-  for (const auto& [name, failure] : output.failures) {
-    if (const Metric* metric = find_metric(std::string(kPrefix) + name)) {
-      run.add_failure(subject, metric->name, {}, failure);
-    }
-  }
-}
-
 Result<void> measure_subject(BenchRun& run, const Subject& subject, const Workspace& workspace,
                              std::size_t session) {
-  const std::vector<std::string> names = shuffled_measures(run.random());
-  bool measurable = true;
-  for (const std::string& name : names) {
-    measurable = run.measurable(subject, std::string(kPrefix) + name) && measurable;
-  }
-  if (!measurable) {
+  if (!all_measurable(run, subject, kPrefix, {})) {
     return success();
   }
-  const bool quick = run.options().quick;
+  const std::string names = shuffled_measures(kPrefix, run.random());
+  const Repetitions each = repetitions(run);
   BOTHY_TRY(const Invocation invocation,
-            subject.run(workspace, run.new_id(),
-                        {"inside", joined(names), quick ? "3" : "5", quick ? "10" : "50"}));
+            subject.run(workspace, run.new_id(), {"inside", names, each.count, each.milliseconds}));
   const Batch batch =
       run_starts(run.bench(), {invocation}, {"end", subject.success_text(), kLimit});
   if (batch.interrupted) {
@@ -83,7 +36,7 @@ Result<void> measure_subject(BenchRun& run, const Subject& subject, const Worksp
   }
   const Start& start = batch.starts[0];
   if (start.failure.empty()) {
-    record(run, subject, session, parse_inside(start.output));
+    record_inside(run, subject, kPrefix, {}, session, parse_inside(start.output));
   } else {
     run.add_failure(subject, "inside.syscall", {}, start.failure);
   }
@@ -119,6 +72,68 @@ InsideOutput parse_inside(std::string_view text) {
     }
   }
   return output;
+}
+
+std::string shuffled_measures(std::string_view prefix, Random& random) {
+  std::vector<std::string_view> names;
+  for (const Metric& metric : metrics()) {
+    if (metric.name.starts_with(prefix)) {
+      names.push_back(metric.name.substr(prefix.size()));
+    }
+  }
+  random.shuffle(names);
+  std::string text;
+  for (std::string_view name : names) {
+    text += text.empty() ? "" : ",";
+    text += name;
+  }
+  return text;
+}
+
+bool all_measurable(BenchRun& run, const Subject& subject, std::string_view prefix,
+                    const Parameters& parameters) {
+  bool all = true;
+  for (const Metric& metric : metrics()) {
+    if (metric.name.starts_with(prefix)) {
+      all = run.measurable(subject, metric.name, parameters) && all;
+    }
+  }
+  return all;
+}
+
+void note_all_unsupported(BenchRun& run, const Subject& subject, std::string_view prefix,
+                          const Parameters& parameters, const std::string& reason) {
+  for (const Metric& metric : metrics()) {
+    if (metric.name.starts_with(prefix)) {
+      run.note_unsupported(subject, metric.name, parameters, reason);
+    }
+  }
+}
+
+void record_inside(BenchRun& run, const Subject& subject, std::string_view prefix,
+                   const Parameters& parameters, std::size_t session, const InsideOutput& output) {
+  for (const auto& [name, repetitions] : output.repetitions) {
+    const Metric* metric = find_metric(std::string(prefix) + name);
+    if (metric == nullptr) {
+      continue;
+    }
+    std::vector<double> values;
+    for (const auto& each : repetitions) {
+      values.push_back(metric->quantity == Quantity::kRate
+                           ? each.operations * 1e9 / each.nanoseconds
+                           : each.nanoseconds / each.operations);
+    }
+    run.add(subject, metric->name, parameters, session, std::move(values));
+  }
+  for (const auto& [name, failure] : output.failures) {
+    if (const Metric* metric = find_metric(std::string(prefix) + name)) {
+      run.add_failure(subject, metric->name, parameters, failure);
+    }
+  }
+}
+
+Repetitions repetitions(const BenchRun& run) {
+  return run.options().quick ? Repetitions{"3", "10"} : Repetitions{"5", "50"};
 }
 
 Result<void> measure_inside(BenchRun& run) {

@@ -22,6 +22,23 @@ struct InsideOutput {
 };
 [[nodiscard]] InsideOutput parse_inside(std::string_view text);
 
+// The probe's names of the metrics "<prefix><name>", in a new random order and separated by commas.
+[[nodiscard]] std::string shuffled_measures(std::string_view prefix, Random& random);
+// BenchRun::measurable() and note_unsupported() for all of these metrics.
+[[nodiscard]] bool all_measurable(BenchRun& run, const Subject& subject, std::string_view prefix,
+                                  const Parameters& parameters);
+void note_all_unsupported(BenchRun& run, const Subject& subject, std::string_view prefix,
+                          const Parameters& parameters, const std::string& reason);
+// Adds what the probe has measured of these metrics.
+void record_inside(BenchRun& run, const Subject& subject, std::string_view prefix,
+                   const Parameters& parameters, std::size_t session, const InsideOutput& output);
+// How often each measure is repeated in a start, and for how many milliseconds.
+struct Repetitions {
+  std::string count;
+  std::string milliseconds;
+};
+[[nodiscard]] Repetitions repetitions(const BenchRun& run);
+
 [[nodiscard]] Result<void> measure_inside(BenchRun& run);
 
 }  // namespace bothy::bench

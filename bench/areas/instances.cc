@@ -15,9 +15,22 @@ namespace {
 
 constexpr std::chrono::minutes kStartLimit{2};
 constexpr std::chrono::seconds kEndLimit{30};
+constexpr std::chrono::seconds kSignalLimit{10};
 constexpr std::size_t kKeptOutput = 65536;
 
 }  // namespace
+
+void end_instance(BenchRun& run, const Subject& subject, const Workspace& workspace,
+                  const std::string& id, const Child& child) {
+  ::kill(child.pid, SIGTERM);
+  Reaper& reaper = run.bench().reaper;
+  if (!reaper.wait_for_all_but({}, Clock::now() + kSignalLimit)) {
+    for (const Invocation& command : subject.remove(workspace, id)) {
+      static_cast<void>(run_command(run.bench(), command));
+    }
+    reaper.kill_all_but({});
+  }
+}
 
 Instances::Instances(BenchRun& run, const Subject& subject, const Workspace& workspace)
     : run_(run), subject_(subject), workspace_(workspace), before_(Reaper::children()) {}

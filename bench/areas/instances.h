@@ -12,6 +12,11 @@
 
 namespace bothy::bench {
 
+// Ends an instance that is the only one, and whose program `child` is: by SIGTERM, or as the
+// subject removes one.
+void end_instance(BenchRun& run, const Subject& subject, const Workspace& workspace,
+                  const std::string& id, const Child& child);
+
 // Each is detached where the subject can do that; otherwise its command itself is kept running. One
 // object at a time; the processes that it finds as the benchmark's children when it is made are
 // left alone.

@@ -1,7 +1,10 @@
 #include "bench/host/host.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -11,6 +14,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/unique_fd.h"
 #include "base/utc_time.h"
 
 namespace bothy::bench {
@@ -152,6 +156,19 @@ std::uint64_t total_memory() {
 std::string time_of_day() {
   const std::string now = utc_now();
   return now.substr(0, now.find('.')) + "Z";
+}
+
+Result<unsigned> free_port() {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  if (!fd || ::bind(fd.get(), generic, size) != 0 || ::getsockname(fd.get(), generic, &size) != 0) {
+    return errno_error("can't find a free port");
+  }
+  return static_cast<unsigned>(ntohs(address.sin_port));
 }
 
 }  // namespace bothy::bench

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/result.h"
+
 namespace bothy::bench {
 
 // How guests run here. The command line finds it out as `bothy doctor` does.
@@ -25,6 +27,8 @@ enum class HostClass {
 // Bytes that new programs could use (proc(5), meminfo, MemAvailable).
 [[nodiscard]] std::uint64_t available_memory();
 [[nodiscard]] std::uint64_t total_memory();
+// A TCP port of 127.0.0.1 that nobody has now.
+[[nodiscard]] Result<unsigned> free_port();
 // "YYYY-MM-DDTHH:MM:SSZ"
 [[nodiscard]] std::string time_of_day();
 

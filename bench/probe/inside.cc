@@ -6,8 +6,8 @@
 namespace bothy::probe {
 namespace {
 
-constexpr const Measure* kLists[] = {kProcessMeasures, kMemoryMeasures, kFileMeasures,
-                                     kNetworkMeasures};
+constexpr const Measure* kLists[] = {kProcessMeasures, kMemoryMeasures,  kFileMeasures,
+                                     kNetworkMeasures, kStorageMeasures, kPathMeasures};
 constexpr int64_t kNanosecondsPerMillisecond = 1000000;
 
 const Measure* find(const char* name) {

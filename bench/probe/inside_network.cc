@@ -14,22 +14,9 @@
 namespace bothy::probe {
 namespace {
 
-// A new network namespace has its loopback interface down; where that may not be changed,
-// connecting fails and says so.
-void raise_loopback() {
-  const int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-  ifreq request{};
-  strcpy(request.ifr_name, "lo");
-  if (ioctl(socket_fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) == 0) {
-    request.ifr_flags |= IFF_UP;
-    ioctl(socket_fd, SIOCSIFFLAGS, &request);
-  }
-  close(socket_fd);
-}
-
 struct Server {
   int listener = -1;
-  sockaddr_in address{};
+  uint16_t port = 0;
   pid_t child = -1;
 };
 
@@ -37,13 +24,8 @@ struct Server {
 template <class Handle>
 bool start(Server& server, Handle handle) {
   raise_loopback();
-  server.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  server.address.sin_family = AF_INET;
-  server.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof server.address;
-  auto* address = reinterpret_cast<sockaddr*>(&server.address);
-  if (server.listener < 0 || bind(server.listener, address, size) != 0 ||
-      listen(server.listener, 128) != 0 || getsockname(server.listener, address, &size) != 0) {
+  server.listener = listen_at(INADDR_LOOPBACK, &server.port);
+  if (server.listener < 0) {
     return false;
   }
   server.child = fork();
@@ -67,21 +49,8 @@ void stop(Server& server) {
   close(server.listener);
 }
 
-int connect_to(const Server& server) {
-  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(connection, reinterpret_cast<const sockaddr*>(&server.address),
-              sizeof server.address) != 0) {
-    close(connection);
-    return -1;
-  }
-  return connection;
-}
-
 void echo(int connection) {
-  const int on = 1;
-  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  send_at_once(connection);
   char byte = 0;
   while (read(connection, &byte, 1) == 1 && write(connection, &byte, 1) == 1) {
   }
@@ -99,7 +68,7 @@ int64_t latency(int64_t count) {
   Server server;
   int connection = -1;
   int64_t taken = -1;
-  if (start(server, echo) && (connection = connect_to(server)) >= 0) {
+  if (start(server, echo) && (connection = connect_loopback(server.port)) >= 0) {
     char byte = 0;
     bool good = true;
     const int64_t begin = now();
@@ -118,7 +87,7 @@ int64_t throughput(int64_t count) {
   Server server;
   int connection = -1;
   int64_t taken = -1;
-  if (start(server, swallow) && (connection = connect_to(server)) >= 0) {
+  if (start(server, swallow) && (connection = connect_loopback(server.port)) >= 0) {
     bool good = true;
     const int64_t begin = now();
     for (int64_t left = count; left > 0 && good;) {
@@ -144,7 +113,7 @@ int64_t connections(int64_t count) {
     bool good = true;
     const int64_t begin = now();
     for (int64_t i = 0; i < count && good; ++i) {
-      const int connection = connect_to(server);
+      const int connection = connect_loopback(server.port);
       char byte = 0;
       good = connection >= 0 && read(connection, &byte, 1) == 0;
       close(connection);
@@ -156,6 +125,55 @@ int64_t connections(int64_t count) {
 }
 
 }  // namespace
+
+void raise_loopback() {
+  const int socket_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  ifreq request{};
+  strcpy(request.ifr_name, "lo");
+  if (ioctl(socket_fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP) == 0) {
+    request.ifr_flags |= IFF_UP;
+    ioctl(socket_fd, SIOCSIFFLAGS, &request);
+  }
+  close(socket_fd);
+}
+
+void send_at_once(int connection) {
+  const int on = 1;
+  setsockopt(connection, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
+int listen_at(uint32_t address, uint16_t* port) {
+  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in bound{};
+  bound.sin_family = AF_INET;
+  bound.sin_port = htons(*port);
+  bound.sin_addr.s_addr = htonl(address);
+  socklen_t size = sizeof bound;
+  auto* generic = reinterpret_cast<sockaddr*>(&bound);
+  if (listener < 0 || bind(listener, generic, size) != 0 || listen(listener, 128) != 0 ||
+      getsockname(listener, generic, &size) != 0) {
+    close(listener);
+    return -1;
+  }
+  *port = ntohs(bound.sin_port);
+  return listener;
+}
+
+int connect_loopback(uint16_t port) {
+  const int connection = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  send_at_once(connection);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    close(connection);
+    return -1;
+  }
+  return connection;
+}
 
 extern const Measure kNetworkMeasures[] = {{"tcp-latency", latency, 1},
                                            {"tcp-throughput", throughput, 65536},

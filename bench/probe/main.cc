@@ -58,6 +58,9 @@ int dispatch(int argc, char** argv) {
   if (is("work", 0)) return work();
   if (is("await", 0)) return await();
   if (is("inside", 3)) return inside(argv[2], argv[3], argv[4]);
+  if (is("storage", 5)) return storage(argv[2], argv[3], argv[4], argv[5], argv[6]);
+  if (is("answer", 1)) return answer(argv[2]);
+  if (is("network", 4)) return network(argv[2], argv[3], argv[4], argv[5]);
   if (is("escape", 1)) return escape(argv[2]);
   if (is("sentinel", 1)) return sentinel(argv[2]);
   if (is("hog", 2)) return hog(argv[2], argv[3]);
@@ -67,7 +70,10 @@ int dispatch(int argc, char** argv) {
   if (strcmp(verb, "guest") == 0) return guest(argc, argv);
   say("usage: probe first | serve PORT | idle MIB | work | await | inside NAME[,NAME...] "
       "REPETITIONS\n"
-      "  MILLISECONDS | escape TOKEN | sentinel TOKEN | hog NAME MIB | victim REQUESTS "
+      "  MILLISECONDS | storage NAME[,NAME...] REPETITIONS MILLISECONDS keep|drop DIR | answer "
+      "PORT |\n"
+      "  network PORT NAME[,NAME...] REPETITIONS MILLISECONDS | escape TOKEN | sentinel TOKEN | "
+      "hog NAME MIB | victim REQUESTS "
       "MICROSECONDS |\n"
       "  facts | exec PROGRAM ARGUMENT... | guest ARGUMENT...\n");
   return kUsage;

@@ -50,6 +50,28 @@ extern const Measure kProcessMeasures[];  // each list ends with a null name
 extern const Measure kMemoryMeasures[];
 extern const Measure kFileMeasures[];
 extern const Measure kNetworkMeasures[];
+extern const Measure kStorageMeasures[];
+extern const Measure kPathMeasures[];
+
+// storage NAME[,NAME...] REPETITIONS MILLISECONDS keep|drop DIR: as inside(), in a file of DIR;
+// "file-system <type>" first. drop: this kernel's cached pages are dropped before a file is read.
+int storage(char* names, const char* repetitions, const char* milliseconds, const char* cache,
+            const char* directory);
+
+// answer PORT: the other end for network(), until SIGTERM; says "listening" first.
+int answer(const char* port);
+// network PORT NAME[,NAME...] REPETITIONS MILLISECONDS: as inside(), between this process and
+// answer() at that port of 127.0.0.1, or a process of its own where PORT is 0.
+int network(const char* port, char* names, const char* repetitions, const char* milliseconds);
+
+// TCP sockets. Each is -1 where it fails, with errno set.
+// Listening at `address` and *port, which is set when it was 0. Both in the host's byte order.
+int listen_at(uint32_t address, uint16_t* port);
+int connect_loopback(uint16_t port);
+void send_at_once(int connection);  // TCP_NODELAY
+// A new network namespace has its loopback interface down. Where that may not be changed,
+// connecting fails and says so.
+void raise_loopback();
 
 // escape TOKEN: a line "<probe> allowed|refused <detail>" for each way out that is tried. TOKEN
 // marks what the benchmark has put on the host.

@@ -136,15 +136,9 @@ int idle(const char* mib) {
 
 int serve(const char* port) {
   end_with_signals();
-  const int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const int on = 1;
-  setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_port = htons(static_cast<uint16_t>(to_count(port)));
-  address.sin_addr.s_addr = htonl(INADDR_ANY);
-  if (listener < 0 || bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
-      listen(listener, 128) != 0) {
+  auto number = static_cast<uint16_t>(to_count(port));
+  const int listener = listen_at(INADDR_ANY, &number);
+  if (listener < 0) {
     return fail("listen");
   }
   say("listening\n");

@@ -80,6 +80,25 @@ constexpr std::array kMetrics{
            "one stream over the subject's loopback"},
     Metric{"inside.tcp-connect", "TCP connection", "ns/op", Quantity::kTime,
            "connect, accept and close over the subject's loopback"},
+    Metric{"storage.sync-write", "durable write of 4 KiB", "ns/op", Quantity::kTime,
+           "write and fsync, at arbitrary places of a 16 MiB file"},
+    Metric{"storage.write", "writing in sequence", "bytes/s", Quantity::kRate,
+           "128 KiB writes over a 16 MiB file, with fsync at its end and at the last byte"},
+    Metric{
+        "storage.read", "reading in sequence", "bytes/s", Quantity::kRate,
+        "128 KiB reads of a 16 MiB file that the host has in its page cache; a machine drops its "
+        "own cache before each pass, so that all of it crosses the wall"},
+    Metric{"storage.random-read", "read 4 KiB at random", "ns/op", Quantity::kTime,
+           "each block of such a file once, in another order than the file's; the caches as for "
+           "reading in sequence"},
+    Metric{"network.latency", "TCP round trip over a network", "ns/op", Quantity::kTime,
+           "one byte there and back on an open connection"},
+    Metric{"network.to-instance", "TCP throughput to the instance", "bytes/s", Quantity::kRate,
+           "one stream from the host's side, until the instance has all of it"},
+    Metric{"network.from-instance", "TCP throughput from the instance", "bytes/s", Quantity::kRate,
+           "one stream, read on the host's side"},
+    Metric{"network.connections", "TCP connections a second", "1/s", Quantity::kRate,
+           "one after the other: connect, a byte, and the end by the other side"},
     Metric{
         "neighbours.request", "request beside hogs", "ns", Quantity::kTime,
         "from when a request of the victim's was due to its end: some computing, fresh memory, a "

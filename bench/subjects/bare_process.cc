@@ -32,6 +32,21 @@ class BareProcess final : public Subject {
                                                                unsigned port) const override {
     return Published{invocation(workspace, {"serve", std::to_string(port)}), "host"};
   }
+  [[nodiscard]] Result<Invocation> run_writing(const Workspace& workspace,
+                                               const std::string& /*id*/, Place place,
+                                               const ProbeCommand& probe) const override {
+    if (place != Place::kVolume) {
+      return make_error(ErrorCode::kUnsupported, "process: no {} of its own", name_of(place));
+    }
+    Invocation made = invocation(workspace, probe);
+    made.arguments.push_back(workspace.volume());
+    return made;
+  }
+  [[nodiscard]] Result<Published> run_networked(const Workspace& workspace,
+                                                const std::string& /*id*/, unsigned /*port*/,
+                                                const ProbeCommand& probe) const override {
+    return Published{invocation(workspace, probe), "the host's loopback"};
+  }
   // It has no wall: whatever fails here fails without any.
   [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
       const Workspace& workspace, const std::string& /*id*/,

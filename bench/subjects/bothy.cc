@@ -3,11 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/files.h"
+#include "base/find_program.h"
 
 namespace bothy::bench {
 namespace {
 
 constexpr const char* kImage = "bench";
+// Larger than what the probe writes.
+constexpr const char* kDiskSize = "128M";
 
 // Appends `more` to `arguments`.
 void append(std::vector<std::string>& arguments, const std::vector<std::string>& more) {
@@ -52,9 +55,32 @@ class Bothy final : public Subject {
     if (kind_ == Kind::kContainer) {
       return Published{instance(workspace, id, {"--rm", "--network", "host"}, probe), "host"};
     }
+    BOTHY_TRY(Published published, run_networked(workspace, id, port, probe));
+    return std::optional(std::move(published));
+  }
+  [[nodiscard]] Result<Invocation> run_writing(const Workspace& workspace, const std::string& id,
+                                               Place place,
+                                               const ProbeCommand& probe) const override {
+    std::vector<std::string> flags{"--rm", "-i", "--network", "none"};
+    if (place == Place::kVolume) {
+      append(flags, {"-v", workspace.volume() + ":/mnt"});
+    } else if (place == Place::kDisk) {
+      if (!find_program("mke2fs", path_variable(), {"/usr/sbin", "/sbin"})) {
+        return make_error(ErrorCode::kUnsupported, "{}: no disk without mke2fs, which isn't here",
+                          name());
+      }
+      append(flags, {"--storage", kDiskSize});
+    }
+    ProbeCommand whole = probe;
+    whole.emplace_back(place == Place::kVolume ? "/mnt" : "/");
+    return instance(workspace, id, flags, whole);
+  }
+  [[nodiscard]] Result<Published> run_networked(const Workspace& workspace, const std::string& id,
+                                                unsigned port,
+                                                const ProbeCommand& probe) const override {
     return Published{
         instance(workspace, id, {"--rm", "-p", fmt::format("127.0.0.1:{0}:{0}", port)}, probe),
-        "passt"};
+        kind_ == Kind::kVm ? "passt" : "pasta"};
   }
   [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
       const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {

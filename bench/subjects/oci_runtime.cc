@@ -19,6 +19,7 @@ struct Bundle {
   ProbeCommand probe;
   bool host_network = false;
   bool weakened = false;
+  std::string volume = {};  // the directory at /mnt; empty: there is none
 };
 
 array texts(const std::vector<std::string>& values) {
@@ -30,8 +31,8 @@ object mount(const char* to, const char* type, const char* source,
   return {{"destination", to}, {"type", type}, {"source", source}, {"options", texts(options)}};
 }
 
-array mounts() {
-  return {
+array mounts(const Bundle& bundle) {
+  array all{
       mount("/proc", "proc", "proc", {}),
       mount("/dev", "tmpfs", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}),
       mount("/dev/pts", "devpts", "devpts",
@@ -42,6 +43,10 @@ array mounts() {
       mount("/sys/fs/cgroup", "cgroup", "cgroup", {"nosuid", "noexec", "nodev", "relatime", "ro"}),
       // Not of `runc spec`: where the probe writes, as every subject has it.
       mount("/tmp", "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"})};
+  if (!bundle.volume.empty()) {
+    all.push_back(mount("/mnt", "bind", bundle.volume.c_str(), {"rbind", "rw"}));
+  }
+  return all;
 }
 
 object capabilities(bool weakened) {
@@ -105,7 +110,7 @@ std::string config(const Workspace& workspace, const Bundle& bundle) {
       {"process", process},
       {"root", {{"path", workspace.root}, {"readonly", true}}},
       {"hostname", "bench"},
-      {"mounts", mounts()},
+      {"mounts", mounts(bundle)},
       {"linux", linux},
   });
 }
@@ -148,6 +153,24 @@ class OciRuntime final : public Subject {
               instance(workspace, id,
                        {.probe = {"serve", std::to_string(port)}, .host_network = true}, {"run"}));
     return Published{std::move(made), "host"};
+  }
+  [[nodiscard]] Result<Invocation> run_writing(const Workspace& workspace, const std::string& id,
+                                               Place place,
+                                               const ProbeCommand& probe) const override {
+    if (place != Place::kVolume) {
+      return make_error(ErrorCode::kUnsupported,
+                        "{}: no {} to write to: its bundle's root is read-only", name_,
+                        name_of(place));
+    }
+    Bundle bundle{.probe = probe, .volume = workspace.volume()};
+    bundle.probe.emplace_back("/mnt");
+    return instance(workspace, id, bundle, {"run"});
+  }
+  [[nodiscard]] Result<Published> run_networked(const Workspace& /*workspace*/,
+                                                const std::string& /*id*/, unsigned /*port*/,
+                                                const ProbeCommand& /*probe*/) const override {
+    return make_error(ErrorCode::kUnsupported,
+                      "{}: an OCI runtime's network is made by whoever calls it", name_);
   }
   [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
       const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {

@@ -44,6 +44,28 @@ class Podman final : public Subject {
         instance(workspace, id, {"--rm", "--network", "host"}, {"serve", std::to_string(port)}),
         "host"};
   }
+  [[nodiscard]] Result<Invocation> run_writing(const Workspace& workspace, const std::string& id,
+                                               Place place,
+                                               const ProbeCommand& probe) const override {
+    if (place == Place::kDisk) {
+      return make_error(ErrorCode::kUnsupported, "podman: no disk of its own");
+    }
+    const bool volume = place == Place::kVolume;
+    Words flags{"--rm", "--interactive", "--network", "none"};
+    if (volume) {
+      append(flags, {"--volume", workspace.volume() + ":/mnt"});
+    }
+    ProbeCommand whole = probe;
+    whole.emplace_back(volume ? "/mnt" : "/");
+    return instance(workspace, id, flags, whole);
+  }
+  [[nodiscard]] Result<Published> run_networked(const Workspace& /*workspace*/,
+                                                const std::string& /*id*/, unsigned /*port*/,
+                                                const ProbeCommand& /*probe*/) const override {
+    return make_error(ErrorCode::kUnsupported,
+                      "podman: root's default network changes the host's bridges and firewall, "
+                      "which the benchmark doesn't");
+  }
   [[nodiscard]] Result<std::optional<Invocation>> run_weakened(
       const Workspace& workspace, const std::string& id, const ProbeCommand& probe) const override {
     return instance(workspace, id,

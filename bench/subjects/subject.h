@@ -18,6 +18,10 @@ enum class Kind { kProcess, kContainer, kVm };
 [[nodiscard]] std::string_view name_of(Kind kind) noexcept;
 
 inline constexpr std::string_view kProbePath = "/bothy-bench-probe";
+// Where instances write, and what a volume's directory is on the host.
+enum class Place { kRoot, kVolume, kDisk };
+[[nodiscard]] std::string_view name_of(Place place) noexcept;
+
 using ProbeCommand = std::vector<std::string>;  // the probe's arguments, its name left out
 
 // What every subject gets, so that they run the same. Directories of the session, removed at its
@@ -31,6 +35,9 @@ struct Workspace {
   unsigned cpus = 1;
   bool limit_containers = false;  // cgroup v2 has the memory controller here
   bool filter_devices = false;    // root may raise its limits here, which crun needs for a filter
+
+  // The directory that volumes show, for whoever makes it.
+  [[nodiscard]] std::string volume() const { return directory + "/volume"; }
 };
 
 // Everything else but prepare() and clean() is const and is called once per instance. A subject
@@ -71,6 +78,16 @@ class Subject {
   [[nodiscard]] virtual Result<std::optional<Published>> run_published(const Workspace& workspace,
                                                                        const std::string& id,
                                                                        unsigned port) const;
+  // Runs the probe with the directory at `place`, where it may write, as its last argument.
+  // kUnsupported for a subject that has no such place, with why not.
+  [[nodiscard]] virtual Result<Invocation> run_writing(const Workspace& workspace,
+                                                       const std::string& id, Place place,
+                                                       const ProbeCommand& probe) const;
+  // Runs the probe in the network that the subject makes by default, with the probe's port on the
+  // host's loopback address. kUnsupported for a subject without one, with why not.
+  [[nodiscard]] virtual Result<Published> run_networked(const Workspace& workspace,
+                                                        const std::string& id, unsigned port,
+                                                        const ProbeCommand& probe) const;
   // Runs the probe with less of a wall than by default, in which the ways out must lead somewhere;
   // nothing where there is none.
   [[nodiscard]] virtual Result<std::optional<Invocation>> run_weakened(

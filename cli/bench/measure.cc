@@ -19,8 +19,10 @@
 #include "bench/areas/isolation.h"
 #include "bench/areas/memory.h"
 #include "bench/areas/neighbours.h"
+#include "bench/areas/network.h"
 #include "bench/areas/portability.h"
 #include "bench/areas/startup.h"
+#include "bench/areas/storage.h"
 #include "bench/measure/child.h"
 #include "bench/report/html.h"
 #include "bench/report/text.h"
@@ -52,6 +54,7 @@ struct Area {
 constexpr std::array kAreas{
     Area{"startup", bench::measure_startup},        Area{"memory", bench::measure_memory},
     Area{"density", bench::measure_density},        Area{"inside", bench::measure_inside},
+    Area{"network", bench::measure_network},        Area{"storage", bench::measure_storage},
     Area{"neighbours", bench::measure_neighbours},  Area{"isolation", bench::measure_isolation},
     Area{"portability", bench::measure_portability}};
 

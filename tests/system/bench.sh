@@ -18,6 +18,7 @@ assert r["schema"] == "bothy-bench/1"
 def series(metric, subject): return [s for s in r["series"] if s["metric"] == metric and s["subject"] == subject]
 def fact(topic, name, subject): return [f["value"] for f in r["facts"] if (f["topic"], f["name"], f["subject"]) == (topic, name, subject)][0]
 def count(metric, subject): return sum(len(start) for s in series(metric, subject) if not s["parameters"] for session in s["samples"] for start in session)
+def count_at(metric, subject, name, value): return sum(len(start) for s in series(metric, subject) if s["parameters"] == {name: value} for session in s["samples"] for start in session)
 assert eval(sys.argv[2]), "not so"
 PYTHON
 }
@@ -61,6 +62,13 @@ run 1 'one twice as slow is found' --out 'slower' -- "$bothy" bench compare "$wo
 
 run 0 'inside' --out 'system call' -- bench inside --quick --sessions 1 --runs 2 --subject $walls
 json 'each probe ran in each' "all(len(series(s['metric'], w)) == 1 and count(s['metric'], w) == 3 for s in r['series'] if s['metric'].startswith('inside.') for w in '$walls'.split(','))"
+run 0 'storage' --out 'durable write of 4 KiB' -- bench storage --quick --sessions 1 --runs 2 --subject $walls
+json 'each place that a subject has' "all(count_at('storage.' + m, w, 'at', p) == 3 for m in ('sync-write', 'write', 'read', 'random-read') for w, p in (('container', 'root'), ('container', 'volume'), ('container', 'disk'), ('process', 'volume'), ('oci', 'volume')))"
+json 'and none that it has not, by name' "all(s['validity'] == 'not measurable here' and s['subject'] in s['reason'] and not s['samples'] for s in r['series'] if s['metric'].startswith('storage.') and (s['subject'], s['parameters']['at']) in (('process', 'root'), ('process', 'disk'), ('oci', 'root'), ('oci', 'disk')))"
+json 'the file systems' 'fact("file system", "root", "container") == "overlay" and fact("file system", "volume", "container") == fact("file system", "volume", "process")'
+run 0 'network' --out 'TCP connections a second' -- bench network --quick --sessions 1 --runs 2 --subject $walls
+json 'to each subject that has a network, and inside each' "all(count_at('network.' + m, w, 'path', p) == 3 for m in ('latency', 'to-instance', 'from-instance', 'connections') for w, p in (('container', 'host to instance'), ('process', 'host to instance'), ('container', 'loopback inside'), ('process', 'loopback inside'), ('oci', 'loopback inside')))"
+json 'one without a network says so' "all('oci' in s['reason'] for s in series('network.latency', 'oci') if s['parameters']['path'] == 'host to instance') and fact('network', 'by', 'container') == 'pasta'"
 run 0 'memory and its slope' --out 'by PSS' -- bench memory --quick --sessions 1 --runs 2 --subject container,process
 json 'a curve' 'count("memory.pss", "container") == 6'
 run 0 'density' --out 'left behind' -- bench density --instances 12 --sessions 1 --runs 2 --subject $walls

@@ -5,6 +5,7 @@
 #include "bench/areas/neighbours.h"
 #include "bench/areas/phases.h"
 #include "bench/areas/portability.h"
+#include "bench/areas/storage.h"
 #include "bench/host/host.h"
 #include "bench/measure/child.h"
 #include "bench/measure/host_state.h"
@@ -16,7 +17,7 @@
 namespace bothy::bench {
 namespace {
 
-struct Place {
+struct Fixture {
   Reaper reaper = Reaper::begin().value();
   Interrupt interrupt = Interrupt::install().value();
   Bench bench{reaper, interrupt};
@@ -29,7 +30,7 @@ Invocation shell(const std::string& script) {
 }  // namespace
 
 TEST_CASE("A start is read by its output and its end") {
-  Place place;
+  Fixture place;
   const Batch batch =
       run_starts(place.bench, {shell("echo begun; echo status 0")}, {"begun", "status 0"});
   REQUIRE(batch.starts.size() == 1);
@@ -42,7 +43,7 @@ TEST_CASE("A start is read by its output and its end") {
 }
 
 TEST_CASE("A start that fails is a failure, with its reason") {
-  Place place;
+  Fixture place;
   const Batch batch = run_starts(place.bench,
                                  {shell("echo begun; echo why >&2; exit 3"),
                                   shell("true"),
@@ -58,7 +59,7 @@ TEST_CASE("A start that fails is a failure, with its reason") {
 }
 
 TEST_CASE("What a start leaves behind is waited for, and counted") {
-  Place place;
+  Fixture place;
   // The helper outlives the command by 100 ms and takes a new session, as an owner does.
   const Batch batch =
       run_starts(place.bench, {shell("echo begun; setsid sleep 0.1 >/dev/null 2>&1 &")}, {"begun"});
@@ -67,7 +68,7 @@ TEST_CASE("What a start leaves behind is waited for, and counted") {
 }
 
 TEST_CASE("Processes that stay are told apart") {
-  Place place;
+  Fixture place;
   const Child other = start_child(shell("exec sleep 1000")).value();
   const auto staying = Reaper::children();
   CHECK(staying.contains(other.pid));
@@ -79,7 +80,7 @@ TEST_CASE("Processes that stay are told apart") {
 }
 
 TEST_CASE("A start that hangs is ended, descendants included") {
-  Place place;
+  Fixture place;
   Expected expected{"begun"};
   expected.limit = std::chrono::milliseconds(200);
   const Batch batch =
@@ -89,7 +90,7 @@ TEST_CASE("A start that hangs is ended, descendants included") {
 }
 
 TEST_CASE("A command's output is returned, or what it said last") {
-  Place place;
+  Fixture place;
   CHECK(run_command(place.bench, shell("echo it")).value() == "it\n");
   const auto failed = run_command(place.bench, shell("echo the reason >&2; exit 1"));
   REQUIRE(failed.has_error());
@@ -103,7 +104,7 @@ TEST_CASE("An invocation is shown as a user types it") {
 }
 
 TEST_CASE("The environment is added to, and replaced by name") {
-  Place place;
+  Fixture place;
   ::setenv("BOTHY_BENCH_TEST", "old", 1);
   const Invocation invocation{{"/bin/sh", "-c", "echo $BOTHY_BENCH_TEST"},
                               {"BOTHY_BENCH_TEST=new"}};
@@ -183,6 +184,12 @@ TEST_CASE("Images have the shortest names that tell them apart") {
   CHECK(image_names({"/root", "/b/root"}) == Names{"/root", "b/root"});
   CHECK(image_names({"/a/root", "/a/root/"}) == Names{"/a/root", "/a/root"});
   CHECK(image_names({"/", "/a"}) == Names{"/", "a"});
+}
+
+TEST_CASE("The file system that was written on is the probe's, whatever a console says") {
+  CHECK(parse_file_system("[    0.1] Linux\r\nfile-system ext4\r\nwrite 4096 100\n") == "ext4");
+  CHECK(parse_file_system("no file-system overlay\nend\n").empty());
+  CHECK(parse_file_system("").empty());
 }
 
 }  // namespace bothy::bench

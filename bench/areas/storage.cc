@@ -1,0 +1,107 @@
+#include "bench/areas/storage.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <array>
+#include <chrono>
+
+#include "base/files.h"
+#include "bench/areas/inside.h"
+
+namespace bothy::bench {
+namespace {
+
+constexpr std::string_view kPrefix = "storage.";
+constexpr std::array kPlaces{Place::kRoot, Place::kVolume, Place::kDisk};
+constexpr std::chrono::minutes kLimit{5};
+
+Parameters at(Place place) {
+  return {{"at", std::string(name_of(place))}};
+}
+
+void note_file_system(BenchRun& run, const Subject& subject, Place place, const Start& start) {
+  const std::string name(name_of(place));
+  const std::string type = parse_file_system(start.output);
+  if (!type.empty() && run.results().find_fact("file system", name, subject.name()) == nullptr) {
+    run.results().facts.push_back(
+        {"file system", name, std::string(subject.name()), type, "as the workload sees it"});
+  }
+}
+
+Result<void> measure_place(BenchRun& run, const Subject& subject, const Workspace& workspace,
+                           std::size_t session, Place place) {
+  if (!all_measurable(run, subject, kPrefix, at(place))) {
+    return success();
+  }
+  const Repetitions each = repetitions(run);
+  // Containers share the host's cache, which the data are to be in.
+  const char* cache = subject.kind() == Kind::kVm ? "drop" : "keep";
+  const auto invocation = subject.run_writing(
+      workspace, run.new_id(), place,
+      {"storage", shuffled_measures(kPrefix, run.random()), each.count, each.milliseconds, cache});
+  if (!invocation && invocation.error().code == ErrorCode::kUnsupported) {
+    note_all_unsupported(run, subject, kPrefix, at(place), invocation.error().context);
+    return success();
+  }
+  BOTHY_TRY(invocation);
+  const Batch batch =
+      run_starts(run.bench(), {invocation.value()}, {"end", subject.success_text(), kLimit});
+  if (batch.interrupted) {
+    return success();
+  }
+  const Start& start = batch.starts[0];
+  if (start.failure.empty()) {
+    note_file_system(run, subject, place, start);
+    record_inside(run, subject, kPrefix, at(place), session, parse_inside(start.output));
+  } else {
+    run.add_failure(subject, "storage.sync-write", at(place), start.failure);
+  }
+  return success();
+}
+
+}  // namespace
+
+std::string parse_file_system(std::string_view text) {
+  constexpr std::string_view kBegin = "file-system ";
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    std::string_view line = text.substr(at, end - at);
+    at = end + 1;
+    if (line.ends_with('\r')) {
+      line.remove_suffix(1);
+    }
+    if (line.starts_with(kBegin)) {
+      return printable(line.substr(kBegin.size()));
+    }
+  }
+  return {};
+}
+
+Result<void> measure_storage(BenchRun& run) {
+  const std::size_t rounds = run.options().quick ? 1 : 2;
+  const std::size_t sessions = run.options().sessions;
+  return run.each_session(
+      sessions, [&](const Workspace& workspace, std::size_t session) -> Result<void> {
+        BOTHY_TRY(make_directories(workspace.volume()));
+        // Containers have users of their own.
+        if (::chmod(workspace.volume().c_str(), 01777) != 0) {
+          return errno_error("can't make '" + workspace.volume() + "' writable");
+        }
+        for (std::size_t round = 0; round < rounds; ++round) {
+          for (const Place place : kPlaces) {
+            for (Subject* subject : run.shuffled()) {
+              if (run.interrupted()) {
+                return success();
+              }
+              run.progress(fmt::format("{}: storage", subject->name()), session * rounds + round,
+                           sessions * rounds);
+              BOTHY_TRY(measure_place(run, *subject, workspace, session, place));
+            }
+          }
+        }
+        return success();
+      });
+}
+
+}  // namespace bothy::bench
