@@ -18,12 +18,12 @@ constexpr std::chrono::minutes kLimit{5};
 constexpr std::size_t kKeptOutput = 4096;
 
 const Parameters& across() {
-  static const Parameters kAcross{{"path", "host to instance"}};
-  return kAcross;
+  static const Parameters path{{"path", "host to instance"}};
+  return path;
 }
 const Parameters& loopback() {
-  static const Parameters kLoopback{{"path", "loopback inside"}};
-  return kLoopback;
+  static const Parameters path{{"path", "loopback inside"}};
+  return path;
 }
 
 ProbeCommand client(BenchRun& run, unsigned port) {
@@ -79,8 +79,8 @@ Result<void> measure_across(BenchRun& run, const Subject& subject, const Workspa
   }
   BOTHY_TRY(published);
   if (run.results().find_fact("network", "by", subject.name()) == nullptr) {
-    run.results().facts.push_back({"network", "by", std::string(subject.name()), published.value().network,
-                                   "of TCP between host and instance"});
+    run.results().facts.push_back({"network", "by", std::string(subject.name()),
+                                   published.value().network, "of TCP between host and instance"});
   }
   BOTHY_TRY(const Child child, start_child(published.value().invocation));
   if (const auto listening = await_listening(run, child); listening) {

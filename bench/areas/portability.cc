@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <functional>
 #include <string>
 
 #include "base/files.h"
@@ -52,19 +53,18 @@ std::string end_of(std::string path, std::size_t count) {
 }
 
 // Runs `body` with the subject prepared in a workspace that is removed afterwards.
-template <class Body>
-Result<void> prepared(BenchRun& run, Subject& subject, const Workspace& workspace, Body body) {
+Result<void> prepared(BenchRun& run, Subject& subject, const Workspace& workspace,
+                      const std::function<Result<void>(std::int64_t)>& body) {
   BOTHY_TRY(make_directories(workspace.directory));
   const auto begun = now_ns();
-  auto result = subject.prepare(run.bench(), workspace);
-  if (result) {
-    result = body(now_ns() - begun);
+  const auto made = subject.prepare(run.bench(), workspace);
+  auto done = made ? body(now_ns() - begun) : made;
+  const auto cleaned = subject.clean(run.bench(), workspace);
+  const auto removed = remove_tree(workspace.directory);
+  if (!done) {
+    return done;
   }
-  auto cleaned = subject.clean(run.bench(), workspace);
-  auto removed = remove_tree(workspace.directory);
-  BOTHY_TRY(result);
-  BOTHY_TRY(cleaned);
-  return removed;
+  return cleaned ? removed : cleaned;
 }
 
 Result<void> prepare_once(BenchRun& run, Subject& subject, const Workspace& workspace,
@@ -90,9 +90,9 @@ Result<void> prepare_once(BenchRun& run, Subject& subject, const Workspace& work
 }
 
 // Why the image doesn't start in the subject; empty: it does.
-std::string why_not(BenchRun& run, Subject& subject, const Workspace& workspace) {
+Result<std::string> why_not(BenchRun& run, Subject& subject, const Workspace& workspace) {
   std::string reason;
-  const auto tried = prepared(run, subject, workspace, [&](std::int64_t /*taken*/) -> Result<void> {
+  BOTHY_TRY(prepared(run, subject, workspace, [&](std::int64_t /*taken*/) -> Result<void> {
     BOTHY_TRY(const Invocation invocation,
               subject.run(workspace, run.new_id(),
                           {"exec", "/bin/sh", "-c", fmt::format("echo \"{}\"", kSaid)}));
@@ -100,8 +100,8 @@ std::string why_not(BenchRun& run, Subject& subject, const Workspace& workspace)
         run_starts(run.bench(), {invocation}, {std::string(kSaid), subject.success_text(), kLimit});
     reason = batch.interrupted ? "interrupted" : batch.starts[0].failure;
     return success();
-  });
-  return printable(tried ? reason : tried.error().context);
+  }));
+  return printable(reason);
 }
 
 Result<void> try_images(BenchRun& run, const Workspace& workspace) {
@@ -117,8 +117,9 @@ Result<void> try_images(BenchRun& run, const Workspace& workspace) {
         continue;
       }
       run.progress(fmt::format("{}: images that start", subject->name()), i, images.size());
-      const std::string reason = why_not(run, *subject, apart(workspace, "new", root));
+      const auto tried = why_not(run, *subject, apart(workspace, "new", root));
       if (!run.interrupted()) {
+        const std::string reason = tried ? tried.value() : printable(tried.error().context);
         run.results().facts.push_back({"starts", names[i], std::string(subject->name()),
                                        reason.empty() ? "yes" : "no", reason});
       }
