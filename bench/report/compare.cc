@@ -27,24 +27,6 @@ Result<void> require_equal(const Results& before, const Results& after, std::str
   return success();
 }
 
-Result<void> require_comparable(const Results& before, const Results& after) {
-  for (const char* name : {"class", "processor", "processors", "kernel", "memory", "cgroups"}) {
-    BOTHY_TRY(require_equal(before, after, "host", name));
-  }
-  for (const char* name : {"image", "kernel", "memory, MiB", "processors", "containers have limits",
-                           "bundles have a device filter"}) {
-    BOTHY_TRY(require_equal(before, after, "configuration", name));
-  }
-  return success();
-}
-
-// The ratio as a cost: for a rate, half as much is twice as slow.
-Interval as_cost(const Metric& metric, const Ratio& ratio) {
-  return metric.quantity == Quantity::kRate
-             ? Interval{1 / ratio.interval.upper, 1 / ratio.interval.lower}
-             : ratio.interval;
-}
-
 Change judge(const Difference& difference, double threshold) {
   const Metric& metric = *difference.metric;
   const Interval cost = as_cost(metric, difference.ratio);
@@ -65,6 +47,23 @@ Change judge(const Difference& difference, double threshold) {
 }
 
 }  // namespace
+
+Result<void> require_comparable(const Results& before, const Results& after) {
+  for (const char* name : {"class", "processor", "processors", "kernel", "memory", "cgroups"}) {
+    BOTHY_TRY(require_equal(before, after, "host", name));
+  }
+  for (const char* name : {"image", "kernel", "memory, MiB", "processors", "containers have limits",
+                           "bundles have a device filter"}) {
+    BOTHY_TRY(require_equal(before, after, "configuration", name));
+  }
+  return success();
+}
+
+Interval as_cost(const Metric& metric, const Ratio& ratio) {
+  return metric.quantity == Quantity::kRate
+             ? Interval{1 / ratio.interval.upper, 1 / ratio.interval.lower}
+             : ratio.interval;
+}
 
 std::string_view name_of(Change change) noexcept {
   switch (change) {

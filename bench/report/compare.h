@@ -29,11 +29,15 @@ struct Comparison {
   std::vector<std::string> notes;  // what is to be known of it
 };
 
+// kInvalid, with what differs, for runs of another host class, processor, kernel or configuration.
+[[nodiscard]] Result<void> require_comparable(const Results& before, const Results& after);
+// The ratio as a cost: for a rate, half as much is twice as slow.
+[[nodiscard]] Interval as_cost(const Metric& metric, const Ratio& ratio);
+
 // What both have measured. Slower (for sizes: larger): the ratio is beyond the threshold, its
 // interval is above 1, and a permutation test of this figure says at 5 % that it isn't chance.
 // Same: the interval is within the threshold. Otherwise inconclusive. Curves have no permutation
-// test. kInvalid for runs that can't be compared: another host class, processor, kernel or
-// configuration.
+// test. kInvalid for runs that can't be compared.
 [[nodiscard]] Result<Comparison> compare(const Results& before, const Results& after,
                                          double threshold);
 

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "base/log.h"
+#include "cli/bench/advise.h"
 #include "cli/bench/measure.h"
 #include "cli/bench/reports.h"
 #include "cli/exit_status.h"
@@ -14,7 +15,7 @@ namespace bothy {
 namespace {
 
 void add_measure_flags(CLI::App& command, BenchFlags& flags) {
-  command.add_option("AREA", flags.area, "What to measure")
+  command.add_option("AREA", flags.areas, "What to measure (default: all)")
       ->check(CLI::IsMember(bench_areas()))
       ->type_name("AREA");
   const auto value = [&](const char* name, std::string& text, const char* type, const char* help) {
@@ -42,7 +43,11 @@ void add_measure_flags(CLI::App& command, BenchFlags& flags) {
   add_value(command, "-o,--output", flags.output, "DIR",
             "Directory of the results (default bothy-bench)")
       ->group("Results");
+  CLI::Option* baseline = add_value(command, "--baseline", flags.baseline, "DIR",
+                                    "Compare with these earlier results, and exit as compare does")
+                              ->group("Results");
   command.add_flag("--json", flags.json, "Print the results as JSON instead of a table")
+      ->excludes(baseline)
       ->group("Results");
 }
 
@@ -81,6 +86,26 @@ void add_compare(CLI::App& bench, int& status) {
   command->callback([flags, &status] { status = finish(compare_runs(*flags)); });
 }
 
+void add_advise(CLI::App& bench, int& status) {
+  CLI::App* command = bench.add_subcommand(
+      "advise", "Say what a microVM costs over a container here, and what it buys");
+  auto flags = std::make_shared<AdviseFlags>();
+  BenchFlags& measure = flags->measure;
+  command->add_option("DIR", flags->directories,
+                      "Directories of results of one image; none: it is measured, quickly");
+  add_value(*command, "--image", measure.image, "DIR",
+            "Root file system that is measured, or must have been");
+  add_value(*command, "--kernel", measure.kernel, "FILE",
+            "Kernel of machines instead of bothy's own");
+  add_value(*command, "-m,--memory", measure.memory, "SIZE",
+            "Memory of machines, and limit of containers")
+      ->capture_default_str();
+  add_value(*command, "-o,--output", measure.output, "DIR",
+            "Directory of what is measured (default bothy-bench)");
+  set_examples(*command, {"bothy bench advise --image ./rootfs", "bothy bench advise bothy-bench"});
+  command->callback([flags, &status] { status = finish(advise_runs(*flags)); });
+}
+
 }  // namespace
 
 void add_bench_command(CLI::App& app, int& status) {
@@ -90,9 +115,11 @@ void add_bench_command(CLI::App& app, int& status) {
   set_examples(*command,
                {"bothy bench --quick", "bothy bench startup --subject container,crun,runc"},
                "Exit status: 0 measured, 1 incomplete: starts failed, or an interruption; 125 "
-               "bothy's own failure.");
+               "bothy's own failure.\nWith --baseline that of compare; starts that failed are "
+               "inconclusive.");
   add_report(*command, status);
   add_compare(*command, status);
+  add_advise(*command, status);
   command->callback([command, flags, &status] {
     // CLI11 calls this after a subcommand's own.
     if (command->get_subcommands().empty()) {

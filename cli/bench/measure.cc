@@ -24,9 +24,11 @@
 #include "bench/areas/startup.h"
 #include "bench/areas/storage.h"
 #include "bench/measure/child.h"
+#include "bench/report/compare.h"
 #include "bench/report/html.h"
 #include "bench/report/text.h"
 #include "cli/bench/progress.h"
+#include "cli/bench/reports.h"
 #include "cli/doctor/host.h"
 #include "cli/doctor/host_class.h"
 #include "cli/doctor/microvm_probes.h"
@@ -38,6 +40,9 @@ namespace {
 
 constexpr int kMeasured = 0;
 constexpr int kIncomplete = 1;
+
+constexpr const char* kOutput = "bothy-bench";
+constexpr double kThreshold = 0.05;  // of a comparison with a baseline, as of compare by default
 
 constexpr std::size_t kSessions = 5;
 constexpr std::size_t kStarts = 30;
@@ -127,7 +132,8 @@ Result<std::string> root_directory(const char* flag, const std::string& path) {
 }
 
 std::string command_line(const BenchFlags& flags, const bench::BenchOptions& options) {
-  bench::Invocation command{{"bothy", "bench", flags.area}};
+  bench::Invocation command{{"bothy", "bench"}};
+  command.arguments.insert(command.arguments.end(), flags.areas.begin(), flags.areas.end());
   const auto add = [&](const char* flag, const std::string& value) {
     if (!value.empty()) {
       command.arguments.insert(command.arguments.end(), {flag, value});
@@ -180,18 +186,19 @@ Result<bench::BenchOptions> resolve(const BenchFlags& flags) {
   options.starts = chosen(flags.runs, kStarts, kQuickStarts);
   options.most_instances = chosen(flags.instances, kInstances, kQuickInstances);
   options.seed = flags.seed != 0 ? flags.seed : std::random_device()();
-  BOTHY_TRY(options.output, absolute(flags.output.empty() ? "bothy-bench" : flags.output));
+  BOTHY_TRY(options.output, absolute(flags.output.empty() ? kOutput : flags.output));
   options.command_line = command_line(flags, options);
   classify_host(options);
   return options;
 }
 
 // All of the areas that were asked for, up to an interruption.
-Result<void> measure(bench::BenchRun& run, const std::string& area) {
+Result<void> measure(bench::BenchRun& run, const std::vector<std::string>& areas) {
+  const bool all = areas.empty() || std::ranges::count(areas, "all") > 0;
   BOTHY_TRY(run.save());
   BOTHY_TRY(bench::measure_noise(run));
   for (const Area& each : kAreas) {
-    if ((area == "all" || area == each.name) && !run.interrupted()) {
+    if ((all || std::ranges::count(areas, each.name) > 0) && !run.interrupted()) {
       BOTHY_TRY(each.measure(run));
       BOTHY_TRY(run.save());
     }
@@ -202,6 +209,29 @@ Result<void> measure(bench::BenchRun& run, const std::string& area) {
 bool has_failures(const bench::Results& results) {
   return std::ranges::any_of(results.series,
                              [](const bench::Series& each) { return !each.failures.empty(); });
+}
+
+Result<int> run_against_baseline(const BenchFlags& flags) {
+  std::error_code error;
+  const std::string output = flags.output.empty() ? kOutput : flags.output;
+  if (std::filesystem::equivalent(flags.baseline, output, error)) {
+    return make_error(ErrorCode::kInvalid,
+                      "--baseline '{}' would be overwritten: --output names another directory",
+                      printable(flags.baseline));
+  }
+  BOTHY_TRY(const bench::Results baseline, bench::read_results(flags.baseline));
+  BOTHY_TRY(const Measured measured, measure_bench(flags, [&](const bench::Results& described) {
+              return bench::require_comparable(baseline, described);
+            }));
+  if (measured.interrupted) {
+    return make_error(ErrorCode::kSystem, "interrupted: nothing is compared with the baseline");
+  }
+  BOTHY_TRY(const int status, report_comparison(baseline, measured.results, kThreshold));
+  if (has_failures(measured.results)) {
+    log(LogLevel::kWarning, "starts failed: {}/bench.json has each reason", measured.output);
+    return status == kNothingSlower ? kInconclusive : status;
+  }
+  return status;
 }
 
 }  // namespace
@@ -216,13 +246,14 @@ std::vector<std::string> bench_areas() {
   return names;
 }
 
-Result<int> run_bench(const BenchFlags& flags) {
+Result<Measured> measure_bench(const BenchFlags& flags, const BenchCheck& check) {
   BOTHY_TRY(bench::BenchOptions options, resolve(flags));
   BenchProgress progress;
   options.progress = [&progress](std::string_view what, std::size_t done, std::size_t all) {
     progress.update(what, done, all);
   };
-  const std::string output = options.output;
+  Measured measured;
+  measured.output = options.output;
   BOTHY_TRY(bench::Reaper reaper, bench::Reaper::begin());
   BOTHY_TRY(const bench::Interrupt interrupt, bench::Interrupt::install());
   const bench::Bench bench{reaper, interrupt};
@@ -234,24 +265,36 @@ Result<int> run_bench(const BenchFlags& flags) {
     }
     return make_error(ErrorCode::kUnsupported, "no subject can be measured here: {}", reasons);
   }
-  const auto measured = measure(run, flags.area);
+  BOTHY_TRY(check(run.results()));
+  const auto done = measure(run, flags.areas);
   progress.clear();
   if (!run.interrupted()) {  // which programs that are started get as well, and fail by
-    BOTHY_TRY(measured);
+    BOTHY_TRY(done);
   }
-  const bench::Results& results = run.results();
-  BOTHY_TRY(replace_file(output + "/bench.csv", csv_report(results), 0644));
-  BOTHY_TRY(replace_file(output + "/bench.md", markdown_report(results), 0644));
-  BOTHY_TRY(replace_file(output + "/bench.html", html_report(results), 0644));
-  if (flags.json) {
-    write_result(results.json());
-  } else {
-    write_result(text_report(results) + output + "/bench.html");
-  }
-  if (run.interrupted()) {
+  measured.results = std::move(run.results());
+  measured.interrupted = run.interrupted();
+  const std::string& output = measured.output;
+  BOTHY_TRY(replace_file(output + "/bench.csv", csv_report(measured.results), 0644));
+  BOTHY_TRY(replace_file(output + "/bench.md", markdown_report(measured.results), 0644));
+  BOTHY_TRY(replace_file(output + "/bench.html", html_report(measured.results), 0644));
+  if (measured.interrupted) {
     log(LogLevel::kWarning, "interrupted: what was measured until then is in {}", output);
   }
-  return run.interrupted() || has_failures(results) ? kIncomplete : kMeasured;
+  return measured;
+}
+
+Result<int> run_bench(const BenchFlags& flags) {
+  if (!flags.baseline.empty()) {
+    return run_against_baseline(flags);
+  }
+  BOTHY_TRY(const Measured measured,
+            measure_bench(flags, [](const bench::Results&) { return success(); }));
+  if (flags.json) {
+    write_result(measured.results.json());
+  } else {
+    write_result(text_report(measured.results) + measured.output + "/bench.html");
+  }
+  return measured.interrupted || has_failures(measured.results) ? kIncomplete : kMeasured;
 }
 
 }  // namespace bothy

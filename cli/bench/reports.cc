@@ -11,10 +11,6 @@
 namespace bothy {
 namespace {
 
-constexpr int kNothingSlower = 0;
-constexpr int kSlower = 1;
-constexpr int kInconclusive = 2;
-
 std::string report_of(const bench::Results& results, const std::string& format) {
   if (format == "markdown") {
     return bench::markdown_report(results);
@@ -41,11 +37,9 @@ Result<int> report_runs(const ReportFlags& flags) {
   return 0;
 }
 
-Result<int> compare_runs(const CompareFlags& flags) {
-  BOTHY_TRY(const bench::Results before, bench::read_results(flags.before));
-  BOTHY_TRY(const bench::Results after, bench::read_results(flags.after));
-  BOTHY_TRY(const bench::Comparison comparison,
-            bench::compare(before, after, flags.threshold / 100));
+Result<int> report_comparison(const bench::Results& before, const bench::Results& after,
+                              double threshold) {
+  BOTHY_TRY(const bench::Comparison comparison, bench::compare(before, after, threshold));
   std::string text = text_of(comparison);
   text.erase(text.find_last_not_of('\n') + 1);
   write_result(text);
@@ -53,6 +47,12 @@ Result<int> compare_runs(const CompareFlags& flags) {
     return kSlower;
   }
   return has(comparison, bench::Change::kInconclusive) ? kInconclusive : kNothingSlower;
+}
+
+Result<int> compare_runs(const CompareFlags& flags) {
+  BOTHY_TRY(const bench::Results before, bench::read_results(flags.before));
+  BOTHY_TRY(const bench::Results after, bench::read_results(flags.after));
+  return report_comparison(before, after, flags.threshold / 100);
 }
 
 }  // namespace bothy

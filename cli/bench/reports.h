@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "bench/results/results.h"
 
 namespace bothy {
 
@@ -20,7 +21,14 @@ struct CompareFlags {
   std::string after;
   double threshold = 5;  // percent
 };
-// 0: nothing is slower; 1: something is; 2: nothing is, and something is inconclusive.
+
+// Exit statuses of a comparison.
+inline constexpr int kNothingSlower = 0;
+inline constexpr int kSlower = 1;
+inline constexpr int kInconclusive = 2;  // and nothing is slower
+// Prints it; `threshold` 0.05 is five percent.
+[[nodiscard]] Result<int> report_comparison(const bench::Results& before,
+                                            const bench::Results& after, double threshold);
 [[nodiscard]] Result<int> compare_runs(const CompareFlags& flags);
 
 }  // namespace bothy

@@ -60,6 +60,23 @@ json.dump(r, open(sys.argv[2], "w"))
 PYTHON
 run 1 'one twice as slow is found' --out 'slower' -- "$bothy" bench compare "$work/before" "$work/slow.json"
 
+run 125 'nothing is advised without a microVM' --err 'no run has both a microVM and a container' -- "$bothy" bench advise "$work/results"
+python3 - "$work/results/bench.json" "$work" <<'PYTHON'
+import json, sys
+r = json.load(open(sys.argv[1]))
+starts = [s for s in r["series"] if s["subject"] == "container" and s["metric"] != "noise.first-byte"]
+def write(name, **changes): json.dump({**r, **changes}, open(f"{sys.argv[2]}/{name}.json", "w"))
+samples = lambda value: [[[value + i] for i in range(6)]] * 2
+both = [{**s, "subject": name, "samples": samples(value)} for s in starts if s["metric"] == "startup.first-byte" for name, value in (("container", 10**6), ("vm", 3 * 10**6))]
+write("both", series=both, noise={"lower": 0.99, "upper": 1.01, "null": True}, subjects=[{**s, "measured": True} for s in r["subjects"]] + [{"name": "vm", "kind": "vm", "version": "", "command": "", "note": "", "measured": True}])
+write("fast", series=[{**s, "samples": [[[x / 100 for x in start] for start in session] for session in s["samples"]]} for s in starts])
+PYTHON
+run 0 'what a microVM costs' --out 'first byte: 3.00 ms in a microVM, 1.00 ms in a container: x3.00 (3.00-3.00)' --out 'ratio only' --out 'not measured of both: processor time' -- "$bothy" bench advise "$work/both.json"
+run 125 'results of another image' --err 'has measured another image' -- "$bothy" bench advise --image "$work" "$work/both.json"
+run 1 'slower than a baseline' --out 'slower' --out ' 0 faster' -- bench startup --quick --sessions 2 --runs 3 --subject container --baseline "$work/fast.json"
+run 125 'a baseline of another kind of host, before anything is measured' --err 'host class is' -- bench startup --baseline "$work/other.json"
+run 125 'a baseline that would be overwritten' --err 'another directory' -- bench startup --baseline "$work/results"
+
 run 0 'inside' --out 'system call' -- bench inside --quick --sessions 1 --runs 2 --subject $walls
 json 'each probe ran in each' "all(len(series(s['metric'], w)) == 1 and count(s['metric'], w) == 3 for s in r['series'] if s['metric'].startswith('inside.') for w in '$walls'.split(','))"
 run 0 'storage' --out 'durable write of 4 KiB' -- bench storage --quick --sessions 1 --runs 2 --subject $walls
