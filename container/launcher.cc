@@ -13,9 +13,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <utility>
 
 #include "base/files.h"
+#include "base/send_descriptors.h"
 #include "base/socket_pair.h"
 #include "base/user_namespace.h"
 #include "container/join.h"
@@ -192,11 +194,6 @@ Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process
   return plan_new_terminal(plan, terminals, process, socket);
 }
 
-// Hooks that run while the process waits may bring its command.
-bool has_no_early_hooks(const Hooks& hooks) {
-  return hooks.prestart.empty() && hooks.create_runtime.empty() && hooks.create_container.empty();
-}
-
 Result<Launching> clone(ContainerPlan& plan, SocketPair reports) {
   BOTHY_TRY(Cloned cloned, clone_process(plan));
   return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours));
@@ -241,7 +238,26 @@ LaunchReport receive_report(int socket, int flags) {
     result.terminal.reset(descriptor);
     return result;
   }
-  return failure(report, {text.data(), static_cast<std::size_t>(count) - sizeof(report)});
+  switch (report.kind) {
+    case Report::kPaused:
+      result.status = LaunchStatus::kPaused;
+      return result;
+    case Report::kHook:
+      result.status = LaunchStatus::kHook;
+      return result;
+    case Report::kHookEnd:
+      result.status = LaunchStatus::kHookEnd;
+      result.hook_status = report.error_number;
+      return result;
+    default:
+      return failure(report, {text.data(), static_cast<std::size_t>(count) - sizeof(report)});
+  }
+}
+
+Result<void> answer(int socket, std::span<const int> descriptors) {
+  return send_descriptors(socket, descriptors)
+             ? Result<void>(success())
+             : errno_error("can't answer the container's process");
 }
 
 }  // namespace
@@ -257,15 +273,16 @@ LaunchReport Launching::read_report() {
 }
 
 LaunchReport Launching::wait() {
-  UniqueFd terminal;
   for (;;) {
     pollfd ready{report_.get(), POLLIN, 0};
     ::poll(&ready, 1, -1);
     LaunchReport report = read_report();
     if (report.status == LaunchStatus::kTerminal) {
-      terminal = std::move(report.terminal);
+      terminal_ = std::move(report.terminal);
     } else if (report.status != LaunchStatus::kPending) {
-      report.terminal = std::move(terminal);
+      if (report.status == LaunchStatus::kRunning) {
+        report.terminal = std::move(terminal_);
+      }
       return report;
     }
   }
@@ -273,6 +290,15 @@ LaunchReport Launching::wait() {
 
 LaunchReport receive_start(int socket) {
   return receive_report(socket, 0);
+}
+
+Result<void> answer_pause(int socket) {
+  return answer(socket, {});
+}
+
+Result<void> answer_hook(int socket, int input, int output) {
+  const std::array descriptors{input, output};
+  return answer(socket, descriptors);
 }
 
 Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
@@ -306,7 +332,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   plan_process(
       plan,
       {*spec.process, options.stdio, options.preserved, options.seccomp, options.start_socket,
-       options.init, options.new_keyring, options.dies_with_parent, has_no_early_hooks(spec.hooks)},
+       options.init, options.new_keyring, options.dies_with_parent, &spec.hooks},
       files.root, files.terminal);
   return clone(plan, std::move(reports));
 }
@@ -321,6 +347,7 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   plan.cgroup = options.cgroup;
   plan.joins = true;
   plan_host_side(plan, process, options.cgroup_joins);
+  plan_labels(plan, process);
   plan.describe("can't join the container's namespaces");
   const Slot container = plan.new_slot(options.pidfd);
   plan.add(SYS_setns, {container, namespaces.flags});
@@ -341,7 +368,7 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   }
   plan_process(plan,
                {process, stdio, options.preserved, options.seccomp, -1, -1, options.new_keyring,
-                false, false},
+                false, nullptr},
                root, terminal);
   return clone(plan, std::move(reports));
 }

@@ -83,6 +83,10 @@ enum class LaunchStatus : std::uint8_t {
   kTerminal,  // `terminal` is the master of the process's terminal
   kRunning,   // the command runs, or with a start socket: waits
   kFailed,    // the process has ended
+  // With hooks in the spec, each to be answered (answer_pause(), answer_hook()):
+  kPaused,   // the mounts are made: hooks of the runtime may run
+  kHook,     // the process is about to run the next of its own hooks
+  kHookEnd,  // that hook has ended, with `hook_status`; the process ends unless that is 0
 };
 
 struct LaunchReport {
@@ -91,6 +95,7 @@ struct LaunchReport {
   int error_number = 0;  // of kFailed
   bool at_exec = false;  // of kFailed: the command itself can't be executed
   std::string message;   // of kFailed: complete
+  int hook_status = 0;   // of kHookEnd: wait(2)'s
 };
 
 // A new process of a container, which is a child of the calling one. Movable; belongs to one
@@ -108,21 +113,27 @@ class Launching {
   [[nodiscard]] LaunchReport read_report();
   // From now on reports come from this connection to the start socket.
   void report_by(UniqueFd connection) noexcept { report_ = std::move(connection); }
-  // Blocks until the process runs or has failed; a terminal is kept in the report.
+  // Blocks until the process runs, has failed or wants an answer; a terminal is kept for the report
+  // that the process runs.
   [[nodiscard]] LaunchReport wait();
 
  private:
   pid_t pid_;
   UniqueFd pidfd_;
   UniqueFd report_;
+  UniqueFd terminal_;
 };
 
 // The calling process must have one thread. Errors of what is found out before the clone:
 // kInvalid for what the spec asks and bothy or this host can't do, kNotFound for a file of it.
 [[nodiscard]] Result<Launching> launch(const OciSpec& spec, const LaunchOptions& options);
 // What a process that waited says to a connection to its start socket: blocks until the command
-// runs or has failed.
+// runs, has failed or wants an answer.
 [[nodiscard]] LaunchReport receive_start(int socket);
+// Answers to a process that reports to `socket`. The hook gets copies of the descriptors, as its
+// stdin, and as its stdout and stderr.
+[[nodiscard]] Result<void> answer_pause(int socket);
+[[nodiscard]] Result<void> answer_hook(int socket, int input, int output);
 // Starts a process in a running container, with all of its namespaces.
 [[nodiscard]] Result<Launching> enter(const Process& process, const EnterOptions& options);
 

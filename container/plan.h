@@ -73,6 +73,8 @@ class ContainerPlan {
   }
   // Later calls belong to the process itself; earlier ones to the one that clones it (stage.h).
   void begin_inner() { is_inner_ = true; }
+  // A list of texts, for PlanHeader and HookCommand.
+  [[nodiscard]] Kept keep_list(const std::vector<std::string>& texts);
   void set_command(const std::vector<std::string>& arguments,
                    const std::vector<std::string>& environment,
                    const std::vector<std::string>& candidates);
@@ -95,7 +97,6 @@ class ContainerPlan {
 
  private:
   [[nodiscard]] Kept keep_bytes(std::span<const std::byte> bytes);
-  [[nodiscard]] Kept keep_list(const std::vector<std::string>& texts);
 
   bool is_inner_ = false;
   std::vector<Call> outer_;

@@ -16,7 +16,9 @@
 #include "base/unique_fd.h"
 #include "container/plan_devices.h"
 #include "container/plan_hidden_paths.h"
+#include "container/plan_hooks.h"
 #include "container/plan_mount_calls.h"
+#include "container/plan_process.h"
 #include "container/sysctls.h"
 #include "container/system_calls.h"
 
@@ -282,6 +284,10 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   plan_sysctls(mounter);
   FileSystemPlan result{mounter.own.root, {}};
   BOTHY_TRY(result.terminal, plan_devices(plan, spec, options, mounter.own.root, mounter.devices));
+  plan_hooks_before_pivot(plan, spec.hooks, mounter.own.root);
+  if (spec.process) {
+    plan_labels(plan, *spec.process);
+  }
   plan_read_only_paths(plan, spec.read_only_paths, mounter.own);
   plan_masks(plan, spec.masked_paths, mounter.own);
   plan.describe("can't set the attributes of the root file system");

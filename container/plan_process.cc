@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <termios.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <csignal>
@@ -15,6 +16,7 @@
 
 #include "base/files.h"
 #include "base/find_program.h"
+#include "container/plan_hooks.h"
 #include "container/plan_mounts.h"
 #include "container/system_calls.h"
 
@@ -205,6 +207,9 @@ void plan_host_side(ContainerPlan& plan, const Process& process,
     plan.describe("can't set the OOM score");
     plan_file(plan, "/proc/self/oom_score_adj", std::to_string(*process.oom_score_adj));
   }
+}
+
+void plan_labels(ContainerPlan& plan, const Process& process) {
   if (!process.apparmor_profile.empty()) {
     plan.describe(
         fmt::format("can't set the AppArmor profile '{}'", printable(process.apparmor_profile)));
@@ -249,10 +254,8 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan.add(SYS_umask, {process.umask.value_or(kDefaultUmask)});
   plan.add(kCloseOnExec, {3 + wanted.preserved});
   const std::vector<std::string> files = candidates(process);
-  if (wanted.start_socket >= 0 && wanted.checks_command) {
-    plan_command_check(plan, process, files);
-  }
   if (wanted.start_socket >= 0) {
+    plan_command_check(plan, process, files);
     plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);
   }
@@ -269,6 +272,9 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
     if (wanted.seccomp) {
       plan_filter(plan, *wanted.seccomp);
     }
+  }
+  if (wanted.hooks != nullptr) {
+    plan_hooks_of_start(plan, *wanted.hooks);
   }
   if (wanted.init >= 0) {
     plan.describe("can't run the container's init");

@@ -22,15 +22,17 @@ struct ProcessPlan {
   int init = -1;
   bool new_keyring = true;
   bool dies_with_parent = false;
-  // Before it waits, the process looks whether there is such a command.
-  bool checks_command = false;
+  const Hooks* hooks = nullptr;  // startContainer; none
 };
 
 // Adds what is done on the host's side of the namespaces: the cgroup's v1 hierarchies, the OOM
-// score, the label of the command; all through the host's own /proc, which no container can replace
-// (CVE-2019-19921).
+// score; through the host's own /proc, which no container can replace (CVE-2019-19921).
 void plan_host_side(ContainerPlan& plan, const Process& process,
                     const std::vector<int>& cgroup_joins);
+
+// Adds the labels that the program which is executed next gets. The process's /proc is still the
+// host's, likewise.
+void plan_labels(ContainerPlan& plan, const Process& process);
 
 // Adds what a new process begins with: signals, those given with their default actions, a session,
 // and, in a user namespace, root's ids.

@@ -1,15 +1,11 @@
 #include "oci/caller_sockets.h"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include <array>
 #include <charconv>
 #include <cstdlib>
-#include <cstring>
+#include <span>
 #include <string_view>
 
+#include "base/send_descriptors.h"
 #include "base/unix_listener.h"
 
 namespace bothy::oci {
@@ -29,20 +25,7 @@ Result<UniqueFd> connect_console(const std::string& path, bool terminal, bool at
 
 Result<void> send_pidfd(const std::string& path, int pidfd) {
   BOTHY_TRY(const UniqueFd socket, connect_unix(path));
-  char byte = 0;
-  iovec part{&byte, sizeof(byte)};
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof(int));
-  std::memcpy(CMSG_DATA(header), &pidfd, sizeof(pidfd));
-  if (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) {
+  if (!send_descriptors(socket.get(), std::span(&pidfd, 1))) {
     return errno_error(fmt::format("can't send a pidfd to '{}'", path));
   }
   return success();

@@ -103,6 +103,7 @@ Record record_of(const CreateOptions& options, const Bundle& bundle,
   if (cgroup) {
     record.cgroups = cgroup->paths();
   }
+  record.start_container = bundle.spec.hooks.start_container;
   record.poststart = bundle.spec.hooks.poststart;
   record.poststop = bundle.spec.hooks.poststop;
   return record;
@@ -138,12 +139,6 @@ Result<LaunchParts> launch_parts(const Records& records, const CreateOptions& op
   return parts;
 }
 
-Result<void> run_hooks_before_start(const ct::Hooks& hooks, const Record& record) {
-  const std::string state = state_json(record, Status::kCreating);
-  BOTHY_TRY(run_hooks(hooks.prestart, "prestart", state));
-  return run_hooks(hooks.create_runtime, "createRuntime", state);
-}
-
 Result<void> make_cgroup(const CreateOptions& options, const ct::OciSpec& spec,
                          std::optional<ct::Cgroup>& cgroup, ct::LaunchOptions& launch) {
   if (options.cgroups == CgroupDriver::kNone) {
@@ -174,7 +169,6 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   if (!spec.process) {
     return make_error(ErrorCode::kInvalid, "config.json: process is missing");
   }
-  BOTHY_TRY(check_hooks(spec.hooks));
   BOTHY_TRY(records.reserve(options.id));
   Unfinished unfinished(records, options.id);
   BOTHY_TRY(LaunchParts parts, launch_parts(records, options, spec, waits, attached));
@@ -185,18 +179,15 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   BOTHY_TRY(records.save_config(options.id, bundle.config));
   BOTHY_TRY(ct::Launching process, ct::launch(spec, parts.options));
   unfinished.pidfd = process.pidfd();
-  ct::LaunchReport report = process.wait();
+  record.pid = process.pid();
+  BOTHY_TRY(ct::LaunchReport report, wait_with_hooks(process, spec.hooks, record));
   if (report.status == ct::LaunchStatus::kFailed) {
     return failed_start(report);
   }
-  record.pid = process.pid();
   // A process that has ended already is one that isn't running.
   const auto start_time = process_start(record.pid);
   record.pid_start = start_time ? start_time.value() : 0;
   BOTHY_TRY(records.save(record));
-  if (waits == Waits::kForStart) {
-    BOTHY_TRY(run_hooks_before_start(spec.hooks, record));
-  }
   BOTHY_TRY(announce(options, process));
   unfinished.keep();
   return Made{std::move(record), std::move(process), std::move(unfinished.cgroup),
@@ -241,19 +232,8 @@ Result<int> run(const Records& records, const CreateOptions& wanted,
                 const RunOptions& run_options) {
   CreateOptions options = wanted;
   BOTHY_TRY(const Bundle bundle, load(options));
-  // These hooks run between the making of a container and its command.
-  const ct::Hooks& hooks = bundle.spec.hooks;
-  const bool has_hooks = !hooks.prestart.empty() || !hooks.create_runtime.empty();
-  const Waits waits = has_hooks ? Waits::kForStart : Waits::kNot;
-  BOTHY_TRY(Made made, make(records, options, bundle, waits, !run_options.detach));
-  if (waits == Waits::kForStart) {
-    if (auto started = start(records, options.id); !started) {
-      static_cast<void>(remove(records, options.id, true));
-      return started.error();
-    }
-  } else {
-    run_poststart(made.record);
-  }
+  BOTHY_TRY(Made made, make(records, options, bundle, Waits::kNot, !run_options.detach));
+  run_poststart(made.record);
   if (run_options.detach) {
     return 0;
   }

@@ -12,20 +12,6 @@ namespace {
 
 constexpr int kEndLimit = 10'000;  // milliseconds from SIGKILL to the end of a process
 
-Result<void> end_process(const Record& record) {
-  const auto process = open_process(record);
-  if (!process) {
-    return success();
-  }
-  send_signal(process.value().get(), SIGKILL);
-  pollfd ended{process.value().get(), POLLIN, 0};
-  if (::poll(&ended, 1, kEndLimit) != 1) {
-    return make_error(ErrorCode::kBusy, "container '{}': its process {} doesn't end", record.id,
-                      record.pid);
-  }
-  return success();
-}
-
 Result<void> remove_cgroup(const Record& record) {
   if (record.cgroups.empty()) {
     return success();
@@ -40,6 +26,20 @@ Result<void> remove_cgroup(const Record& record) {
 }
 
 }  // namespace
+
+Result<void> end_process(const Record& record) {
+  const auto process = open_process(record);
+  if (!process) {
+    return success();
+  }
+  send_signal(process.value().get(), SIGKILL);
+  pollfd ended{process.value().get(), POLLIN, 0};
+  if (::poll(&ended, 1, kEndLimit) != 1) {
+    return make_error(ErrorCode::kBusy, "container '{}': its process {} doesn't end", record.id,
+                      record.pid);
+  }
+  return success();
+}
 
 Result<void> kill_processes(container::Cgroup& cgroup) {
   const auto killed = cgroup.kill();

@@ -1,31 +1,55 @@
 #include "oci/hooks.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <csignal>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "base/process.h"
+#include "oci/inner_hook.h"
 
 namespace bothy::oci {
 namespace {
 
+namespace ct = bothy::container;
+
 constexpr std::size_t kShownOutput = 300;
 
+// A hook may be the container's, and hostile: it can't change the file.
 Result<UniqueFd> in_memory(const std::string& text) {
-  UniqueFd file(::memfd_create("state", MFD_CLOEXEC));
+  UniqueFd file(::memfd_create("state", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!file) {
     return errno_error("can't make a file in memory for a hook");
   }
   BOTHY_TRY(write_all_at(file.get(), std::as_bytes(std::span(text)), 0, "the state of a hook"));
+  if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK) != 0) {
+    return errno_error("can't seal a file in memory for a hook");
+  }
   return file;
 }
 
-Result<void> run_hook(const container::Hook& hook, const char* kind, const std::string& state) {
+// What a hook comes to; `end`: nothing when it runs longer than it may.
+Result<void> judge(const ct::Hook& hook, const char* kind, const std::optional<ProcessEnd>& end,
+                   const std::string& output) {
+  if (!end) {
+    return make_error(ErrorCode::kSystem, "{} hook '{}': still running after {} s", kind,
+                      printable(hook.path), hook.timeout);
+  }
+  if (!end->succeeded()) {
+    return make_error(ErrorCode::kSystem, "{} hook '{}': {}: {}", kind, printable(hook.path),
+                      end->describe(), printable(output, kShownOutput));
+  }
+  return success();
+}
+
+Result<void> run_hook(const ct::Hook& hook, const char* kind, const std::string& state) {
   BOTHY_TRY(const UniqueFd input, in_memory(state));
   ProcessOptions options;
   options.program = hook.path;
@@ -39,25 +63,84 @@ Result<void> run_hook(const container::Hook& hook, const char* kind, const std::
     limits.deadline = bothy::Process::Clock::now() + std::chrono::seconds(hook.timeout);
   }
   if (process.read_output(limits) == bothy::Process::OutputEnd::kDeadline) {
-    return make_error(ErrorCode::kSystem, "{} hook '{}': still running after {} s", kind,
-                      printable(hook.path), hook.timeout);
+    return judge(hook, kind, std::nullopt, {});
   }
-  const ProcessEnd end = process.wait();
-  if (!end.succeeded()) {
-    return make_error(ErrorCode::kSystem, "{} hook '{}': {}: {}", kind, printable(hook.path),
-                      end.describe(), printable(process.output(), kShownOutput));
+  return judge(hook, kind, process.wait(), process.output());
+}
+
+Result<void> run_hooks(const std::vector<ct::Hook>& hooks, const char* kind,
+                       const std::string& state) {
+  for (const ct::Hook& hook : hooks) {
+    BOTHY_TRY(run_hook(hook, kind, state));
   }
   return success();
 }
 
+// The hooks of the container's process, in the order in which it runs them.
+class InnerHooks {
+ public:
+  explicit InnerHooks(const Record& record) : record_(record) {}
+
+  void add(const std::vector<ct::Hook>& hooks, const char* kind, Status status) {
+    for (const ct::Hook& hook : hooks) {
+      hooks_.push_back({&hook, kind, status});
+    }
+  }
+  [[nodiscard]] bool is_done() const noexcept { return next_ == hooks_.size(); }
+  // Of a process that reports to `socket`.
+  [[nodiscard]] Result<void> run_next(int socket) {
+    const Each& each = hooks_.at(next_++);
+    Record seen = record_;
+    BOTHY_TRY(seen.pid, pid_inside(record_.pid));
+    BOTHY_TRY(const UniqueFd input, in_memory(state_json(seen, each.status)));
+    BOTHY_TRY(const InnerHookEnd end, run_inner_hook(socket, input.get(), each.hook->timeout));
+    return judge(*each.hook, each.kind, end.end, end.output);
+  }
+
+ private:
+  struct Each {
+    const ct::Hook* hook;
+    const char* kind;
+    Status status;
+  };
+
+  const Record& record_;
+  std::vector<Each> hooks_;
+  std::size_t next_ = 0;
+};
+
 }  // namespace
 
-Result<void> run_hooks(const std::vector<container::Hook>& hooks, const char* kind,
-                       const std::string& state) {
-  for (const container::Hook& hook : hooks) {
-    BOTHY_TRY(run_hook(hook, kind, state));
+Result<ct::LaunchReport> wait_with_hooks(ct::Launching& process, const ct::Hooks& hooks,
+                                         const Record& record) {
+  InnerHooks inner(record);
+  inner.add(hooks.create_container, "createContainer", Status::kCreating);
+  inner.add(hooks.start_container, "startContainer", Status::kCreated);
+  for (;;) {
+    ct::LaunchReport report = process.wait();
+    if (report.status == ct::LaunchStatus::kPaused) {
+      const std::string state = state_json(record, Status::kCreating);
+      BOTHY_TRY(run_hooks(hooks.prestart, "prestart", state));
+      BOTHY_TRY(run_hooks(hooks.create_runtime, "createRuntime", state));
+      BOTHY_TRY(ct::answer_pause(process.report_fd()));
+    } else if (report.status == ct::LaunchStatus::kHook && !inner.is_done()) {
+      BOTHY_TRY(inner.run_next(process.report_fd()));
+    } else {
+      return report;
+    }
   }
-  return success();
+}
+
+Result<ct::LaunchReport> receive_start_with_hooks(int socket, const Record& record) {
+  InnerHooks inner(record);
+  inner.add(record.start_container, "startContainer", Status::kCreated);
+  for (;;) {
+    ct::LaunchReport report = ct::receive_start(socket);
+    if (report.status != ct::LaunchStatus::kHook || inner.is_done()) {
+      return report;
+    }
+    BOTHY_TRY(inner.run_next(socket));
+  }
 }
 
 void run_poststart(const Record& record) {
@@ -72,14 +155,6 @@ void run_poststop(const Record& record) {
   if (!run) {
     log(LogLevel::kWarning, "{}", run.error().context);
   }
-}
-
-Result<void> check_hooks(const container::Hooks& hooks) {
-  if (!hooks.create_container.empty() || !hooks.start_container.empty()) {
-    return make_error(ErrorCode::kUnsupported,
-                      "hooks: createContainer and startContainer aren't supported");
-  }
-  return success();
 }
 
 }  // namespace bothy::oci

@@ -1,27 +1,29 @@
-// Hooks of a config.json (runtime-spec, config.md, POSIX-platform Hooks).
+// Hooks of a config.json (runtime-spec, config.md, POSIX-platform Hooks). This process runs those
+// of the runtime's namespaces; those of the container's are run by the container's process, which
+// asks for their input and output and reports their ends (container/launcher.h).
 #pragma once
 
-#include <string>
-#include <vector>
-
 #include "base/result.h"
+#include "container/launcher.h"
 #include "container/spec.h"
 #include "oci/record.h"
 
 namespace bothy::oci {
 
-// Runs each hook in turn in the host's namespaces, with `state` as its stdin, and waits for its
-// end. The first that fails, or doesn't end within its timeout, ends this with an error that has
-// the end of the hook's output.
-[[nodiscard]] Result<void> run_hooks(const std::vector<container::Hook>& hooks, const char* kind,
-                                     const std::string& state);
+// Waits until the process of a new container runs or has failed, and sees to its hooks until then.
+// A hook that fails, or doesn't end within its timeout, is an error with the end of its output: the
+// process is the caller's to end. `record` has the process's pid.
+[[nodiscard]] Result<container::LaunchReport> wait_with_hooks(container::Launching& process,
+                                                              const container::Hooks& hooks,
+                                                              const Record& record);
+
+// The same for a process that waited, by a connection to its start socket.
+[[nodiscard]] Result<container::LaunchReport> receive_start_with_hooks(int socket,
+                                                                       const Record& record);
 
 // The hooks of a container that runs, and of one that has been deleted: their failures are logged
 // (runtime-spec, runtime.md, Lifecycle).
 void run_poststart(const Record& record);
 void run_poststop(const Record& record);
-
-// kUnsupported for a kind of hook that bothy doesn't run.
-[[nodiscard]] Result<void> check_hooks(const container::Hooks& hooks);
 
 }  // namespace bothy::oci

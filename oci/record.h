@@ -38,6 +38,7 @@ struct Record {
   std::string owner;    // the user's name or number
   std::map<std::string, std::string> annotations;
   std::vector<std::string> cgroups;
+  std::vector<container::Hook> start_container;
   std::vector<container::Hook> poststart;
   std::vector<container::Hook> poststop;
 };

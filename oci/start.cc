@@ -37,9 +37,14 @@ Result<void> start(const Records& records, const std::string& id) {
                       to_string(status));
   }
   BOTHY_TRY(const UniqueFd socket, take_start_socket(records.start_socket(id), id));
-  const container::LaunchReport report = container::receive_start(socket.get());
-  if (report.status == container::LaunchStatus::kFailed) {
-    return failed_start(report);
+  const auto report = receive_start_with_hooks(socket.get(), record);
+  if (!report) {
+    // config.md, POSIX-platform Hooks: a failure stops the container.
+    static_cast<void>(end_process(record));
+    return report.error();
+  }
+  if (report.value().status == container::LaunchStatus::kFailed) {
+    return failed_start(report.value());
   }
   run_poststart(record);
   return success();

@@ -105,6 +105,9 @@ struct Listed {
 // with `force` any, and none is no error.
 [[nodiscard]] Result<void> remove(const Records& records, const std::string& id, bool force);
 
+// Kills a container's first process, if there is one, and waits for its end.
+[[nodiscard]] Result<void> end_process(const Record& record);
+
 // Kills every process of a container's cgroup. A container without one has no processes that are
 // known but its first.
 [[nodiscard]] Result<void> kill_processes(container::Cgroup& cgroup);

@@ -13,6 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "container/stage/hooks.h"
+
 namespace bothy::container {
 namespace {
 
@@ -31,30 +33,6 @@ char** addresses(PlanHeader& plan, uint32_t list) noexcept {
     *entry += reinterpret_cast<uint64_t>(&plan);
   }
   return reinterpret_cast<char**>(entries);
-}
-
-// -1 with errno set, or more.
-long send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
-  iovec parts[2] = {{const_cast<Report*>(&report), sizeof(report)},
-                    {const_cast<char*>(text), strlen(text)}};
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
-  if (descriptor >= 0) {
-    message.msg_control = control;
-    message.msg_controllen = sizeof(control);
-    cmsghdr* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
-  }
-  ssize_t sent = 0;
-  do {
-    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent;
 }
 
 // As execvp(3): a directory that may not be searched doesn't end the search. Returns on failure.
@@ -121,6 +99,14 @@ long drop_bounding(long first, long last) noexcept {
   return 0;
 }
 
+long make_hook(PlanHeader& plan, const Call& call, int directory) noexcept {
+  const auto& command = *reinterpret_cast<const HookCommand*>(at(plan, call.arguments[0]));
+  const HookArguments hook{at(plan, command.path), addresses(plan, command.arguments),
+                           addresses(plan, command.environment), directory,
+                           at(plan, call.description)};
+  return run_hook(plan.report, hook);
+}
+
 // nullptr for a failure that ends the calls.
 const Tolerated* find_tolerated(const Call& call, int error) noexcept {
   for (const Tolerated& each : call.tolerated.each) {
@@ -165,6 +151,10 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
       return close_on_exec(plan, values[0]);
     case kDropBounding:
       return drop_bounding(values[0], values[1]);
+    case kPause:
+      return pause_for_hooks(plan.report);
+    case kRunHook:
+      return make_hook(plan, call, static_cast<int>(values[1]));
     case kExecute:
       return execute(plan);
     default:
@@ -173,6 +163,29 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
 }
 
 }  // namespace
+
+long send_report(int socket, const Report& report, const char* text, int descriptor) noexcept {
+  iovec parts[2] = {{const_cast<Report*>(&report), sizeof(report)},
+                    {const_cast<char*>(text), strlen(text)}};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+  msghdr message{};
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  if (descriptor >= 0) {
+    message.msg_control = control;
+    message.msg_controllen = sizeof(control);
+    cmsghdr* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(header), &descriptor, sizeof(descriptor));
+  }
+  ssize_t sent = 0;
+  do {
+    sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  return sent;
+}
 
 const Call* make_calls(PlanHeader& plan, const PlanList& calls) noexcept {
   const auto* list = reinterpret_cast<const Call*>(at(plan, calls.offset));

@@ -9,6 +9,11 @@ namespace bothy::container {
 // failed, with errno set. A plan's command is executed at most once.
 [[nodiscard]] const Call* make_calls(PlanHeader& plan, const PlanList& calls) noexcept;
 
+// Sends a message to a socket of reports: with a text, and a descriptor unless that is -1. -1 with
+// errno set, or more.
+[[nodiscard]] long send_report(int socket, const Report& report, const char* text,
+                               int descriptor) noexcept;
+
 // Sends the failure, with errno, to the plan's socket.
 void report_failure(const PlanHeader& plan, const Call& failed) noexcept;
 

@@ -25,6 +25,9 @@ enum SpecialCall : int32_t {
                        // of those that the stage was given
   kDropBounding = -7,  // arguments: first and last: capabilities that leave the bounding set, up to
                        // the kernel's last one
+  kPause = -9,         // reports kPaused, and goes on once the parent answers
+  kRunHook = -10,  // arguments: a HookCommand, a directory: reports kHook, executes that program in
+                   // the directory with the descriptors of the parent's answer, reports kHookEnd
 };
 
 // An errno value that isn't a failure, and the number of calls that are left out then.
@@ -89,14 +92,30 @@ struct PlanHeader {
   uint32_t candidates = 0;  // paths of the command, in the order in which they are tried
 };
 
+// A program that the process executes in a child. Offsets as in PlanHeader.
+struct HookCommand {
+  uint32_t path = 0;
+  uint32_t arguments = 0;
+  uint32_t environment = 0;
+};
+
 // What a joiner adds to an eventfd: the process's number, or an errno value.
 constexpr uint64_t kCloneFailed = uint64_t{1} << 32U;
 
-// What a new process reports, as one message; after kFailed the call's description follows.
+// What a new process reports, as one message; after kFailed the call's description follows. The
+// parent answers kPaused by one byte, and kHook by a byte with two descriptors: the hook's input
+// and its output.
 struct Report {
-  enum Kind : uint32_t { kFailed = 1, kTerminal = 2, kReady = 3 };
+  enum Kind : uint32_t {
+    kFailed = 1,
+    kTerminal = 2,
+    kReady = 3,
+    kPaused = 4,
+    kHook = 5,
+    kHookEnd = 6,
+  };
   uint32_t kind = 0;
-  int32_t error_number = 0;
+  int32_t error_number = 0;  // of kHookEnd: wait(2)'s status
   uint32_t at_exec = 0;
 };
 

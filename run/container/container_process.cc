@@ -80,6 +80,9 @@ void ContainerProcess::on_report() {
 bool ContainerProcess::take_report(container::LaunchReport report) {
   switch (report.status) {
     case container::LaunchStatus::kPending:
+    case container::LaunchStatus::kPaused:  // not without hooks
+    case container::LaunchStatus::kHook:
+    case container::LaunchStatus::kHookEnd:
       watch_report();
       return false;
     case container::LaunchStatus::kTerminal:

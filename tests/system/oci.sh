@@ -90,7 +90,6 @@ refused 'a source that is not there' 'c["mounts"].append({"destination": "/x", "
 refused 'a terminal without a socket' 'c["process"]["terminal"] = True; del c["mounts"][2]' 'devpts'
 refused 'a mount option that is not supported' 'c["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "x", "options": ["tmpcopyup"]})' 'tmpcopyup'
 refused 'a remount' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/tmp", "options": ["bind", "remount"]})' 'remount'
-refused 'hooks inside' 'c["hooks"] = {"startContainer": [{"path": "/bin/true"}]}' 'startContainer'
 
 # A terminal: its input doesn't wait for its output, nor the other way.
 command='stty raw -echo; echo ready; exec head -c 1000000'
@@ -99,26 +98,6 @@ says 'a megabyte pasted into a terminal' 'the same' python3 tests/system/contain
 run 0 'which has ended' -- oci delete --force box
 command=true
 
-# Hooks: the container's state on their stdin.
-printf '#!/bin/sh\ncat >%s/state-$1\n' "$work" >"$work/hook"
-chmod 755 "$work/hook"
-config "c['hooks'] = {name: [{'path': '$work/hook', 'args': ['hook', name]}] for name in ('prestart', 'createRuntime', 'poststart', 'poststop')}"
-run 0 'a run with hooks' -- oci run -b "$bundle" box
-for name in prestart:creating createRuntime:creating poststart:running poststop:stopped; do
-  run 0 "the hook ${name%:*}" --out "\"status\":\"${name#*:}\"" -- cat "$work/state-${name%:*}"
-done
-printf '#!/bin/sh\necho no >&2; exit 1\n' >"$work/hook"
-config "c['hooks'] = {'createRuntime': [{'path': '$work/hook'}]}"
-run 1 'a hook that fails' --err 'createRuntime hook' --err 'no' -- oci run -b "$bundle" box
-run 1 'leaves nothing' --err 'does not exist' -- oci state box
-
-# A killed `create` leaves what `delete --force` finds.
-printf '#!/bin/sh\nkill -9 $PPID\n' >"$work/hook"
-command='exec sleep 1000'
-config "c['hooks'] = {'createRuntime': [{'path': '$work/hook'}]}"
-run 137 'a create that is killed' -- sh -c '"$@"' sh "$bothy" oci --root "$work/state" create -b "$bundle" box
-run 0 'its delete' -- oci delete --force box
-if find /sys/fs/cgroup -name box | grep . >"$work/out"; then fail 'leaves no cgroup' "$(cat "$work/out")"; else pass 'leaves no cgroup'; fi
 config 'c["linux"]["rootfsPropagation"] = "shared"; c["process"]["args"] = ["true"]'
 run 0 'a shared root' -- oci run -b "$bundle" box
 config 'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": 8, "soft": 8}]; c["process"]["cwd"] = "/bin"; c["process"]["args"] = ["true"]'

@@ -10,6 +10,7 @@ if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 non
 # config [PYTHON]: the bundle's config.json for `sh -c "$command"`; PYTHON changes the object `c`.
 command=true
 config() {
+  local name
   mkdir -p "$bundle/rootfs"/{bin,proc,dev,sys}
   cp /bin/busybox "$bundle/rootfs/bin"
   for name in sh true cat echo head hostname id ls ps sleep stat stty touch; do ln -sf busybox "$bundle/rootfs/bin/$name"; done

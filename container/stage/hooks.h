@@ -1,0 +1,25 @@
+// Hooks that a new process runs in its own namespaces. Part of the stage, a program without a C++
+// library.
+#pragma once
+
+#include "container/stage/plan_format.h"
+
+namespace bothy::container {
+
+// Says that the process has paused, and waits for the answer. -1 with errno set when the parent has
+// gone.
+[[nodiscard]] long pause_for_hooks(int reports) noexcept;
+
+struct HookArguments {
+  const char* path;
+  char** arguments;
+  char** environment;
+  int directory;            // of the hook; -1: the process's own
+  const char* description;  // of a failure to execute it
+};
+
+// Runs one hook and reports its end. A hook that fails ends this process. -1 with errno set when
+// the hook couldn't be started.
+[[nodiscard]] long run_hook(int reports, const HookArguments& hook) noexcept;
+
+}  // namespace bothy::container
