@@ -7,6 +7,22 @@
 
 namespace bothy::container {
 
+namespace {
+
+void plan_parameters(ContainerPlan& plan, Slot context, const MountOptions& options) {
+  for (const auto& [name, value] : options.parameters) {
+    if (name == "newinstance") {
+      continue;  // of devpts: always the case since Linux 4.7
+    }
+    value.empty()
+        ? plan.add(SYS_fsconfig, {context, FSCONFIG_SET_FLAG, plan.keep(name), nullptr, 0})
+        : plan.add(SYS_fsconfig,
+                   {context, FSCONFIG_SET_STRING, plan.keep(name), plan.keep(value), 0});
+  }
+}
+
+}  // namespace
+
 bool is_child(std::string_view path, std::string_view top) {
   return path.starts_with(top) && path.find('/', top.size()) == std::string_view::npos;
 }
@@ -32,18 +48,17 @@ Slot plan_new_mount(ContainerPlan& plan, const std::string& type, const std::str
   if (!source.empty() && source != type) {
     plan.add(SYS_fsconfig, {context, FSCONFIG_SET_STRING, "source", plan.keep(source), 0});
   }
-  for (const auto& [name, value] : options.parameters) {
-    if (name == "newinstance") {
-      continue;  // of devpts: always the case since Linux 4.7
-    }
-    value.empty()
-        ? plan.add(SYS_fsconfig, {context, FSCONFIG_SET_FLAG, plan.keep(name), nullptr, 0})
-        : plan.add(SYS_fsconfig,
-                   {context, FSCONFIG_SET_STRING, plan.keep(name), plan.keep(value), 0});
-  }
+  plan_parameters(plan, context, options);
   plan.add(SYS_fsconfig, {context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0});
   plan.add(SYS_fsmount, {context, FSMOUNT_CLOEXEC, options.set}).result = mount;
   return mount;
+}
+
+void plan_reconfiguration(ContainerPlan& plan, Slot mount, const MountOptions& options) {
+  const Slot context = plan.new_slot();
+  plan.add(SYS_fspick, {mount, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH}).result = context;
+  plan_parameters(plan, context, options);
+  plan.add(SYS_fsconfig, {context, FSCONFIG_CMD_RECONFIGURE, nullptr, nullptr, 0});
 }
 
 }  // namespace bothy::container

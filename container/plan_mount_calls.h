@@ -22,4 +22,7 @@ void plan_attributes(ContainerPlan& plan, Slot mount, std::uint64_t set, std::ui
 [[nodiscard]] Slot plan_new_mount(ContainerPlan& plan, const std::string& type,
                                   const std::string& source, const MountOptions& options);
 
+// Adds the calls that change the parameters of the file system that is mounted at `mount`.
+void plan_reconfiguration(ContainerPlan& plan, Slot mount, const MountOptions& options);
+
 }  // namespace bothy::container

@@ -19,6 +19,7 @@
 #include "container/plan_hooks.h"
 #include "container/plan_mount_calls.h"
 #include "container/plan_process.h"
+#include "container/stage/copy.h"
 #include "container/sysctls.h"
 #include "container/system_calls.h"
 
@@ -26,6 +27,7 @@ namespace bothy::container {
 namespace {
 
 constexpr int kHere = AT_FDCWD;
+constexpr std::uint64_t kInRoot = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 struct Mounter {
   ContainerPlan& plan;
@@ -183,6 +185,53 @@ bool plan_mount_below_dev(Mounter& mounter, const Mount& mount) {
   return true;
 }
 
+// As with other runtimes, a tmpfs has the mode of the directory that it covers, unless an option
+// says which, and with tmpcopyup its files. False where there is nothing to copy.
+bool plan_covering_tmpfs(Mounter& mounter, const Mount& mount) {
+  ContainerPlan& plan = mounter.plan;
+  const bool has_mode = std::ranges::any_of(
+      mount.options.parameters, [](const auto& parameter) { return parameter.first == "mode"; });
+  if (has_mode && !mount.options.copy_up) {
+    return false;
+  }
+  const Slot covered = plan.new_slot();
+  plan.add_open(covered, mounter.own.root, plan.keep(mount.destination), O_PATH | O_DIRECTORY,
+                kInRoot)
+      .tolerated[0] = {ENOENT};
+  MountOptions writable = mount.options;
+  writable.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
+  const Slot made = plan_new_mount(plan, mount.type, mount.source, writable);
+  plan.add(kCopyDirectory,
+           {covered, made,
+            (has_mode ? 0L : long{kCopyMode}) | (mount.options.copy_up ? long{kCopyContent} : 0L)});
+  plan_attributes(plan, made, mount.options.set & MOUNT_ATTR_RDONLY, 0, 0, false);
+  plan_attachment(mounter, mount, made);
+  plan_propagation(plan, made, mount.options);
+  note_mount(mounter, mount, made);
+  return true;
+}
+
+// Attributes that aren't named stay as they are: a remount never drops one.
+Result<void> plan_remount(Mounter& mounter, const Mount& mount) {
+  ContainerPlan& plan = mounter.plan;
+  const MountOptions& options = mount.options;
+  if (options.copy_up || options.idmap || options.recursive_idmap) {
+    return make_error(ErrorCode::kInvalid,
+                      "mount of '{}': a remount can't have the options tmpcopyup, idmap, ridmap",
+                      printable(mount.destination));
+  }
+  plan.describe(fmt::format("can't remount '{}'", printable(mount.destination)));
+  const Slot target = plan.new_slot();
+  plan.add_open(target, mounter.own.root, plan.keep(mount.destination), O_PATH, kInRoot);
+  if (!options.is_bind() && !options.parameters.empty()) {
+    plan_reconfiguration(plan, target, options);
+  }
+  plan_attributes(plan, target, options.set, options.clear, 0, false);
+  plan_attributes(plan, target, options.recursive_set, options.recursive_clear, 0, true);
+  plan_propagation(plan, target, options);
+  return success();
+}
+
 Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   ContainerPlan& plan = mounter.plan;
   const Mount& mount = mounter.spec.mounts[index];
@@ -191,15 +240,20 @@ Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   plan.describe(fmt::format("can't mount '{}' on '{}'",
                             printable(mount.options.is_bind() ? mount.source : mount.type),
                             printable(mount.destination)));
-  if (mount.options.copy_up || mount.options.remount) {
-    return make_error(ErrorCode::kUnsupported, "mount of '{}': the option {} isn't supported",
-                      printable(mount.destination),
-                      mount.options.copy_up ? "tmpcopyup" : "remount");
+  if (mount.options.remount) {
+    return plan_remount(mounter, mount);
+  }
+  if (mount.options.copy_up && mount.type != "tmpfs") {
+    return make_error(ErrorCode::kInvalid, "mount of '{}': tmpcopyup is an option of tmpfs",
+                      printable(mount.destination));
   }
   if (mount.options.is_bind()) {
     return plan_bind(mounter, mount, descriptor);
   }
   if (plan_mount_below_dev(mounter, mount)) {
+    return success();
+  }
+  if (mount.type == "tmpfs" && plan_covering_tmpfs(mounter, mount)) {
     return success();
   }
   const Slot made = plan_new_mount(plan, file_system_of(mount), mount.source, mount.options);

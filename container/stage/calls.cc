@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "container/stage/copy.h"
 #include "container/stage/hooks.h"
 
 namespace bothy::container {
@@ -153,6 +154,8 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
       return drop_bounding(values[0], values[1]);
     case kPause:
       return pause_for_hooks(plan.report);
+    case kCopyDirectory:
+      return copy_directory(static_cast<int>(values[0]), static_cast<int>(values[1]), values[2]);
     case kRunHook:
       return make_hook(plan, call, static_cast<int>(values[1]));
     case kExecute:

@@ -88,8 +88,9 @@ refused 'a sysctl of the host' 'c["linux"]["sysctl"] = {"kernel.core_pattern": "
 refused 'a limit without its controller' 'c["linux"]["resources"]["unified"] = {"misc.max": "x"}' 'misc'
 refused 'a source that is not there' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/nothere", "options": ["bind"]})' '/nothere'
 refused 'a terminal without a socket' 'c["process"]["terminal"] = True; del c["mounts"][2]' 'devpts'
-refused 'a mount option that is not supported' 'c["mounts"].append({"destination": "/x", "type": "tmpfs", "source": "x", "options": ["tmpcopyup"]})' 'tmpcopyup'
-refused 'a remount' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/tmp", "options": ["bind", "remount"]})' 'remount'
+refused 'tmpcopyup of another file system' 'c["mounts"].append({"destination": "/x", "type": "proc", "source": "x", "options": ["tmpcopyup"]})' 'tmpcopyup'
+refused 'a remount of what is not there' 'c["mounts"].append({"destination": "/x", "type": "bind", "source": "/tmp", "options": ["bind", "remount"]})' "can't remount '/x'"
+refused 'a remount of what is not mounted' 'c["mounts"].append({"destination": "/bin", "type": "bind", "source": "/tmp", "options": ["bind", "remount", "ro"]})' "can't remount '/bin'"
 
 # A terminal: its input doesn't wait for its output, nor the other way.
 command='stty raw -echo; echo ready; exec head -c 1000000'
