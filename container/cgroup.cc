@@ -31,16 +31,16 @@ int write_one(int directory, const LimitWrite& write) {
 }
 
 Error limit_error(const LimitWrite& write, const std::string& cgroup, int error_number) {
-  Error error = errno_error(fmt::format("can't set the {} to '{}' ({} of cgroup '{}')", write.limit,
-                                        printable(write.value), write.file, printable(cgroup)),
-                            error_number);
+  const std::string missing =
+      write.remedy.empty() ? "the kernel's controller '" + write.controller + "' has no such limit"
+                           : write.remedy;
+  Error error =
+      cgroup_error(fmt::format("can't set the {} to '{}' ({} of cgroup '{}')", write.limit,
+                               printable(write.value), write.file, printable(cgroup)),
+                   error_number, missing);
   switch (error_number) {
     case ENOENT:
       error.code = ErrorCode::kUnsupported;
-      error.context += fmt::format(
-          " ({})", write.remedy.empty()
-                       ? "the kernel's controller '" + write.controller + "' has no such limit"
-                       : write.remedy);
       break;
     case EINVAL:
     case ERANGE:
@@ -196,7 +196,7 @@ Result<void> Cgroup::add_v1(const std::string& path, std::vector<std::string> co
                             UniqueFd directory) {
   UniqueFd procs(::openat(directory.get(), "cgroup.procs", O_WRONLY | O_CLOEXEC));
   if (!procs) {
-    return errno_error(fmt::format("can't open '{}/cgroup.procs'", printable(path)));
+    return cgroup_error(fmt::format("can't open '{}/cgroup.procs'", printable(path)), errno);
   }
   paths_.push_back(path);
   v1_.push_back({std::move(controllers), path, std::move(directory), std::move(procs)});
@@ -269,9 +269,9 @@ Result<void> Cgroup::write_device_lists(const std::vector<DeviceRule>& rules) {
   for (const DeviceListWrite& write : writes) {
     const int error_number = write_cgroup_file(v1->directory.get(), write.file, write.text);
     if (error_number != 0) {
-      return errno_error(fmt::format("can't write '{}' to {} of cgroup '{}'", write.text,
-                                     write.file, printable(v1->path)),
-                         error_number);
+      return cgroup_error(fmt::format("can't write '{}' to {} of cgroup '{}'", write.text,
+                                      write.file, printable(v1->path)),
+                          error_number);
     }
   }
   return success();

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <utility>
 
 #include "base/files.h"
 
@@ -51,10 +52,17 @@ std::string cgroup_text(int directory, const std::string& file) {
   return read_cgroup_file(directory, file).value_or(std::string());
 }
 
+Error cgroup_error(std::string what, int error_number, std::string_view missing) {
+  if (error_number != ENOENT) {
+    return errno_error(std::move(what), error_number);
+  }
+  return {code_from_errno(ENOENT), std::move(what) + ": " + std::string(missing)};
+}
+
 Result<UniqueFd> open_cgroup(const std::string& path) {
   UniqueFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd) {
-    return errno_error(fmt::format("can't open cgroup '{}'", printable(path)));
+    return cgroup_error(fmt::format("can't open cgroup '{}'", printable(path)), errno);
   }
   return fd;
 }

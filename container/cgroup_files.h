@@ -24,6 +24,11 @@ namespace bothy::container {
 // "" for a file that can't be read.
 [[nodiscard]] std::string cgroup_text(int directory, const std::string& file);
 
+// As errno_error(), but never with the words "No such file" for what is missing: callers of an OCI
+// runtime take these for the container's command.
+[[nodiscard]] Error cgroup_error(std::string what, int error_number,
+                                 std::string_view missing = "it doesn't exist");
+
 [[nodiscard]] Result<UniqueFd> open_cgroup(const std::string& path);
 
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);

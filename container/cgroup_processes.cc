@@ -27,10 +27,10 @@ constexpr std::chrono::seconds kKillTimeout{10};
 
 Error control_error(const char* operation, const std::string& cgroup, int error_number) {
   Error error =
-      errno_error(fmt::format("can't {} cgroup '{}'", operation, printable(cgroup)), error_number);
+      cgroup_error(fmt::format("can't {} cgroup '{}'", operation, printable(cgroup)), error_number,
+                   "it takes Linux 5.2 with cgroup v2, or the controller 'freezer' of v1");
   if (error_number == ENOENT) {
     error.code = ErrorCode::kUnsupported;
-    error.context += " (it takes Linux 5.2 with cgroup v2, or the controller 'freezer' of v1)";
   }
   return error;
 }

@@ -34,7 +34,8 @@ std::vector<std::string> prefixes_of(const std::string& path) {
 
 Error creation_error(const std::string& directory) {
   const int error_number = errno;
-  Error error = errno_error(fmt::format("can't create cgroup '{}'", printable(directory)));
+  Error error = cgroup_error(fmt::format("can't create cgroup '{}'", printable(directory)),
+                             error_number, "the cgroup above it doesn't exist");
   if (error.code == ErrorCode::kPermission) {
     error.context += " (it takes root, or a cgroup delegated to this user)";
   } else if (error_number == EAGAIN) {
@@ -87,9 +88,10 @@ Result<void> make_directories(const CgroupPlace& place, NewCgroups& made) {
 
 Error controller_error(const std::string& controller, const std::string& directory,
                        int error_number) {
-  Error error = errno_error(
+  Error error = cgroup_error(
       fmt::format("can't enable controller '{}' in cgroup '{}'", controller, printable(directory)),
-      error_number);
+      error_number,
+      "it isn't available there: with systemd, 'Delegate=yes' of the unit hands it on");
   switch (error_number) {
     case EBUSY:
       error.context +=
@@ -98,8 +100,6 @@ Error controller_error(const std::string& controller, const std::string& directo
       break;
     case ENOENT:
       error.code = ErrorCode::kUnsupported;
-      error.context +=
-          " (it isn't available there: with systemd, 'Delegate=yes' of the unit hands it on)";
       break;
     case EACCES:
     case EPERM:
@@ -166,8 +166,8 @@ Result<void> inherit_cpuset(const std::string& directory) {
     const std::string value = cgroup_text(AT_FDCWD, parent_of(directory) + file);
     const int error_number = write_cgroup_file(AT_FDCWD, directory + file, value);
     if (error_number != 0) {
-      return errno_error(fmt::format("can't write '{}{}'", printable(directory), file),
-                         error_number);
+      return cgroup_error(fmt::format("can't write '{}{}'", printable(directory), file),
+                          error_number);
     }
   }
   return success();

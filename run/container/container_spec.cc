@@ -124,7 +124,8 @@ Result<void> add_wanted(MountList& mounts, const RunOptions& options, const Spec
   MountList wanted;
   for (const TmpfsMount& mount : options.tmpfs) {
     std::vector<std::string> all = split_options(mount.options);
-    all.insert(all.begin(), {"nosuid", "nodev"});
+    // The mode, unless an option says another: as in a microVM, whatever the image has there.
+    all.insert(all.begin(), {"nosuid", "nodev", "mode=1777"});
     BOTHY_TRY(wanted.add("tmpfs", "tmpfs", mount.target, std::move(all)));
   }
   for (const Volume& volume : options.volumes) {

@@ -58,6 +58,15 @@ rm -f "$log"
 run 1 'cgroups of systemd' --err 'systemd' -- oci --systemd-cgroup create -b "$bundle" box
 logged 'and its record' systemd
 
+# Engines take "no such file" for the command, so no error about a cgroup says it.
+refuses_limit() { # NAME PYTHON
+  config "c['linux']['resources'] = $2"
+  run 1 "$1" --err cgroup -- oci create -b "$bundle" box
+  if grep -i 'no such file' "$work/err"; then fail "$1 without a missing file" "$(cat "$work/err")"; else pass "$1 without a missing file"; fi
+}
+refuses_limit 'a limit of hugepages that are not there' '{"hugepageLimits": [{"pageSize": "3MB", "limit": 4096}]}'
+rm -f "$log"
+
 # What engines tell users of commands that can't be executed.
 mkdir -p "$bundle/rootfs/etc"
 touch "$bundle/rootfs/etc/plain"
