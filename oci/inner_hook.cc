@@ -42,7 +42,9 @@ bool read_tail(int pipe, std::string& tail) {
 void read_rest(int pipe, std::string& tail) {
   constexpr std::size_t kReads = 32;
   pollfd ready{pipe, POLLIN, 0};
-  for (std::size_t i = 0; i<kReads&& ::poll(&ready, 1, 0)> 0 && read_tail(pipe, tail); ++i) {
+  std::size_t reads = 0;
+  while (reads < kReads && (::poll(&ready, 1, 0) > 0) && read_tail(pipe, tail)) {
+    ++reads;
   }
 }
 
