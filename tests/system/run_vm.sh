@@ -23,7 +23,20 @@ run 0 'what needs no network starts none' -- "$bothy" run -d --name quiet bb sle
 if pgrep passt >"$work/out"; then fail 'no passt' 'it runs'; else pass 'no passt'; fi
 run 0 'the first packet starts it' --out passt -- sh -c '
   "$1" exec quiet ping -c 1 -W 1 10.0.2.2; for n in $(seq 50); do pgrep -l passt && exit 0; sleep 0.2; done; exit 1' sh "$bothy"
+confinement() {
+  "$bothy" inspect "$1" | python3 -c '
+import json, sys
+threads = json.load(sys.stdin)[0]["confinement"]["threads"]
+roles = {each.get("role") for each in threads}
+wanted = {"vcpu", "devices", "disk", "vm-owner"}
+every = all(each["filter"] and each["no-new-privileges"] and not each["capabilities"] and each["calls"] for each in threads)
+print("all" if every and wanted <= roles else "none" if not any(each["filter"] for each in threads) else threads)'
+}
+says 'inspect shows the filter of each thread' all confinement quiet
 "$bothy" rm -f quiet
+run 0 'without a sandbox' --err 'nothing confines' -- "$bothy" run -d --name open --network none --sandbox off bb sleep 1000
+says 'inspect shows none' none confinement open
+"$bothy" rm -f open
 
 # A passt that can't start is reported, if late.
 mkdir "$work/programs"
