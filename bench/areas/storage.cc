@@ -15,6 +15,8 @@ namespace {
 constexpr std::string_view kPrefix = "storage.";
 constexpr std::array kPlaces{Place::kRoot, Place::kVolume, Place::kDisk};
 constexpr std::chrono::minutes kLimit{5};
+// What bothy's container says of a volume on a file system that this kernel can't idmap.
+constexpr std::string_view kNoMapping = "can't map the owners of the files";
 
 Parameters at(Place place) {
   return {{"at", std::string(name_of(place))}};
@@ -51,7 +53,9 @@ Result<void> measure_place(BenchRun& run, const Subject& subject, const Workspac
     return success();
   }
   const Start& start = batch.starts[0];
-  if (start.failure.empty()) {
+  if (start.failure.find(kNoMapping) != std::string::npos) {
+    note_all_unsupported(run, subject, kPrefix, at(place), start.failure);
+  } else if (start.failure.empty()) {
     note_file_system(run, subject, place, start);
     record_inside(run, subject, kPrefix, at(place), session, parse_inside(start.output));
   } else {

@@ -237,33 +237,51 @@ double rounded(double value) {
   return value == 0 ? 0 : std::strtod(fmt::format("{:.5g}", value).c_str(), nullptr);
 }
 
+// A subject's observations as the page draws them: each curve as a line, everything else as one.
+void add_lines(boost::json::array& lines, const std::string& subject, const Series& series,
+               bool curve) {
+  boost::json::array values;
+  const auto end_line = [&] {
+    lines.push_back(boost::json::object{{"subject", subject}, {"values", std::move(values)}});
+    values = {};
+  };
+  for (const auto& session : series.samples) {
+    for (const auto& start : session) {
+      for (const double value : start) {
+        values.push_back(rounded(value));
+      }
+      if (curve) {
+        end_line();
+      }
+    }
+  }
+  if (!values.empty()) {
+    end_line();
+  }
+}
+
 // What is drawn: the observations of each row, or its curves.
 boost::json::array drawn(const Table& table) {
   namespace json = boost::json;
   json::array figures;
   for (const Row& row : table.rows) {
+    const bool curve = row.metric->shape == Shape::kCurve;
     json::array lines;
     double smallest = 0;
     double largest = 0;
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
-      const Series* series = row.cells[i].series;
-      for (std::size_t session = 0; series != nullptr && session < series->samples.size();
-           ++session) {
-        for (const auto& start : series->samples[session]) {
-          json::array values;
-          for (const double value : start) {
-            smallest = smallest > 0 ? std::min(smallest, value) : value;
-            largest = std::max(largest, value);
-            values.push_back(rounded(value));
-          }
-          lines.push_back(json::object{{"subject", table.subjects[i]}, {"values", values}});
+      if (const Series* series = row.cells[i].series; series != nullptr) {
+        add_lines(lines, table.subjects[i], *series, curve);
+        for (const double value : all_of(series->samples)) {
+          smallest = smallest > 0 ? std::min(smallest, value) : value;
+          largest = std::max(largest, value);
         }
       }
     }
     if (!lines.empty()) {
       figures.push_back(json::object{{"title", row.title},
                                      {"unit", row.metric->unit},
-                                     {"curve", row.metric->shape == Shape::kCurve},
+                                     {"curve", curve},
                                      {"spread", smallest > 0 ? largest / smallest : 1},
                                      {"lines", std::move(lines)}});
     }

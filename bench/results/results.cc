@@ -1,11 +1,13 @@
 #include "bench/results/results.h"
 
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
+#include <cstdlib>
 #include <utility>
 
 #include "base/files.h"
@@ -33,6 +35,11 @@ Result<Validity> validity_of(std::string_view name, std::string_view what) {
   return make_error(ErrorCode::kBadInput, "{}: invalid validity '{}'", what, printable(name));
 }
 
+// Seven significant digits: a clock's last ones are noise, and half of a file.
+double rounded(double value) {
+  return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr);
+}
+
 json::object to_json(const Series& series) {
   json::object parameters;
   for (const auto& [name, value] : series.parameters) {
@@ -42,7 +49,10 @@ json::object to_json(const Series& series) {
   for (const auto& session : series.samples) {
     json::array starts;
     for (const auto& start : session) {
-      starts.push_back(json::array(start.begin(), start.end()));
+      json::array& iterations = starts.emplace_back(json::array()).get_array();
+      for (const double value : start) {
+        iterations.push_back(rounded(value));
+      }
     }
     sessions.push_back(std::move(starts));
   }

@@ -38,7 +38,7 @@ void add_measure_flags(CLI::App& command, BenchFlags& flags) {
       ->group("How often");
   number("--sessions", flags.sessions, "Sessions, each with everything made anew (default 5; 2)");
   number("--runs", flags.runs, "Starts of each subject in a session (default 30; 5)");
-  number("--instances", flags.instances, "Most instances of the density area (default 1000; 20)");
+  number("--instances", flags.instances, "Most instances of the density area (default 1000; 10)");
   number("--seed", flags.seed, "Seed of all random order, which the results record");
   add_value(command, "-o,--output", flags.output, "DIR",
             "Directory of the results (default bothy-bench)")

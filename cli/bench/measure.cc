@@ -49,7 +49,7 @@ constexpr std::size_t kStarts = 30;
 constexpr std::size_t kQuickSessions = 2;
 constexpr std::size_t kQuickStarts = 5;
 constexpr std::size_t kInstances = 1000;
-constexpr std::size_t kQuickInstances = 20;
+constexpr std::size_t kQuickInstances = 10;
 constexpr std::uint64_t kMemory = 64U << 20U;  // the least that a guest's kernel comes up in
 
 struct Area {
@@ -149,6 +149,7 @@ std::string command_line(const BenchFlags& flags, const bench::BenchOptions& opt
   add("--memory", flags.memory);
   add("--sessions", std::to_string(options.sessions));
   add("--runs", std::to_string(options.starts));
+  add("--instances", std::to_string(options.most_instances));
   add("--seed", std::to_string(options.seed));
   return command.text();
 }

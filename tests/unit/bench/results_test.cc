@@ -47,6 +47,12 @@ TEST_CASE("Results are read back as they were written") {
   CHECK(read.subjects.at(1).note == "not installed");
 }
 
+TEST_CASE("Samples have seven digits, which is more than they carry") {
+  Results results;
+  results.at("inside.syscall", "vm").samples = {{{123.456789012345, 22714992}}};
+  CHECK(results.json().find("[[[1.234568E2,2.271499E7]]]") != std::string::npos);
+}
+
 TEST_CASE("What isn't a result is refused, with its name") {
   for (
       const char* text :
