@@ -144,8 +144,10 @@ Table make_table(const Results& results) {
         row.cells.push_back(series == nullptr ? Cell() : make_cell(metric, *series, random));
       }
       const Series* reference = row.cells.empty() ? nullptr : row.cells[table.reference].series;
+      const bool carried = reference != nullptr && row.cells[table.reference].interval;
       for (Cell& cell : row.cells) {
-        if (reference != nullptr && cell.series != nullptr && cell.series != reference) {
+        // A bootstrap of one or two observations has an interval as well, which says nothing.
+        if (carried && cell.interval && cell.series != reference) {
           cell.ratio = ratio_of(metric, *reference, *cell.series, random);
         }
       }

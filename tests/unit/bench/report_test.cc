@@ -52,6 +52,14 @@ TEST_CASE("A table has a row for each metric and parameter, numbers in order") {
   CHECK(table.rows[1].cells[1].series == nullptr);
 }
 
+TEST_CASE("So few starts that they carry no interval have no ratio") {
+  Results results = example();
+  results.at("startup.end", "vm").samples = {{{2e6}, {2e6}}};
+  const Table table = make_table(results);
+  CHECK(table.rows[0].cells[0].count == 2);
+  CHECK(!table.rows[0].cells[0].ratio);
+}
+
 TEST_CASE("The text has the medians, the ratio and what is to be known") {
   const std::string text = text_report(example());
   CHECK(text.find("vm/container") != std::string::npos);
