@@ -17,7 +17,7 @@ Verdict judge_time(const Circumstances& at, Kind kind) {
     return {Validity::kRatioOnly, "nested virtualization"};
   }
   if (at.noisy) {
-    return {Validity::kRatioOnly, "the A/A run found a difference: the host is too noisy"};
+    return {Validity::kRatioOnly, "the A/A run was not null"};
   }
   if (at.virtual_host) {
     return {Validity::kRatioOnly, "the host is a virtual machine, with neighbours of its own"};
