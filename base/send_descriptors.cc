@@ -9,9 +9,9 @@
 
 namespace bothy {
 
-bool send_descriptors(int socket, std::span<const int> descriptors) noexcept {
-  char byte = 0;
-  iovec part{&byte, sizeof(byte)};
+bool send_descriptors(int socket, std::span<const int> descriptors,
+                      std::string_view text) noexcept {
+  iovec part{const_cast<char*>(text.data()), text.size()};
   alignas(cmsghdr) std::array<char, CMSG_SPACE(kMaxSentDescriptors * sizeof(int))> control{};
   msghdr message{};
   message.msg_iov = &part;

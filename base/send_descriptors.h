@@ -3,13 +3,15 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace bothy {
 
 inline constexpr std::size_t kMaxSentDescriptors = 4;
 
-// Sends one byte of 0 with the descriptors, at most kMaxSentDescriptors. False with errno set on
-// failure; no SIGPIPE.
-[[nodiscard]] bool send_descriptors(int socket, std::span<const int> descriptors) noexcept;
+// Sends a text, of at least one byte, with the descriptors, at most kMaxSentDescriptors. False with
+// errno set on failure; no SIGPIPE.
+[[nodiscard]] bool send_descriptors(int socket, std::span<const int> descriptors,
+                                    std::string_view text = {"", 1}) noexcept;
 
 }  // namespace bothy

@@ -12,6 +12,7 @@
 #include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
+#include "oci/notify_socket.h"
 #include "oci/seccomp_cache.h"
 #include "oci/start_socket.h"
 #include "oci/verbs.h"
@@ -68,6 +69,7 @@ struct Made {
   ct::Launching process;
   std::optional<ct::Cgroup> cgroup;
   UniqueFd terminal;
+  std::optional<NotifySocket> notify;  // of a process that doesn't wait for start()
 };
 
 std::string cgroup_path(const ct::OciSpec& spec, const std::string& id) {
@@ -163,14 +165,21 @@ Result<void> announce(const CreateOptions& options, const ct::Launching& process
   return success();
 }
 
-Result<Made> make(const Records& records, const CreateOptions& options, const Bundle& bundle,
-                  Waits waits, bool attached) {
-  const ct::OciSpec& spec = bundle.spec;
+Result<Made> make(const Records& records, const CreateOptions& options, Bundle& bundle, Waits waits,
+                  bool attached) {
+  ct::OciSpec& spec = bundle.spec;
   if (!spec.process) {
     return make_error(ErrorCode::kInvalid, "config.json: process is missing");
   }
   BOTHY_TRY(records.reserve(options.id));
   Unfinished unfinished(records, options.id);
+  if (NotifySocket::is_wanted()) {
+    BOTHY_TRY(NotifySocket::prepare(records, options.id, spec));
+  }
+  std::optional<NotifySocket> notify;
+  if (waits == Waits::kNot) {
+    BOTHY_TRY(notify, NotifySocket::bind(records, options.id));
+  }
   BOTHY_TRY(LaunchParts parts, launch_parts(records, options, spec, waits, attached));
   BOTHY_TRY(make_cgroup(options, spec, unfinished.cgroup, parts.options));
   // Before there is a process: `delete --force` finds what is left if this program is killed.
@@ -191,7 +200,7 @@ Result<Made> make(const Records& records, const CreateOptions& options, const Bu
   BOTHY_TRY(announce(options, process));
   unfinished.keep();
   return Made{std::move(record), std::move(process), std::move(unfinished.cgroup),
-              std::move(report.terminal)};
+              std::move(report.terminal), std::move(notify)};
 }
 
 }  // namespace
@@ -223,7 +232,7 @@ Error failed_start(const ct::LaunchReport& report) {
 
 Result<void> create(const Records& records, const CreateOptions& wanted) {
   CreateOptions options = wanted;
-  BOTHY_TRY(const Bundle bundle, load(options));
+  BOTHY_TRY(Bundle bundle, load(options));
   BOTHY_TRY(make(records, options, bundle, Waits::kForStart, false));
   return success();
 }
@@ -231,13 +240,17 @@ Result<void> create(const Records& records, const CreateOptions& wanted) {
 Result<int> run(const Records& records, const CreateOptions& wanted,
                 const RunOptions& run_options) {
   CreateOptions options = wanted;
-  BOTHY_TRY(const Bundle bundle, load(options));
+  BOTHY_TRY(Bundle bundle, load(options));
   BOTHY_TRY(Made made, make(records, options, bundle, Waits::kNot, !run_options.detach));
   run_poststart(made.record);
   if (run_options.detach) {
+    if (made.notify) {
+      made.notify->wait(made.record);
+    }
     return 0;
   }
-  BOTHY_TRY(const int code, follow(made.process, std::move(made.terminal)));
+  BOTHY_TRY(const int code,
+            follow(made.process, std::move(made.terminal), made.notify ? &*made.notify : nullptr));
   // In a PID namespace of its own no process outlives the container's first.
   const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
   if (made.cgroup && (pids == nullptr || !pids->path.empty())) {

@@ -127,18 +127,20 @@ void kill_child(int pidfd) noexcept {
   }
 }
 
-Result<int> follow(const container::Launching& process, UniqueFd terminal) {
+Result<int> follow(const container::Launching& process, UniqueFd terminal,
+                   const NotifySocket* notify) {
   BOTHY_TRY(const UniqueFd signals, catch_signals());
   std::optional<TerminalRelay> relay;
   if (terminal) {
     BOTHY_TRY(set_nonblocking(terminal.get()));
     relay.emplace(std::move(terminal));
   }
-  std::array<pollfd, 5> ready{{{process.pidfd(), POLLIN, 0},
+  std::array<pollfd, 6> ready{{{process.pidfd(), POLLIN, 0},
                                {signals.get(), POLLIN, 0},
                                {-1, 0, 0},
                                {-1, 0, 0},
-                               {-1, 0, 0}}};
+                               {-1, 0, 0},
+                               {notify != nullptr ? notify->fd() : -1, POLLIN, 0}}};
   const std::span<pollfd, 3> relayed(ready.data() + 2, 3);
   // With a terminal the end of its output comes after the process's.
   while (ready[0].fd >= 0 || (relay && relay->has_output())) {
@@ -156,6 +158,9 @@ Result<int> follow(const container::Launching& process, UniqueFd terminal) {
     }
     if (relay) {
       relay->turn(relayed);
+    }
+    if (ready[5].revents != 0 && notify->receive(process.pid())) {
+      ready[5].fd = -1;
     }
     if (ready[0].revents != 0) {
       ready[0].fd = -1;

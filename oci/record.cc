@@ -142,6 +142,10 @@ std::string Records::start_socket(std::string_view id) const {
   return directory(id) + "/start.sock";
 }
 
+std::string Records::notify_directory(std::string_view id) const {
+  return directory(id) + "/notify";
+}
+
 Result<void> Records::reserve(std::string_view id) const {
   if (!is_id(id)) {
     return make_error(ErrorCode::kInvalid,

@@ -2,6 +2,8 @@
 //
 //   state.json   the record; written before there is a process, and again with its pid
 //   config.json  the bundle's, as it was when the container was made
+//   notify/      the socket on which the container says that it is ready, if the
+//                caller has a service manager (NotifySocket)
 //   start.sock   where a created container waits for `start`; renamed and gone
 //                once it has been started
 //
@@ -62,6 +64,7 @@ class Records {
   // Removes the directory of an id whose container was never finished; none is no error.
   [[nodiscard]] Result<void> remove_leftover(std::string_view id) const;
   [[nodiscard]] std::string start_socket(std::string_view id) const;
+  [[nodiscard]] std::string notify_directory(std::string_view id) const;
   // Sorted; of all that have a directory. Without a ROOT there are none.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
 

@@ -6,6 +6,7 @@
 #include "base/files.h"
 #include "container/launcher.h"
 #include "oci/hooks.h"
+#include "oci/notify_socket.h"
 #include "oci/start_socket.h"
 #include "oci/verbs.h"
 
@@ -36,6 +37,7 @@ Result<void> start(const Records& records, const std::string& id) {
     return make_error(ErrorCode::kInvalid, "container '{}' can't be started: it is {}", id,
                       to_string(status));
   }
+  BOTHY_TRY(const auto notify, NotifySocket::bind(records, id));
   BOTHY_TRY(const UniqueFd socket, take_start_socket(records.start_socket(id), id));
   const auto report = receive_start_with_hooks(socket.get(), record);
   if (!report) {
@@ -47,6 +49,9 @@ Result<void> start(const Records& records, const std::string& id) {
     return failed_start(report.value());
   }
   run_poststart(record);
+  if (notify) {
+    notify->wait(record);
+  }
   return success();
 }
 

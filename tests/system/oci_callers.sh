@@ -105,6 +105,70 @@ echo given >"$work/given"
 run 0 'LISTEN_FDS' --out given --out '1 1' -- env LISTEN_FDS=1 LISTEN_PID=1 sh -c 'exec "$@" 3<"$0"' "$work/given" "$runtime" \
   --root "$work/state" run -b "$bundle" box
 
+command='cat <&4; ls /proc/self/fd'
+config
+run 0 'a preserved descriptor' --out given -- bash -c 'exec "$@" 3</dev/null 4<"$0" 5</dev/null' "$work/given" "$runtime" --root "$work/state" \
+  run --preserve-fds 2 -b "$bundle" box
+cp "$work/out" "$work/seen"
+says 'and no other' "$(printf 'given\n0\n1\n2\n3\n4\n5')" cat "$work/seen" # 5: of ls itself
+
+# A service manager (sd_notify(3)), which is told by the caller's runtime that the container is ready.
+cat >"$work/manager.py" <<'PYTHON'
+import ctypes, os, socket, subprocess, sys, time
+work, runtime, bundle, verb = sys.argv[1:]
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind("\0bothy-test-%d" % os.getpid() if verb == "abstract" else work + "/manager.sock")
+manager.settimeout(60)
+environment = dict(os.environ, NOTIFY_SOCKET="@bothy-test-%d" % os.getpid() if verb == "abstract" else work + "/manager.sock")
+call = lambda *arguments: subprocess.Popen([runtime, "--root", work + "/state", *arguments], env=environment, stdin=subprocess.DEVNULL)
+made = ["-b", bundle, "--pid-file", work + "/pid", "box"]
+if verb == "run":
+    waiting = call("run", *made)
+elif verb == "detach":
+    waiting = call("run", "-d", *made)
+else:
+    assert call("create", *made).wait() == 0
+    waiting = call("start", "box")
+while not os.path.exists(work + "/pid") or not os.path.exists(work + "/state/box/notify/notify.sock"):
+    time.sleep(0.05)
+pid = int(open(work + "/pid").read())
+while b"sleep" not in open("/proc/%d/cmdline" % pid, "rb").read():
+    time.sleep(0.05)
+assert b"NOTIFY_SOCKET=/run/notify/notify.sock\0" in open("/proc/%d/environ" % pid, "rb").read()
+child = os.fork()
+if child == 0:
+    assert ctypes.CDLL(None, use_errno=True).setns(os.open("/proc/%d/ns/mnt" % pid, os.O_RDONLY), 0) == 0
+    inside = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    for message in (b"STATUS=READY=1", b"MAINPID=1", b"X" * 8000, b"STATUS=soon\nREADY=1\nMAINPID=2"):
+        inside.sendto(message, "/run/notify/notify.sock")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+message = manager.recv(1000)
+assert message == b"MAINPID=%d\nREADY=1\n" % pid, message
+message, descriptors, _, _ = socket.recv_fds(manager, 1000, 1)
+assert message == b"BARRIER=1" and len(descriptors) == 1, message
+if verb != "run":
+    time.sleep(0.3)
+    assert waiting.poll() is None, "it doesn't wait for the barrier"
+os.close(descriptors[0])
+if verb == "run":
+    os.kill(pid, 9)
+assert waiting.wait() == (137 if verb == "run" else 0)
+PYTHON
+command='exec sleep 1000'
+config
+for verb in start run detach abstract; do
+  run 0 "a service manager: $verb" -- timeout 100 python3 "$work/manager.py" "$work" "$runtime" "$bundle" $verb
+  oci delete --force box
+  rm -f "$work/pid" "$work/manager.sock"
+done
+command='exec sleep 1'
+config
+run 0 'create with a service manager that is not there' -- env NOTIFY_SOCKET="$work/nothere" "$runtime" --root "$work/state" create -b "$bundle" box
+run 0 'start ends with a process that is never ready' -- env NOTIFY_SOCKET="$work/nothere" timeout 60 "$runtime" --root "$work/state" start box
+run 0 'and is deleted' -- oci delete --force box
+run 0 'nothing is left' --out 0 -- sh -c 'ls "$1" | wc -l' sh "$work/state"
+
 # The pidfd of a container's process.
 command='exec sleep 1000'
 config
