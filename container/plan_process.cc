@@ -78,7 +78,7 @@ void plan_directory(ContainerPlan& plan, Slot root, const std::string& path) {
 
 void plan_limits(ContainerPlan& plan, const Process& process) {
   for (const Rlimit& limit : process.rlimits) {
-    plan.describe(fmt::format("can't set the resource limit {}", limit.resource));
+    plan.describe(fmt::format("can't set the resource limit {}", rlimit_name(limit.resource)));
     plan.add(SYS_prlimit64, {0, limit.resource, plan.keep(std::array{limit.soft, limit.hard}), 0});
   }
   if (process.scheduler) {
@@ -145,8 +145,10 @@ void plan_identity(ContainerPlan& plan, const Process& process) {
   plan.describe("can't set capabilities");
   const __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   plan.add(SYS_capset, {plan.keep(header), keep_capabilities(plan, sets)});
-  for (unsigned bit = 0; bit < std::bit_width(sets.ambient); ++bit) {
-    if ((sets.ambient >> bit & 1U) != 0) {
+  // Others can't be raised (capabilities(7)); engines ask for them all the same.
+  const Capabilities ambient = sets.ambient & sets.permitted & sets.inheritable;
+  for (unsigned bit = 0; bit < std::bit_width(ambient); ++bit) {
+    if ((ambient >> bit & 1U) != 0) {
       plan.add(SYS_prctl, {PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, bit, 0, 0});
     }
   }
@@ -171,17 +173,9 @@ void plan_death(ContainerPlan& plan, const ProcessPlan& wanted) {
 
 // So that a command that isn't there is known before the process waits, as callers of `create` ask.
 // execve(2) decides in the end: as another user, and perhaps of another file by then.
-void plan_command_check(ContainerPlan& plan, const Process& process,
-                        const std::vector<std::string>& files) {
+void plan_command_check(ContainerPlan& plan, const Process& process) {
   plan.describe(fmt::format("can't run '{}'", printable(process.arguments.front())));
-  for (std::size_t i = 0; i < files.size(); ++i) {
-    const std::size_t rest = files.size() - 1 - i;
-    Call& call = plan.add(SYS_faccessat2, {AT_FDCWD, plan.keep(files[i]), X_OK, AT_EACCESS});
-    call.success_skips = static_cast<std::uint16_t>(rest);
-    if (rest != 0) {
-      call.tolerated = {{{ENOENT}, {ENOTDIR}, {EACCES}}};
-    }
-  }
+  plan.add(kCheckCommand, {});
 }
 
 std::vector<std::string> candidates(const Process& process) {
@@ -255,7 +249,7 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan.add(kCloseOnExec, {3 + wanted.preserved});
   const std::vector<std::string> files = candidates(process);
   if (wanted.start_socket >= 0) {
-    plan_command_check(plan, process, files);
+    plan_command_check(plan, process);
     plan_death(plan, wanted);
     plan_wait(plan, wanted.start_socket);
   }

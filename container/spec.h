@@ -64,7 +64,7 @@ struct Device {
 };
 
 struct Rlimit {
-  std::uint32_t resource = 0;  // RLIMIT_*
+  std::uint32_t resource = 0;  // RLIMIT_*, by rlimit_name()
   std::uint64_t soft = 0;
   std::uint64_t hard = 0;
 };
@@ -161,6 +161,8 @@ struct OciSpec {
 };
 
 [[nodiscard]] std::string_view to_string(NamespaceKind kind) noexcept;
+// "RLIMIT_NOFILE"; of a number that a spec can have.
+[[nodiscard]] std::string_view rlimit_name(std::uint32_t resource) noexcept;
 // The CLONE_NEW* flag.
 [[nodiscard]] std::uint64_t clone_flag(NamespaceKind kind) noexcept;
 

@@ -128,6 +128,12 @@ Result<void> read_linux_process(const SpecValue& value, Process& process) {
 
 }  // namespace
 
+std::string_view rlimit_name(std::uint32_t resource) noexcept {
+  const auto* const found =
+      std::ranges::find(kResources, resource, &NamedValue<std::uint32_t>::value);
+  return found == kResources.end() ? std::string_view("of an unknown kind") : found->name;
+}
+
 Result<void> read_process(const SpecValue& value, Process& process) {
   BOTHY_TRY(value.require("args"));
   BOTHY_TRY(value.read("args", process.arguments));

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -43,6 +44,28 @@ long execute(PlanHeader& plan) noexcept {
   int error = ENOENT;
   for (char** candidate = addresses(plan, plan.candidates); *candidate != nullptr; ++candidate) {
     execve(*candidate, arguments, environment);
+    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
+      return -1;
+    }
+    error = errno == EACCES ? EACCES : error;
+  }
+  errno = error;
+  return -1;
+}
+
+// Whether execute() would find the command: that may change until then.
+long check_command(PlanHeader& plan) noexcept {
+  int error = ENOENT;
+  for (auto* entry = reinterpret_cast<uint64_t*>(at(plan, plan.candidates)); *entry != 0; ++entry) {
+    const char* path = at(plan, *entry);
+    struct stat status {};
+    if (syscall(SYS_faccessat2, AT_FDCWD, path, X_OK, AT_EACCESS) == 0 &&
+        stat(path, &status) == 0) {
+      if (!S_ISDIR(status.st_mode)) {
+        return 0;
+      }
+      errno = EACCES;
+    }
     if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
       return -1;
     }
@@ -158,6 +181,8 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
       return copy_directory(static_cast<int>(values[0]), static_cast<int>(values[1]), values[2]);
     case kRunHook:
       return make_hook(plan, call, static_cast<int>(values[1]));
+    case kCheckCommand:
+      return check_command(plan);
     case kExecute:
       return execute(plan);
     default:

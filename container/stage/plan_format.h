@@ -26,6 +26,7 @@ enum SpecialCall : int32_t {
   kDropBounding = -7,  // arguments: first and last: capabilities that leave the bounding set, up to
                        // the kernel's last one
   kPause = -9,         // reports kPaused, and goes on once the parent answers
+  kCheckCommand = -12,   // whether one of PlanHeader::candidates can be executed
   kCopyDirectory = -11,  // arguments: from, to, CopiedParts (copy.h)
   kRunHook = -10,  // arguments: a HookCommand, a directory: reports kHook, executes that program in
                    // the directory with the descriptors of the parent's answer, reports kHookEnd

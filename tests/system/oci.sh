@@ -104,6 +104,14 @@ run 0 'a shared root' -- oci run -b "$bundle" box
 config 'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": 8, "soft": 8}]; c["process"]["cwd"] = "/bin"; c["process"]["args"] = ["true"]'
 run 0 'a small limit of descriptors' -- oci run -b "$bundle" box
 
+config 'c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "hard": 1 << 40, "soft": 8}]; c["process"]["args"] = ["true"]'
+run 1 'a limit that is too large is named' --err RLIMIT_NOFILE -- oci run -b "$bundle" box
+# As buildah asks for them: what can't be raised isn't.
+command='grep -E "^Cap(Amb|Eff)" /proc/self/status'
+config 'c["process"]["capabilities"]["inheritable"] = ["CAP_KILL"]; c["process"]["capabilities"]["ambient"] = ["CAP_CHOWN", "CAP_KILL"]; c["process"]["user"] = {"uid": 1000, "gid": 1000}'
+ln -sf busybox "$bundle/rootfs/bin/grep"
+run 0 'ambient capabilities' --out "$(printf 'CapEff:\t0000000000000020\nCapAmb:\t0000000000000020')" -- oci run -b "$bundle" box
+
 # Descriptors of bothy's own are not among those that are preserved.
 command='ls -l /proc/self/fd'
 for users in 'pass' 'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 0, "size": 65536}]'; do

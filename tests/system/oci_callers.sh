@@ -70,7 +70,7 @@ rm -f "$log"
 # What engines tell users of commands that can't be executed.
 mkdir -p "$bundle/rootfs/etc"
 touch "$bundle/rootfs/etc/plain"
-for each in nothere='executable file not found in $PATH' /bin/nothere='no such file or directory' /etc/plain='permission denied'; do
+for each in nothere='executable file not found in $PATH' /bin/nothere='no such file or directory' /etc/plain='permission denied' /etc='permission denied'; do
   config "c['process']['args'] = ['${each%%=*}']"
   run 1 "create of ${each%%=*}" --err "can't run '${each%%=*}': ${each#*=}" -- oci create -b "$bundle" box
   logged 'and its record' "${each#*=}"
