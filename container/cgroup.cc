@@ -93,9 +93,10 @@ Error no_delegation(const std::string& path) {
 }  // namespace
 
 Result<Cgroup> Cgroup::create(const CgroupHost& host, std::string_view path,
-                              const Resources& resources, const std::vector<DeviceRule>& rules) {
+                              const Resources& resources, const std::vector<DeviceRule>& rules,
+                              const std::vector<std::string>& counted) {
   BOTHY_TRY(const std::string normal, normalise_cgroup_path(path));
-  BOTHY_TRY(const Request request, Request::make(host, resources, rules));
+  BOTHY_TRY(const Request request, Request::make(host, resources, rules, counted));
   if (::geteuid() != 0) {
     return make(host, normal, request, false);
   }

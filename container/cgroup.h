@@ -59,10 +59,12 @@ class Cgroup {
   // made below the nearest one that was delegated to that user and can take the limits; with no
   // such cgroup, and neither limits nor rules, the result is a Cgroup without directories. The
   // kernel lets root alone attach a device filter. An empty cgroup of that name is replaced; kBusy
-  // when it has processes.
+  // when it has processes. `counted`: controllers whose figures others will look for, where this
+  // host has them, besides those that statistics() reads.
   [[nodiscard]] static Result<Cgroup> create(const CgroupHost& host, std::string_view path,
                                              const Resources& resources,
-                                             const std::vector<DeviceRule>& rules);
+                                             const std::vector<DeviceRule>& rules,
+                                             const std::vector<std::string>& counted = {});
   // One that exists; kNotFound otherwise. `paths` are paths() of the one that was made.
   [[nodiscard]] static Result<Cgroup> open(const std::vector<std::string>& paths);
 

@@ -22,7 +22,8 @@ void add_once(std::vector<T>& list, const T& value) {
 }  // namespace
 
 Result<Cgroup::Request> Cgroup::Request::make(const CgroupHost& host, const Resources& resources,
-                                              const std::vector<DeviceRule>& rules) {
+                                              const std::vector<DeviceRule>& rules,
+                                              const std::vector<std::string>& counted) {
   std::vector<std::string> v1_controllers;
   for (const CgroupHost::Hierarchy& each : host.hierarchies) {
     v1_controllers.insert(v1_controllers.end(), each.controllers.begin(), each.controllers.end());
@@ -42,6 +43,9 @@ Result<Cgroup::Request> Cgroup::Request::make(const CgroupHost& host, const Reso
   if (v1_alone) {
     request.want(host, "freezer");
     request.want(host, "cpuacct");
+  }
+  for (const std::string& controller : counted) {
+    request.want(host, controller);
   }
   return request;
 }

@@ -24,7 +24,8 @@ struct Cgroup::Request {
 
   // kUnsupported when this host lacks a controller.
   [[nodiscard]] static Result<Request> make(const CgroupHost& host, const Resources& resources,
-                                            const std::vector<DeviceRule>& rules);
+                                            const std::vector<DeviceRule>& rules,
+                                            const std::vector<std::string>& counted);
 
  private:
   [[nodiscard]] Result<void> need(const CgroupHost& host, const std::string& controller,

@@ -147,8 +147,10 @@ Result<void> make_cgroup(const CreateOptions& options, const ct::OciSpec& spec,
     return success();
   }
   BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
+  // Engines read these themselves, by /proc/PID/cgroup: in v1 each in a hierarchy of its own.
+  const std::vector<std::string> counted{"cpuacct", "blkio", "pids"};
   BOTHY_TRY(cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id), spec.resources,
-                                       device_rules(spec)));
+                                       device_rules(spec), counted));
   launch.cgroup = cgroup->unified_fd();
   launch.cgroup_joins = cgroup->join_fds();
   return success();

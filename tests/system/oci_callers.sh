@@ -98,6 +98,19 @@ run 0 'its processes are the caller'"'"'s cgroup' --out same -- sh -c 'cmp /proc
   python3 -c 'import json, sys; print(json.load(sys.stdin)["pid"])')"
 run 0 'and is deleted' -- oci delete --force box
 
+# Where this host has v1 hierarchies, engines look for a container's figures in each of its own.
+if [ -n "$covered_cgroups" ]; then
+  with_v1() { unshare --mount sh -c 'umount /sys/fs/cgroup && exec "$@"' sh "$@"; }
+  command='cat /proc/self/cgroup'
+  config
+  run 0 'a container with v1 hierarchies' --out : -- with_v1 "$runtime" --root "$work/state" run -b "$bundle" box
+  cp "$work/out" "$work/seen"
+  for name in cpuacct blkio pids memory; do
+    if with_v1 test -d "/sys/fs/cgroup/$name"; then run 0 "its $name hierarchy" -- grep -E "^[0-9]+:([a-z_,]+,)?$name(,[a-z_,]+)?:.*/bothy/box$" "$work/seen"; fi
+  done
+  if with_v1 find /sys/fs/cgroup -name box | grep . >"$work/out"; then fail 'none is left' "$(cat "$work/out")"; else pass 'none is left'; fi
+fi
+
 # Sockets that systemd opened.
 command='cat <&3; echo "$LISTEN_FDS $LISTEN_PID"'
 config

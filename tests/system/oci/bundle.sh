@@ -5,7 +5,8 @@ cp "$bothy" "$work"
 bothy=$work/bothy
 bundle=$work/bundle
 oci() { "$bothy" oci --root "$work/state" "$@"; }
-if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 none /sys/fs/cgroup; fi
+covered_cgroups=
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 none /sys/fs/cgroup && covered_cgroups=yes; fi
 
 # config [PYTHON]: the bundle's config.json for `sh -c "$command"`; PYTHON changes the object `c`.
 command=true
