@@ -12,6 +12,6 @@ inline constexpr std::size_t kMaxSentDescriptors = 4;
 // Sends a text, of at least one byte, with the descriptors, at most kMaxSentDescriptors. False with
 // errno set on failure; no SIGPIPE.
 [[nodiscard]] bool send_descriptors(int socket, std::span<const int> descriptors,
-                                    std::string_view text = {"", 1}) noexcept;
+                                    std::string_view text = {"\0", 1}) noexcept;
 
 }  // namespace bothy

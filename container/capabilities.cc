@@ -2,6 +2,8 @@
 
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -126,6 +128,24 @@ Capabilities own_capabilities() noexcept {
     own |= ::prctl(PR_CAPBSET_READ, number, 0, 0, 0) == 1 ? bit(number) : 0;
   }
   return own;
+}
+
+void leave_out_missing(CapabilitySets& sets) noexcept {
+  const Capabilities usual =
+      default_capabilities() | bit(CAP_MKNOD) | bit(CAP_NET_RAW) | bit(CAP_AUDIT_WRITE);
+  if (((sets.bounding | sets.permitted | sets.inheritable) & ~usual) == 0) {
+    return;
+  }
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> data{};
+  if (::syscall(SYS_capget, &header, data.data()) != 0) {
+    return;
+  }
+  const Capabilities own = data[0].permitted | Capabilities{data[1].permitted} << 32U;
+  for (Capabilities* set :
+       {&sets.bounding, &sets.effective, &sets.inheritable, &sets.permitted, &sets.ambient}) {
+    *set &= own;
+  }
 }
 
 Capabilities default_capabilities() noexcept {

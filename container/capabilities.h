@@ -30,6 +30,9 @@ struct CapabilitySets {
 [[nodiscard]] Capabilities all_capabilities() noexcept;
 // Those that this process and the ones that it starts can have: the bounding set (capabilities(7)).
 [[nodiscard]] Capabilities own_capabilities() noexcept;
+// Leaves out of all sets what this process hasn't in its permitted one, and so can't grant but to a
+// user namespace. Sets within those that containers usually get are left alone.
+void leave_out_missing(CapabilitySets& sets) noexcept;
 // Those of a container unless its user adds or drops some: Podman's, which are Docker's without
 // MKNOD, NET_RAW and AUDIT_WRITE.
 [[nodiscard]] Capabilities default_capabilities() noexcept;

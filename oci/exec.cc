@@ -199,6 +199,9 @@ Result<int> exec(const Records& records, const ExecOptions& options) {
   BOTHY_TRY(const UniqueFd first, open_container(records, record, options));
   BOTHY_TRY(const ct::OciSpec spec, records.load_config(options.id));
   BOTHY_TRY(ct::Process process, wanted_process(options, spec));
+  if (process.capabilities && spec.find(ct::NamespaceKind::kUser) == nullptr) {
+    ct::leave_out_missing(*process.capabilities);
+  }
   BOTHY_TRY(const UniqueFd console,
             connect_console(options.console_socket, process.terminal, !options.detach));
   BOTHY_TRY(const std::optional<ct::Cgroup> cgroup, find_cgroup(record, options.cgroup));
