@@ -12,6 +12,8 @@
 #include <cstddef>
 #include <string>
 
+#include "base/poll_timeout.h"
+
 namespace bothy {
 namespace {
 
@@ -19,9 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 bool wait_for_room(int fd, Clock::time_point deadline) noexcept {
   while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
     pollfd room{fd, POLLOUT, 0};
-    const int ready = ::poll(&room, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    const int ready = ::poll(&room, 1, poll_timeout(deadline - Clock::now()));
     if (ready >= 0 || errno != EINTR) {
       return ready > 0;
     }

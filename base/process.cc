@@ -12,19 +12,17 @@
 #include <cstring>
 #include <utility>
 
+#include "base/poll_timeout.h"
 #include "base/process_child.h"
 
 namespace bothy {
 namespace {
 
-// From now: at most an int's worth, for poll(2), and -1 for no deadline.
-int poll_timeout(Process::Clock::time_point deadline) noexcept {
-  if (deadline == Process::Clock::time_point::max()) {
-    return -1;
-  }
-  const auto left =
-      std::chrono::ceil<std::chrono::milliseconds>(deadline - Process::Clock::now()).count();
-  return static_cast<int>(std::clamp<std::int64_t>(left, 0, 1'000'000'000));
+// From now, for poll(2); -1 for no deadline.
+int timeout_until(Process::Clock::time_point deadline) noexcept {
+  return deadline == Process::Clock::time_point::max()
+             ? -1
+             : poll_timeout(deadline - Process::Clock::now());
 }
 
 int shorter(int timeout, std::chrono::milliseconds limit) noexcept {
@@ -122,7 +120,7 @@ ProcessEnd Process::wait() noexcept {
 std::optional<ProcessEnd> Process::wait_until(Clock::time_point deadline) noexcept {
   while (true) {
     pollfd ended{pidfd_.get(), POLLIN, 0};
-    const int ready = ::poll(&ended, 1, poll_timeout(deadline));
+    const int ready = ::poll(&ended, 1, timeout_until(deadline));
     if (ready > 0) {
       return wait();
     }
@@ -141,7 +139,7 @@ Process::OutputEnd Process::read_output(const ReadLimits& limits) {
   std::array<char, 4096> buffer{};
   while (captured_) {
     std::array<pollfd, 2> waits{{{captured_.get(), POLLIN, 0}, {limits.cancel, POLLIN, 0}}};
-    const int timeout = poll_timeout(limits.deadline);
+    const int timeout = timeout_until(limits.deadline);
     const int ready = ::poll(waits.data(), waits.size(),
                              limits.on_tick ? shorter(timeout, limits.tick) : timeout);
     if (limits.on_tick) {
@@ -151,7 +149,7 @@ Process::OutputEnd Process::read_output(const ReadLimits& limits) {
       return OutputEnd::kCancelled;
     }
     if (ready <= 0) {
-      if (ready == 0 && poll_timeout(limits.deadline) == 0) {
+      if (ready == 0 && timeout_until(limits.deadline) == 0) {
         return OutputEnd::kDeadline;
       }
       continue;

@@ -9,10 +9,10 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <climits>
 #include <string_view>
 
 #include "base/files.h"
+#include "base/poll_timeout.h"
 #include "container/launcher.h"
 
 namespace bothy::oci {
@@ -20,12 +20,6 @@ namespace {
 
 namespace ct = bothy::container;
 using Clock = std::chrono::steady_clock;
-
-// For poll(2), rounded up.
-int milliseconds_until(Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now()).count();
-  return static_cast<int>(std::clamp<decltype(left)>(left, 0, INT_MAX));
-}
 
 // Appends what there is to read now, and keeps the end. False at the end of the file.
 bool read_tail(int pipe, std::string& tail) {
@@ -54,7 +48,7 @@ std::optional<ct::LaunchReport> wait_for_report(int socket, int output, std::uin
   const Clock::time_point deadline = Clock::now() + std::chrono::seconds(timeout);
   std::array<pollfd, 2> ready{{{socket, POLLIN, 0}, {output, POLLIN, 0}}};
   for (;;) {
-    const int left = timeout == 0 ? -1 : milliseconds_until(deadline);
+    const int left = timeout == 0 ? -1 : poll_timeout(deadline - Clock::now());
     const int count = ::poll(ready.data(), ready.size(), left);
     if (left == 0 && (count <= 0 || ready[0].revents == 0)) {
       return std::nullopt;
