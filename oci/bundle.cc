@@ -46,4 +46,11 @@ Result<Bundle> load_bundle(const std::string& directory) {
   return bundle;
 }
 
+void leave_out_missing(container::Process& process, const container::OciSpec& spec) noexcept {
+  // In a user namespace of its own the container may have any.
+  if (process.capabilities && spec.find(container::NamespaceKind::kUser) == nullptr) {
+    container::leave_out_missing(*process.capabilities);
+  }
+}
+
 }  // namespace bothy::oci

@@ -18,4 +18,8 @@ struct Bundle {
 // can't be used; kInvalid for what bothy doesn't support.
 [[nodiscard]] Result<Bundle> load_bundle(const std::string& directory);
 
+// Leaves out capabilities of a process of the container that this process can't grant: they are no
+// failure (config.md, Linux Process).
+void leave_out_missing(container::Process& process, const container::OciSpec& spec) noexcept;
+
 }  // namespace bothy::oci

@@ -58,11 +58,7 @@ std::string user_name() {
 Result<Bundle> load(CreateOptions& options) {
   BOTHY_TRY(Bundle bundle, load_bundle(options.bundle));
   if (bundle.spec.process) {
-    // config.md, Linux Process: what can't be granted is no failure.
-    if (bundle.spec.process->capabilities &&
-        bundle.spec.find(ct::NamespaceKind::kUser) == nullptr) {
-      ct::leave_out_missing(*bundle.spec.process->capabilities);
-    }
+    leave_out_missing(*bundle.spec.process, bundle.spec);
     const bool first = bundle.spec.find(ct::NamespaceKind::kPid) != nullptr;
     options.preserved = pass_listen_fds(*bundle.spec.process, options.preserved, first);
   }

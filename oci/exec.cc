@@ -10,6 +10,7 @@
 #include "base/files.h"
 #include "container/cgroup_files.h"
 #include "container/launcher.h"
+#include "oci/bundle.h"
 #include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/seccomp_cache.h"
@@ -199,9 +200,7 @@ Result<int> exec(const Records& records, const ExecOptions& options) {
   BOTHY_TRY(const UniqueFd first, open_container(records, record, options));
   BOTHY_TRY(const ct::OciSpec spec, records.load_config(options.id));
   BOTHY_TRY(ct::Process process, wanted_process(options, spec));
-  if (process.capabilities && spec.find(ct::NamespaceKind::kUser) == nullptr) {
-    ct::leave_out_missing(*process.capabilities);
-  }
+  leave_out_missing(process, spec);
   BOTHY_TRY(const UniqueFd console,
             connect_console(options.console_socket, process.terminal, !options.detach));
   BOTHY_TRY(const std::optional<ct::Cgroup> cgroup, find_cgroup(record, options.cgroup));
