@@ -9,6 +9,9 @@ namespace bothy::container {
 // failed, with errno set. A plan's command is executed at most once.
 [[nodiscard]] const Call* make_calls(PlanHeader& plan, const PlanList& calls) noexcept;
 
+// fork(2). Not by clone3(2), whose flags a seccomp filter can't see, so that profiles deny it.
+[[nodiscard]] long fork_process() noexcept;
+
 // Sends a message to a socket of reports: with a text, and a descriptor unless that is -1. -1 with
 // errno set, or more.
 [[nodiscard]] long send_report(int socket, const Report& report, const char* text,

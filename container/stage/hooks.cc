@@ -80,8 +80,7 @@ long run_hook(int reports, const HookArguments& hook) noexcept {
       receive_answer(reports, descriptors) < 0) {
     return -1;
   }
-  // Not by clone3(2), which profiles of seccomp deny.
-  const long pid = syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, 0);
+  const long pid = fork_process();
   if (pid == 0) {
     execute_hook(reports, hook, descriptors);
   }
