@@ -1,5 +1,6 @@
 // TCP over the subject's own loopback interface.
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -21,8 +22,7 @@ struct Server {
 };
 
 // A child that hands each connection to `handle`.
-template <class Handle>
-bool start(Server& server, Handle handle) {
+bool start(Server& server, void (*handle)(int connection)) {
   raise_loopback();
   server.listener = listen_at(INADDR_LOOPBACK, &server.port);
   if (server.listener < 0) {
@@ -30,13 +30,7 @@ bool start(Server& server, Handle handle) {
   }
   server.child = fork();
   if (server.child == 0) {
-    for (;;) {
-      const int connection = accept(server.listener, nullptr, nullptr);
-      if (connection >= 0) {
-        handle(connection);
-        close(connection);
-      }
-    }
+    _exit(handle_all(server.listener, handle));
   }
   return server.child > 0;
 }
@@ -173,6 +167,29 @@ int connect_loopback(uint16_t port) {
     return -1;
   }
   return connection;
+}
+
+int handle_all(int listener, void (*handle)(int connection)) {
+  for (;;) {
+    const int connection = accept(listener, nullptr, nullptr);
+    if (connection >= 0) {
+      handle(connection);
+      close(connection);
+    } else if (errno != EINTR && errno != ECONNABORTED) {
+      return fail("accept");
+    }
+  }
+}
+
+int serve_with(const char* port, void (*handle)(int connection)) {
+  end_with_signals();
+  auto number = static_cast<uint16_t>(to_count(port));
+  const int listener = listen_at(INADDR_ANY, &number);
+  if (listener < 0) {
+    return fail("listen");
+  }
+  say("listening\n");
+  return handle_all(listener, handle);
 }
 
 extern const Measure kNetworkMeasures[] = {{"tcp-latency", latency, 1},

@@ -1,5 +1,4 @@
 // TCP between two probes, one on either side of a subject's wall.
-#include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -33,18 +32,6 @@ void handle(int connection) {
     }
   } else if (count == 1 && mode == kSend) {
     while (write(connection, buffer, sizeof buffer) > 0) {
-    }
-  }
-}
-
-int answer_all(int listener) {
-  for (;;) {
-    const int connection = accept(listener, nullptr, nullptr);
-    if (connection >= 0) {
-      handle(connection);
-      close(connection);
-    } else if (errno != EINTR && errno != ECONNABORTED) {
-      return fail("accept");
     }
   }
 }
@@ -156,14 +143,7 @@ bool await_other_end() {
 }  // namespace
 
 int answer(const char* port) {
-  end_with_signals();
-  auto number = static_cast<uint16_t>(to_count(port));
-  const int listener = listen_at(INADDR_ANY, &number);
-  if (listener < 0) {
-    return fail("listen");
-  }
-  say("listening\n");
-  return answer_all(listener);
+  return serve_with(port, handle);
 }
 
 int network(const char* port, char* names, const char* repetitions, const char* milliseconds) {
@@ -178,7 +158,7 @@ int network(const char* port, char* names, const char* repetitions, const char* 
     }
     child = fork();
     if (child == 0) {
-      _exit(answer_all(listener));
+      _exit(handle_all(listener, handle));
     }
   }
   const int status =

@@ -69,6 +69,10 @@ int network(const char* port, char* names, const char* repetitions, const char* 
 int listen_at(uint32_t address, uint16_t* port);
 int connect_loopback(uint16_t port);
 void send_at_once(int connection);  // TCP_NODELAY
+// Handles and closes one connection after another; returns a failure alone.
+int handle_all(int listener, void (*handle)(int connection));
+// The same at a port of all addresses, until SIGTERM; says "listening" first.
+int serve_with(const char* port, void (*handle)(int connection));
 // A new network namespace has its loopback interface down. Where that may not be changed,
 // connecting fails and says so.
 void raise_loopback();

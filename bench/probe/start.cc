@@ -135,22 +135,7 @@ int idle(const char* mib) {
 }
 
 int serve(const char* port) {
-  end_with_signals();
-  auto number = static_cast<uint16_t>(to_count(port));
-  const int listener = listen_at(INADDR_ANY, &number);
-  if (listener < 0) {
-    return fail("listen");
-  }
-  say("listening\n");
-  for (;;) {
-    const int connection = accept(listener, nullptr, nullptr);
-    if (connection >= 0) {
-      answer(connection);
-      close(connection);
-    } else if (errno != EINTR && errno != ECONNABORTED) {
-      return fail("accept");
-    }
-  }
+  return serve_with(port, answer);
 }
 
 }  // namespace bothy::probe
