@@ -218,6 +218,18 @@ std::vector<Subject*> BenchRun::shuffled() {
   return order;
 }
 
+Result<void> BenchRun::each_subject(std::size_t rounds, const Turn& body) {
+  for (std::size_t round = 0; round < rounds; ++round) {
+    for (Subject* subject : shuffled()) {
+      if (interrupted()) {
+        return success();
+      }
+      BOTHY_TRY(body(*subject, round));
+    }
+  }
+  return success();
+}
+
 bool BenchRun::measurable(const Subject& subject, std::string_view metric,
                           const Parameters& parameters) {
   const Metric* known = find_metric(metric);

@@ -74,6 +74,10 @@ class BenchRun {
   [[nodiscard]] std::string new_id();
   // The subjects in a new random order.
   [[nodiscard]] std::vector<Subject*> shuffled();
+  // Calls `body` for each subject, in a new random order in each of `rounds` rounds. Stops early
+  // when it is interrupted.
+  using Turn = std::function<Result<void>(Subject& subject, std::size_t round)>;
+  [[nodiscard]] Result<void> each_subject(std::size_t rounds, const Turn& body);
 
   // Whether this host's figures of that kind mean anything: if not, the series says why, and the
   // caller measures nothing.

@@ -143,15 +143,12 @@ Result<void> measure_subject(BenchRun& run, const Subject& subject, const Worksp
 }  // namespace
 
 Result<void> measure_density(BenchRun& run) {
-  return run.each_session(1, [&](const Workspace& workspace, std::size_t) -> Result<void> {
-    for (Subject* subject : run.shuffled()) {
+  return run.each_session(1, [&](const Workspace& workspace, std::size_t) {
+    return run.each_subject(1, [&](Subject& subject, std::size_t) -> Result<void> {
       // A number of instances is a count, which holds wherever the subject runs.
-      if (!run.interrupted()) {
-        BOTHY_TRY(measure_subject(run, *subject, workspace));
-        BOTHY_TRY(run.save());
-      }
-    }
-    return success();
+      BOTHY_TRY(measure_subject(run, subject, workspace));
+      return run.save();
+    });
   });
 }
 

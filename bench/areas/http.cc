@@ -96,20 +96,14 @@ Result<void> start_one(BenchRun& run, const Subject& subject, const Workspace& w
 
 Result<void> measure_http(BenchRun& run, const Workspace& workspace, std::size_t session) {
   const std::size_t rounds = run.options().quick ? 3 : 10;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    for (Subject* subject : run.shuffled()) {
-      if (run.interrupted()) {
-        return success();
-      }
-      if (!run.measurable(*subject, "startup.first-byte")) {
-        continue;
-      }
-      run.progress("starts to the first HTTP answer", session * rounds + round,
-                   run.options().sessions * rounds);
-      BOTHY_TRY(start_one(run, *subject, workspace, session));
+  return run.each_subject(rounds, [&](Subject& subject, std::size_t round) {
+    if (!run.measurable(subject, "startup.first-byte")) {
+      return Result<void>(success());
     }
-  }
-  return success();
+    run.progress("starts to the first HTTP answer", session * rounds + round,
+                 run.options().sessions * rounds);
+    return start_one(run, subject, workspace, session);
+  });
 }
 
 }  // namespace bothy::bench

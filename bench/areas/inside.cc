@@ -1,9 +1,12 @@
 #include "bench/areas/inside.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <chrono>
 #include <optional>
 
+#include "bench/areas/take_line.h"
 #include "bench/results/metrics.h"
 
 namespace bothy::bench {
@@ -20,6 +23,28 @@ std::optional<double> number(std::string_view text) {
              : std::nullopt;
 }
 
+void record_output(BenchRun& run, const Subject& subject, std::string_view prefix,
+                   const Parameters& parameters, std::size_t session, const InsideOutput& output) {
+  for (const auto& [name, repetitions] : output.repetitions) {
+    const Metric* metric = find_metric(std::string(prefix) + name);
+    if (metric == nullptr) {
+      continue;
+    }
+    std::vector<double> values;
+    for (const auto& each : repetitions) {
+      values.push_back(metric->quantity == Quantity::kRate
+                           ? each.operations * 1e9 / each.nanoseconds
+                           : each.nanoseconds / each.operations);
+    }
+    run.add(subject, metric->name, parameters, session, std::move(values));
+  }
+  for (const auto& [name, failure] : output.failures) {
+    if (const Metric* metric = find_metric(std::string(prefix) + name)) {
+      run.add_failure(subject, metric->name, parameters, failure);
+    }
+  }
+}
+
 Result<void> measure_subject(BenchRun& run, const Subject& subject, const Workspace& workspace,
                              std::size_t session) {
   if (!all_measurable(run, subject, kPrefix, {})) {
@@ -31,14 +56,8 @@ Result<void> measure_subject(BenchRun& run, const Subject& subject, const Worksp
             subject.run(workspace, run.new_id(), {"inside", names, each.count, each.milliseconds}));
   const Batch batch =
       run_starts(run.bench(), {invocation}, {"end", subject.success_text(), kLimit});
-  if (batch.interrupted) {
-    return success();
-  }
-  const Start& start = batch.starts[0];
-  if (start.failure.empty()) {
-    record_inside(run, subject, kPrefix, {}, session, parse_inside(start.output));
-  } else {
-    run.add_failure(subject, "inside.syscall", {}, start.failure);
+  if (!batch.interrupted) {
+    record_inside(run, subject, kPrefix, {}, session, batch.starts[0], "syscall");
   }
   return success();
 }
@@ -48,11 +67,7 @@ Result<void> measure_subject(BenchRun& run, const Subject& subject, const Worksp
 InsideOutput parse_inside(std::string_view text) {
   InsideOutput output;
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    }
+    const std::string_view line = take_line(text);
     const auto space = line.find(' ');
     if (space == std::string_view::npos) {
       continue;
@@ -82,12 +97,7 @@ std::string shuffled_measures(std::string_view prefix, Random& random) {
     }
   }
   random.shuffle(names);
-  std::string text;
-  for (std::string_view name : names) {
-    text += text.empty() ? "" : ",";
-    text += name;
-  }
-  return text;
+  return fmt::format("{}", fmt::join(names, ","));
 }
 
 bool all_measurable(BenchRun& run, const Subject& subject, std::string_view prefix,
@@ -111,24 +121,12 @@ void note_all_unsupported(BenchRun& run, const Subject& subject, std::string_vie
 }
 
 void record_inside(BenchRun& run, const Subject& subject, std::string_view prefix,
-                   const Parameters& parameters, std::size_t session, const InsideOutput& output) {
-  for (const auto& [name, repetitions] : output.repetitions) {
-    const Metric* metric = find_metric(std::string(prefix) + name);
-    if (metric == nullptr) {
-      continue;
-    }
-    std::vector<double> values;
-    for (const auto& each : repetitions) {
-      values.push_back(metric->quantity == Quantity::kRate
-                           ? each.operations * 1e9 / each.nanoseconds
-                           : each.nanoseconds / each.operations);
-    }
-    run.add(subject, metric->name, parameters, session, std::move(values));
-  }
-  for (const auto& [name, failure] : output.failures) {
-    if (const Metric* metric = find_metric(std::string(prefix) + name)) {
-      run.add_failure(subject, metric->name, parameters, failure);
-    }
+                   const Parameters& parameters, std::size_t session, const Start& start,
+                   std::string_view failed) {
+  if (start.failure.empty()) {
+    record_output(run, subject, prefix, parameters, session, parse_inside(start.output));
+  } else {
+    run.add_failure(subject, std::string(prefix) + std::string(failed), parameters, start.failure);
   }
 }
 
@@ -140,19 +138,12 @@ Result<void> measure_inside(BenchRun& run) {
   // Each start repeats each measure: fewer starts than of start-ups will do.
   const std::size_t rounds = run.options().quick ? 1 : 2;
   const std::size_t sessions = run.options().sessions;
-  return run.each_session(sessions,
-                          [&](const Workspace& workspace, std::size_t session) -> Result<void> {
-                            for (std::size_t round = 0; round < rounds; ++round) {
-                              for (Subject* subject : run.shuffled()) {
-                                if (run.interrupted()) {
-                                  return success();
-                                }
-                                run.progress("inside", session * rounds + round, sessions * rounds);
-                                BOTHY_TRY(measure_subject(run, *subject, workspace, session));
-                              }
-                            }
-                            return success();
-                          });
+  return run.each_session(sessions, [&](const Workspace& workspace, std::size_t session) {
+    return run.each_subject(rounds, [&](Subject& subject, std::size_t round) {
+      run.progress("inside", session * rounds + round, sessions * rounds);
+      return measure_subject(run, subject, workspace, session);
+    });
+  });
 }
 
 }  // namespace bothy::bench

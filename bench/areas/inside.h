@@ -29,9 +29,11 @@ struct InsideOutput {
                                   const Parameters& parameters);
 void note_all_unsupported(BenchRun& run, const Subject& subject, std::string_view prefix,
                           const Parameters& parameters, const std::string& reason);
-// Adds what the probe has measured of these metrics.
+// Adds what the probe has measured of these metrics in a start, or that this has failed, which is
+// noted at one of them: "<prefix><failed>".
 void record_inside(BenchRun& run, const Subject& subject, std::string_view prefix,
-                   const Parameters& parameters, std::size_t session, const InsideOutput& output);
+                   const Parameters& parameters, std::size_t session, const Start& start,
+                   std::string_view failed);
 // How often each measure is repeated in a start, and for how many milliseconds.
 struct Repetitions {
   std::string count;

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "bench/areas/instances.h"
+#include "bench/areas/take_line.h"
 #include "bench/isolation/installed.h"
 #include "bench/measure/memory.h"
 
@@ -16,16 +17,6 @@ namespace {
 
 constexpr std::chrono::minutes kLimit{3};
 constexpr std::string_view kProbeName = "bothy-bench-pro";  // its comm, as the kernel cuts it
-
-// The line up to the end, without it; moves `text` behind it.
-std::string_view take_line(std::string_view& text) {
-  std::string_view line = text.substr(0, text.find('\n'));
-  text.remove_prefix(std::min(line.size() + 1, text.size()));
-  if (line.ends_with('\r')) {
-    line.remove_suffix(1);
-  }
-  return line;
-}
 
 std::string_view take_word(std::string_view& line) {
   const std::string_view word = line.substr(0, line.find(' '));

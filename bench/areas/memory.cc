@@ -83,15 +83,11 @@ Result<void> measure_memory(BenchRun& run) {
   run.results().facts.push_back(
       {"memory", "caches dropped before each reading", "", dropped ? "yes" : "no",
        dropped ? "" : "it takes root and a writable /proc/sys/vm/drop_caches"});
-  return run.each_session(sessions,
-                          [&](const Workspace& workspace, std::size_t session) -> Result<void> {
-                            for (Subject* subject : run.shuffled()) {
-                              if (!run.interrupted()) {
-                                BOTHY_TRY(measure_subject(run, *subject, workspace, session, most));
-                              }
-                            }
-                            return success();
-                          });
+  return run.each_session(sessions, [&](const Workspace& workspace, std::size_t session) {
+    return run.each_subject(1, [&](Subject& subject, std::size_t) {
+      return measure_subject(run, subject, workspace, session, most);
+    });
+  });
 }
 
 }  // namespace bothy::bench

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "bench/areas/instances.h"
+#include "bench/areas/take_line.h"
 #include "bench/report/table.h"
 #include "bench/results/validity.h"
 
@@ -76,16 +77,14 @@ Result<void> measure_session(BenchRun& run, const Workspace& workspace, std::siz
   std::vector<std::string_view> order(kHogs.begin(), kHogs.end());
   run.random().shuffle(order);
   for (std::size_t i = 0; i < order.size(); ++i) {
-    for (Subject* subject : run.shuffled()) {
-      if (run.interrupted()) {
-        return success();
+    BOTHY_TRY(run.each_subject(1, [&](Subject& subject, std::size_t) {
+      if (!run.measurable(subject, kMetric, beside(order[i]))) {
+        return Result<void>(success());
       }
-      if (run.measurable(*subject, kMetric, beside(order[i]))) {
-        run.progress(fmt::format("{}: neighbours", subject->name()), session * order.size() + i,
-                     sessions * order.size());
-        BOTHY_TRY(measure_beside(run, *subject, workspace, session, order[i]));
-      }
-    }
+      run.progress(fmt::format("{}: neighbours", subject.name()), session * order.size() + i,
+                   sessions * order.size());
+      return measure_beside(run, subject, workspace, session, order[i]);
+    }));
   }
   return success();
 }
@@ -117,11 +116,7 @@ std::vector<double> parse_requests(std::string_view text) {
   constexpr std::string_view kBegin = "request ";
   std::vector<double> latencies;
   while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    }
+    std::string_view line = take_line(text);
     if (!line.starts_with(kBegin)) {
       continue;
     }

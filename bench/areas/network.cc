@@ -37,14 +37,8 @@ void run_client(BenchRun& run, const Subject& subject, const Parameters& path, s
                 const Invocation& invocation, const std::string& success_text,
                 const std::set<pid_t>& staying) {
   const Batch batch = run_starts(run.bench(), {invocation}, {"end", success_text, kLimit}, staying);
-  if (batch.interrupted) {
-    return;
-  }
-  const Start& start = batch.starts[0];
-  if (start.failure.empty()) {
-    record_inside(run, subject, kPrefix, path, session, parse_inside(start.output));
-  } else {
-    run.add_failure(subject, "network.latency", path, start.failure);
+  if (!batch.interrupted) {
+    record_inside(run, subject, kPrefix, path, session, batch.starts[0], "latency");
   }
 }
 
@@ -112,20 +106,13 @@ Result<void> measure_subject(BenchRun& run, const Subject& subject, const Worksp
 Result<void> measure_network(BenchRun& run) {
   const std::size_t rounds = run.options().quick ? 1 : 2;
   const std::size_t sessions = run.options().sessions;
-  return run.each_session(sessions,
-                          [&](const Workspace& workspace, std::size_t session) -> Result<void> {
-                            for (std::size_t round = 0; round < rounds; ++round) {
-                              for (Subject* subject : run.shuffled()) {
-                                if (run.interrupted()) {
-                                  return success();
-                                }
-                                run.progress(fmt::format("{}: network", subject->name()),
-                                             session * rounds + round, sessions * rounds);
-                                BOTHY_TRY(measure_subject(run, *subject, workspace, session));
-                              }
-                            }
-                            return success();
-                          });
+  return run.each_session(sessions, [&](const Workspace& workspace, std::size_t session) {
+    return run.each_subject(rounds, [&](Subject& subject, std::size_t round) {
+      run.progress(fmt::format("{}: network", subject.name()), session * rounds + round,
+                   sessions * rounds);
+      return measure_subject(run, subject, workspace, session);
+    });
+  });
 }
 
 }  // namespace bothy::bench

@@ -154,18 +154,14 @@ Result<void> measure_portability(BenchRun& run) {
     BOTHY_TRY(const double bytes, bytes_of(run, workspace.root, "--bytes"));
     run.results().facts.push_back(
         {"image", "bytes", "", fmt::format("{:.0f}", bytes), "of its files, the probe included"});
-    for (std::size_t round = 0; round < rounds; ++round) {
-      for (Subject* subject : run.shuffled()) {
-        if (run.interrupted()) {
-          return success();
-        }
-        // A process runs from the file tree itself: there is nothing to prepare.
-        if (subject->kind() != Kind::kProcess && run.measurable(*subject, kBytes)) {
-          run.progress(fmt::format("{}: an image until it runs", subject->name()), round, rounds);
-          BOTHY_TRY(prepare_once(run, *subject, apart(workspace, "new"), session));
-        }
+    BOTHY_TRY(run.each_subject(rounds, [&](Subject& subject, std::size_t round) {
+      // A process runs from the file tree itself: there is nothing to prepare.
+      if (subject.kind() == Kind::kProcess || !run.measurable(subject, kBytes)) {
+        return Result<void>(success());
       }
-    }
+      run.progress(fmt::format("{}: an image until it runs", subject.name()), round, rounds);
+      return prepare_once(run, subject, apart(workspace, "new"), session);
+    }));
     return try_images(run, workspace);
   });
 }

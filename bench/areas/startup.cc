@@ -87,17 +87,12 @@ Result<void> start_first(BenchRun& run, const Workspace& workspace) {
 Result<void> alone(BenchRun& run, const Workspace& workspace, std::size_t session) {
   BOTHY_TRY(start_first(run, workspace));
   const std::size_t starts = run.options().starts;
-  for (std::size_t round = 0; round < starts; ++round) {
-    for (Subject* subject : run.shuffled()) {
-      if (run.interrupted()) {
-        return success();
-      }
-      run.progress("starts", session * starts + round, run.options().sessions * starts);
-      BOTHY_TRY(const Batch batch, start(run, *subject, workspace, 1));
-      record(run, *subject, {}, session, batch);
-    }
-  }
-  return success();
+  return run.each_subject(starts, [&](Subject& subject, std::size_t round) -> Result<void> {
+    run.progress("starts", session * starts + round, run.options().sessions * starts);
+    BOTHY_TRY(const Batch batch, start(run, subject, workspace, 1));
+    record(run, subject, {}, session, batch);
+    return success();
+  });
 }
 
 // Those whose times mean something here, in a new random order: the others' counts of one start say

@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "bench/areas/inside.h"
+#include "bench/areas/take_line.h"
 
 namespace bothy::bench {
 namespace {
@@ -25,7 +26,8 @@ Parameters at(Place place) {
 void note_file_system(BenchRun& run, const Subject& subject, Place place, const Start& start) {
   const std::string name(name_of(place));
   const std::string type = parse_file_system(start.output);
-  if (!type.empty() && run.results().find_fact("file system", name, subject.name()) == nullptr) {
+  if (start.failure.empty() && !type.empty() &&
+      run.results().find_fact("file system", name, subject.name()) == nullptr) {
     run.results().facts.push_back(
         {"file system", name, std::string(subject.name()), type, "as the workload sees it"});
   }
@@ -55,11 +57,9 @@ Result<void> measure_place(BenchRun& run, const Subject& subject, const Workspac
   const Start& start = batch.starts[0];
   if (start.failure.find(kNoMapping) != std::string::npos) {
     note_all_unsupported(run, subject, kPrefix, at(place), start.failure);
-  } else if (start.failure.empty()) {
-    note_file_system(run, subject, place, start);
-    record_inside(run, subject, kPrefix, at(place), session, parse_inside(start.output));
   } else {
-    run.add_failure(subject, "storage.sync-write", at(place), start.failure);
+    note_file_system(run, subject, place, start);
+    record_inside(run, subject, kPrefix, at(place), session, start, "sync-write");
   }
   return success();
 }
@@ -68,13 +68,8 @@ Result<void> measure_place(BenchRun& run, const Subject& subject, const Workspac
 
 std::string parse_file_system(std::string_view text) {
   constexpr std::string_view kBegin = "file-system ";
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    std::string_view line = text.substr(at, end - at);
-    at = end + 1;
-    if (line.ends_with('\r')) {
-      line.remove_suffix(1);
-    }
+  while (!text.empty()) {
+    const std::string_view line = take_line(text);
     if (line.starts_with(kBegin)) {
       return printable(line.substr(kBegin.size()));
     }
@@ -94,14 +89,11 @@ Result<void> measure_storage(BenchRun& run) {
         }
         for (std::size_t round = 0; round < rounds; ++round) {
           for (const Place place : kPlaces) {
-            for (Subject* subject : run.shuffled()) {
-              if (run.interrupted()) {
-                return success();
-              }
-              run.progress(fmt::format("{}: storage", subject->name()), session * rounds + round,
+            BOTHY_TRY(run.each_subject(1, [&](Subject& subject, std::size_t) {
+              run.progress(fmt::format("{}: storage", subject.name()), session * rounds + round,
                            sessions * rounds);
-              BOTHY_TRY(measure_place(run, *subject, workspace, session, place));
-            }
+              return measure_place(run, subject, workspace, session, place);
+            }));
           }
         }
         return success();

@@ -9,13 +9,13 @@
 #include <boost/json/serialize.hpp>
 #include <cassert>
 #include <cstddef>
-#include <cstdlib>
 #include <iterator>
 #include <string_view>
 #include <vector>
 
 #include "bench/report/table.h"
 #include "bench/report/text.h"
+#include "bench/results/metrics.h"
 
 extern "C" {
 extern const char kBothyBenchPlotBegin[];
@@ -232,10 +232,8 @@ void add_subjects(std::string& page, const Results& results) {
   page += "</tbody></table></div>\n";
 }
 
-// As many digits as a drawing shows.
-double rounded(double value) {
-  return value == 0 ? 0 : std::strtod(fmt::format("{:.5g}", value).c_str(), nullptr);
-}
+// As many as a drawing shows.
+constexpr int kDigits = 5;
 
 // A subject's observations as the page draws them: each curve as a line, everything else as one.
 void add_lines(boost::json::array& lines, const std::string& subject, const Series& series,
@@ -248,7 +246,7 @@ void add_lines(boost::json::array& lines, const std::string& subject, const Seri
   for (const auto& session : series.samples) {
     for (const auto& start : session) {
       for (const double value : start) {
-        values.push_back(rounded(value));
+        values.push_back(rounded(value, kDigits));
       }
       if (curve) {
         end_line();

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
 #include <utility>
 
 namespace bothy::bench {
@@ -159,6 +160,10 @@ std::string format_value(const Metric& metric, double value) {
       return fmt::format("{:.0f}", value);
   }
   return {};
+}
+
+double rounded(double value, int digits) {
+  return std::strtod(fmt::format("{:.{}g}", value, digits).c_str(), nullptr);
 }
 
 }  // namespace bothy::bench

@@ -30,5 +30,7 @@ struct Metric {
 
 // A value of `metric` with a unit that fits: "12.3 ms", "4.51 MiB", "1.20 GB/s".
 [[nodiscard]] std::string format_value(const Metric& metric, double value);
+// With so many significant digits.
+[[nodiscard]] double rounded(double value, int digits);
 
 }  // namespace bothy::bench

@@ -1,17 +1,16 @@
 #include "bench/results/results.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
-#include <cstdlib>
 #include <utility>
 
 #include "base/files.h"
 #include "base/json_fields.h"
+#include "bench/results/metrics.h"
 
 namespace bothy::bench {
 namespace {
@@ -35,10 +34,8 @@ Result<Validity> validity_of(std::string_view name, std::string_view what) {
   return make_error(ErrorCode::kBadInput, "{}: invalid validity '{}'", what, printable(name));
 }
 
-// Seven significant digits: a clock's last ones are noise, and half of a file.
-double rounded(double value) {
-  return std::strtod(fmt::format("{:.7g}", value).c_str(), nullptr);
-}
+// A clock's last digits are noise, and half of a file.
+constexpr int kDigits = 7;
 
 json::object to_json(const Series& series) {
   json::object parameters;
@@ -51,7 +48,7 @@ json::object to_json(const Series& series) {
     for (const auto& start : session) {
       json::array& iterations = starts.emplace_back(json::array()).get_array();
       for (const double value : start) {
-        iterations.push_back(rounded(value));
+        iterations.push_back(rounded(value, kDigits));
       }
     }
     sessions.push_back(std::move(starts));

@@ -1,30 +1,21 @@
 #include "cli/bench/advise.h"
 
-#include <filesystem>
 #include <span>
-#include <system_error>
 
 #include "base/files.h"
 #include "base/log.h"
 #include "bench/report/advice.h"
-#include "cli/json_text.h"
+#include "cli/bench/reports.h"
 
 namespace bothy {
 namespace {
 
-void print(const bench::Advice& advice) {
-  std::string text = text_of(advice);
-  text.erase(text.find_last_not_of('\n') + 1);
-  write_result(text);
-}
-
 // The image as results name it.
 Result<void> require_image(const bench::Results& results, const std::string& directory,
                            const std::string& image) {
-  std::error_code error;
-  const std::string wanted = std::filesystem::absolute(image, error).string();
+  BOTHY_TRY(const std::string wanted, absolute_path(image));
   const std::string measured = results.text("configuration", "image");
-  if (error || wanted != measured) {
+  if (wanted != measured) {
     return make_error(ErrorCode::kInvalid, "'{}' has measured another image: {}",
                       printable(directory), printable(measured));
   }
@@ -39,7 +30,7 @@ Result<int> measure_and_advise(BenchFlags flags) {
               return bench::require_both({&described, 1});
             }));
   BOTHY_TRY(const bench::Advice advice, bench::advise({&measured.results, 1}));
-  print(advice);
+  print_report(text_of(advice));
   return measured.interrupted ? 1 : 0;
 }
 
@@ -57,7 +48,7 @@ Result<int> advise_runs(const AdviseFlags& flags) {
     }
   }
   BOTHY_TRY(const bench::Advice advice, bench::advise(runs));
-  print(advice);
+  print_report(text_of(advice));
   return 0;
 }
 

@@ -42,7 +42,6 @@ constexpr int kMeasured = 0;
 constexpr int kIncomplete = 1;
 
 constexpr const char* kOutput = "bothy-bench";
-constexpr double kThreshold = 0.05;  // of a comparison with a baseline, as of compare by default
 
 constexpr std::size_t kSessions = 5;
 constexpr std::size_t kStarts = 30;
@@ -68,16 +67,6 @@ Result<std::string> own_path() {
   const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
   return error ? errno_error("can't find this program's path", error.value())
                : Result<std::string>(path.string());
-}
-
-Result<std::string> absolute(const std::string& path) {
-  if (path.empty()) {
-    return path;
-  }
-  std::error_code error;
-  const auto found = std::filesystem::absolute(path, error);
-  return error ? errno_error("can't find the working directory", error.value())
-               : Result<std::string>(found.string());
 }
 
 void classify_host(bench::BenchOptions& options) {
@@ -106,17 +95,9 @@ std::vector<std::string> items_of(const std::vector<std::string>& lists) {
   return items;
 }
 
-std::string joined(const std::vector<std::string>& items) {
-  std::string text;
-  for (const std::string& item : items) {
-    text += (text.empty() ? "" : ",") + item;
-  }
-  return text;
-}
-
 // `path` as an absolute one, which must be a directory where it isn't empty.
 Result<std::string> root_directory(const char* flag, const std::string& path) {
-  BOTHY_TRY(std::string whole, absolute(path));
+  BOTHY_TRY(std::string whole, absolute_path(path));
   if (whole.empty()) {
     return whole;
   }
@@ -142,9 +123,9 @@ std::string command_line(const BenchFlags& flags, const bench::BenchOptions& opt
   if (flags.quick) {
     command.arguments.emplace_back("--quick");
   }
-  add("--subject", joined(options.subjects));
+  add("--subject", fmt::format("{}", fmt::join(options.subjects, ",")));
   add("--image", options.image);
-  add("--images", joined(options.images));
+  add("--images", fmt::format("{}", fmt::join(options.images, ",")));
   add("--kernel", options.kernel);
   add("--memory", flags.memory);
   add("--sessions", std::to_string(options.sessions));
@@ -163,7 +144,7 @@ Result<bench::BenchOptions> resolve(const BenchFlags& flags) {
   for (const std::string& image : items_of(flags.images)) {
     BOTHY_TRY(options.images.emplace_back(), root_directory("--images", image));
   }
-  BOTHY_TRY(options.kernel, absolute(flags.kernel));
+  BOTHY_TRY(options.kernel, absolute_path(flags.kernel));
   if (options.kernel.empty()) {
     // Without one no machine is measured, and each says so.
     auto own = run::find_kernel();
@@ -187,7 +168,7 @@ Result<bench::BenchOptions> resolve(const BenchFlags& flags) {
   options.starts = chosen(flags.runs, kStarts, kQuickStarts);
   options.most_instances = chosen(flags.instances, kInstances, kQuickInstances);
   options.seed = flags.seed != 0 ? flags.seed : std::random_device()();
-  BOTHY_TRY(options.output, absolute(flags.output.empty() ? kOutput : flags.output));
+  BOTHY_TRY(options.output, absolute_path(flags.output.empty() ? kOutput : flags.output));
   options.command_line = command_line(flags, options);
   classify_host(options);
   return options;
@@ -236,6 +217,16 @@ Result<int> run_against_baseline(const BenchFlags& flags) {
 }
 
 }  // namespace
+
+Result<std::string> absolute_path(const std::string& path) {
+  if (path.empty()) {
+    return path;
+  }
+  std::error_code error;
+  const auto found = std::filesystem::absolute(path, error);
+  return error ? errno_error("can't find the working directory", error.value())
+               : Result<std::string>(found.string());
+}
 
 std::vector<std::string> bench_areas() {
   std::vector<std::string> names;

@@ -30,6 +30,9 @@ struct BenchFlags {
 // The areas that bench_main() knows, in their order.
 [[nodiscard]] std::vector<std::string> bench_areas();
 
+// Of a path of the command line; an empty one stays so.
+[[nodiscard]] Result<std::string> absolute_path(const std::string& path);
+
 struct Measured {
   bench::Results results;
   std::string output;  // their directory

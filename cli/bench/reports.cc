@@ -27,22 +27,23 @@ bool has(const bench::Comparison& comparison, bench::Change change) {
 
 }  // namespace
 
+void print_report(std::string text) {
+  text.erase(text.find_last_not_of('\n') + 1);
+  write_result(text);
+}
+
 Result<int> report_runs(const ReportFlags& flags) {
   for (const std::string& directory : flags.directories) {
     BOTHY_TRY(const bench::Results results, bench::read_results(directory));
-    std::string text = report_of(results, flags.format);
-    text.erase(text.find_last_not_of('\n') + 1);
-    write_result(text);
+    print_report(report_of(results, flags.format));
   }
   return 0;
 }
 
 Result<int> report_comparison(const bench::Results& before, const bench::Results& after,
                               double threshold) {
-  BOTHY_TRY(const bench::Comparison comparison, bench::compare(before, after, threshold));
-  std::string text = text_of(comparison);
-  text.erase(text.find_last_not_of('\n') + 1);
-  write_result(text);
+  BOTHY_TRY(const bench::Comparison comparison, bench::compare(before, after, threshold / 100));
+  print_report(text_of(comparison));
   if (has(comparison, bench::Change::kSlower)) {
     return kSlower;
   }
@@ -52,7 +53,7 @@ Result<int> report_comparison(const bench::Results& before, const bench::Results
 Result<int> compare_runs(const CompareFlags& flags) {
   BOTHY_TRY(const bench::Results before, bench::read_results(flags.before));
   BOTHY_TRY(const bench::Results after, bench::read_results(flags.after));
-  return report_comparison(before, after, flags.threshold / 100);
+  return report_comparison(before, after, flags.threshold);
 }
 
 }  // namespace bothy
