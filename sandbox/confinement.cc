@@ -16,6 +16,7 @@
 #include "base/thread_role.h"
 #include "sandbox/capabilities.h"
 #include "sandbox/hygiene.h"
+#include "sandbox/namespaces.h"
 #include "sandbox/violation.h"
 
 // NOLINTNEXTLINE(readability-identifier-naming,readability-redundant-declaration)
@@ -34,6 +35,7 @@ struct State {
   Role main_role;
   Landlock of_main;
   Landlock of_others;
+  Namespaces namespaces;
 };
 
 // Set once, before there are threads, and never destroyed.
@@ -46,6 +48,9 @@ bool has_seccomp() noexcept {
 
 const char* confine(Role role, const Landlock& landlock) noexcept {
   note_role(role);
+  if (const char* failed = g_state->namespaces.enter_thread(); failed != nullptr) {
+    return failed;
+  }
   if (const char* failed = landlock.restrict_thread(); failed != nullptr) {
     return failed;
   }
@@ -85,6 +90,16 @@ Result<Landlock> make_landlock(const std::vector<AllowedPath>& paths) {
   return landlock;
 }
 
+std::vector<std::string> paths_of(const Policy& policy) {
+  std::vector<std::string> paths;
+  for (const auto* allowed : {&policy.main_paths, &policy.other_paths}) {
+    for (const AllowedPath& each : *allowed) {
+      paths.push_back(each.path);
+    }
+  }
+  return paths;
+}
+
 }  // namespace
 
 Result<Mode> parse_mode(std::string_view text) {
@@ -105,9 +120,10 @@ Result<void> prepare(Mode mode, const Policy& policy) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return errno_error("can't give up new privileges");
   }
+  BOTHY_TRY(Namespaces namespaces, Namespaces::make(paths_of(policy)));
   ::mallopt(M_ARENA_MAX, kMaxArenas);
-  g_state = new State{has_seccomp(), policy.with_sanitizers, policy.main, std::move(of_main),
-                      std::move(of_others)};
+  g_state = new State{has_seccomp(),      policy.with_sanitizers, policy.main,
+                      std::move(of_main), std::move(of_others),   std::move(namespaces)};
   set_role_listener(&on_role);
   return success();
 }

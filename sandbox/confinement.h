@@ -1,6 +1,7 @@
 // Confinement of a process of bothy that runs a guest: what it gives up, and when.
 //
-//   prepare() -- before the process has threads: hygiene, the Landlock ruleset, the report of
+//   prepare() -- before the process has threads: hygiene, namespaces, the Landlock ruleset, the
+//   report of
 //       |        violations. Threads that enter a role from now on (base/thread_role.h) are
 //       confined v        by themselves, each when its set-up is over
 //   close_doors() -- once all is open, before the guest runs: what only then can be given up
