@@ -8,6 +8,7 @@
 
 #include "base/files.h"
 #include "sandbox/landlock.h"
+#include "sandbox/namespaces.h"
 
 namespace bothy::sandbox {
 namespace {
@@ -35,6 +36,13 @@ std::string content(const std::string& path) {
   return text ? std::move(text).value() : std::string();
 }
 
+// Whether the mount at the root is of namespaces of bothy's: "ID PARENT DEVICE / / OPTIONS - TYPE
+// SOURCE ...", proc(5).
+bool is_empty_root(std::string_view mount) {
+  return mount.find(" / / ") != mount.npos &&
+         mount.find(fmt::format(" - tmpfs {} ", Namespaces::kRootSource)) != mount.npos;
+}
+
 }  // namespace
 
 std::optional<Role> role_of_thread(std::string_view name) noexcept {
@@ -56,7 +64,7 @@ std::optional<Role> role_of_thread(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-ObservedThread observe_thread(std::string_view status) {
+ObservedThread observe_thread(std::string_view status, std::string_view mounts) {
   ObservedThread thread;
   thread.name = field(status, "Name");
   thread.role = role_of_thread(thread.name);
@@ -64,6 +72,11 @@ ObservedThread observe_thread(std::string_view status) {
   thread.no_new_privileges = field(status, "NoNewPrivs") == "1";
   thread.has_capabilities =
       field(status, "CapEff").find_first_not_of('0') != std::string_view::npos;
+  for (std::size_t at = 0; at < mounts.size();) {
+    const std::size_t end = std::min(mounts.find('\n', at), mounts.size());
+    thread.has_empty_root = thread.has_empty_root || is_empty_root(mounts.substr(at, end - at));
+    at = end + 1;
+  }
   return thread;
 }
 
@@ -77,7 +90,8 @@ std::vector<ObservedThread> observe(pid_t process, Role main_role) {
     if (status.empty()) {
       continue;
     }
-    ObservedThread thread = observe_thread(status);
+    ObservedThread thread =
+        observe_thread(status, content(fmt::format("{}/{}/mountinfo", tasks, id)));
     if (id == main_thread) {
       thread.role = main_role;
       threads.insert(threads.begin(), std::move(thread));

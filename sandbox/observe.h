@@ -18,13 +18,14 @@ struct ObservedThread {
   bool has_filter = false;
   bool no_new_privileges = false;
   bool has_capabilities = false;  // effective ones
+  bool has_empty_root = false;    // as of sandbox/namespaces.h
 };
 
 // The role of a thread of bothy with this name.
 [[nodiscard]] std::optional<Role> role_of_thread(std::string_view name) noexcept;
 
-// One thread, from the text of /proc/PID/task/TID/status.
-[[nodiscard]] ObservedThread observe_thread(std::string_view status);
+// One thread, from the texts of its `status` and `mountinfo` in /proc/PID/task/TID.
+[[nodiscard]] ObservedThread observe_thread(std::string_view status, std::string_view mounts);
 
 // The threads of a process, the main one first, which has `main_role`; empty when it doesn't run.
 [[nodiscard]] std::vector<ObservedThread> observe(pid_t process, Role main_role);

@@ -103,7 +103,8 @@ boost::json::object sandbox_json(pid_t owner) {
     boost::json::object shown{{"thread", printable(thread.name)},
                               {"filter", thread.has_filter},
                               {"no-new-privileges", thread.no_new_privileges},
-                              {"capabilities", thread.has_capabilities}};
+                              {"capabilities", thread.has_capabilities},
+                              {"namespaces", thread.has_empty_root}};
     if (thread.role && thread.has_filter) {
       shown["role"] = sandbox::to_string(*thread.role);
       shown["calls"] = joined(sandbox::allowed_calls(*thread.role), ", ");

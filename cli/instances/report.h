@@ -20,7 +20,7 @@ struct ShownInstance {
                                          std::int64_t now);
 [[nodiscard]] boost::json::object instance_json(const ShownInstance& instance);
 // What confines the owner of a running microVM: {"missing": [...], "threads": [{"thread", "role",
-// "filter", "no-new-privileges", "capabilities", "calls"}]}, as the kernel has it now.
+// "filter", "no-new-privileges", "capabilities", "namespaces", "calls"}]}, as the kernel has it now.
 [[nodiscard]] boost::json::object sandbox_json(pid_t owner);
 // "3 minutes ago"
 [[nodiscard]] std::string ago(std::int64_t seconds);

@@ -29,10 +29,10 @@ import json, sys
 threads = json.load(sys.stdin)[0]["confinement"]["threads"]
 roles = {each.get("role") for each in threads}
 wanted = {"vcpu", "devices", "disk", "vm-owner"}
-every = all(each["filter"] and each["no-new-privileges"] and not each["capabilities"] and each["calls"] for each in threads)
-print("all" if every and wanted <= roles else "none" if not any(each["filter"] for each in threads) else threads)'
+every = all(each["filter"] and each["no-new-privileges"] and not each["capabilities"] and each["namespaces"] and each["calls"] for each in threads)
+print("all" if every and wanted <= roles else "none" if not any(each["filter"] or each["namespaces"] for each in threads) else threads)'
 }
-says 'inspect shows the filter of each thread' all confinement quiet
+says 'inspect shows the filter and the namespaces of each thread' all confinement quiet
 "$bothy" rm -f quiet
 run 0 'without a sandbox' --err 'nothing confines' -- "$bothy" run -d --name open --network none --sandbox off bb sleep 1000
 says 'inspect shows none' none confinement open

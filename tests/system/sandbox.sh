@@ -45,6 +45,14 @@ begin
 says 'each thread has a filter' '2 ' field Seccomp
 says 'no thread can gain privileges' '1 ' field NoNewPrivs
 says 'no thread has capabilities' '0000000000000000 ' field CapEff
+# The namespaces of a kind that the threads of the guest's process are in, without this process's own.
+namespaces() { readlink /proc/"$pid"/task/*/ns/"$1" | sort -u | { grep -vxF "$(readlink /proc/self/ns/"$1")" || true; }; }
+for kind in net ipc uts cgroup mnt; do
+  if [ "$(namespaces $kind | wc -l)" -eq 1 ]; then pass "one $kind namespace of its own"; else fail "one $kind namespace of its own" "$(namespaces $kind)"; fi
+done
+# Each directory on the way to that of the sockets, which is the only one.
+way() { local path='' part; for part in ${work//\// }; do path=${path:+$path/}$part; echo "$path"; done; }
+says 'its root has the directory of its sockets and nothing else' "$(way)" find /proc/$pid/root/ -xdev -mindepth 1 -printf '%P\n'
 says 'the environment is gone' 0 sh -c 'tr "\0" "\n" </proc/$1/environ | grep -c xyzzy || true' sh $pid
 says 'no core file' '0 0' sh -c 'awk "/Max core file/ { print \$5, \$6 }" /proc/$1/limits' sh $pid
 says "the caller's descriptor is closed" '' find /proc/$pid/fd -lname '*/idle.o'
@@ -57,6 +65,7 @@ if [ $status -eq 143 ]; then pass 'SIGTERM ends it'; else fail 'SIGTERM ends it'
 
 begin --sandbox=off
 says 'off: no thread has a filter' '0 ' field Seccomp
+says 'off: no thread is in a namespace of its own' '' namespaces mnt
 says 'off: the environment is there' 1 sh -c 'tr "\0" "\n" </proc/$1/environ | grep -c xyzzy || true' sh $pid
 kill -TERM $pid
 wait $pid || true
