@@ -120,7 +120,7 @@ Result<void> prepare(Mode mode, const Policy& policy) {
   if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return errno_error("can't give up new privileges");
   }
-  BOTHY_TRY(Namespaces namespaces, Namespaces::make(paths_of(policy)));
+  BOTHY_TRY(Namespaces namespaces, Namespaces::begin(paths_of(policy)));
   ::mallopt(M_ARENA_MAX, kMaxArenas);
   g_state = new State{has_seccomp(),      policy.with_sanitizers, policy.main,
                       std::move(of_main), std::move(of_others),   std::move(namespaces)};

@@ -2,23 +2,24 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <climits>
-#include <csignal>
+#include <mutex>
+#include <system_error>
+#include <thread>
 #include <utility>
 
-#include "base/files.h"
+#include "base/signals.h"
+#include "base/user_namespace.h"
 #include "sandbox/capabilities.h"
 
 namespace bothy::sandbox {
@@ -37,10 +38,10 @@ constexpr std::array<Kind, 5> kKinds{{{"net", CLONE_NEWNET},
                                       {"cgroup", CLONE_NEWCGROUP},
                                       {"mnt", CLONE_NEWNS}}};
 
-std::uint64_t all_types() noexcept {
-  std::uint64_t types = 0;
+int all_types() noexcept {
+  int types = CLONE_FS;
   for (const Kind& kind : kKinds) {
-    types |= static_cast<std::uint64_t>(kind.type);
+    types |= kind.type;
   }
   return types;
 }
@@ -50,18 +51,6 @@ struct Directory {
   std::string path;  // absolute
   UniqueFd tree;     // a copy of its mounts
 };
-
-bool write_file(const char* path, const std::string& text) noexcept {
-  const UniqueFd fd(::open(path, O_WRONLY | O_CLOEXEC));
-  return fd && ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
-}
-
-// The user and the group keep their numbers.
-bool map_own_ids(uid_t user, gid_t group) {
-  return write_file("/proc/self/setgroups", "deny") &&
-         write_file("/proc/self/gid_map", fmt::format("{0} {0} 1", group)) &&
-         write_file("/proc/self/uid_map", fmt::format("{0} {0} 1", user));
-}
 
 // Below the working directory, where a path that exists is no error.
 bool make_directories(const std::string& path) noexcept {
@@ -93,7 +82,7 @@ UniqueFd make_root() noexcept {
   return UniqueFd(::fsmount(context.get(), FSMOUNT_CLOEXEC, kAttributes));
 }
 
-// In a process of its own, in a new mount namespace: leaves it the directories and nothing else.
+// In a thread in a new mount namespace: leaves it the directories and nothing else.
 bool empty_root(std::vector<Directory>& directories, const std::string& working_directory) {
   if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return false;
@@ -128,61 +117,6 @@ bool empty_root(std::vector<Directory>& directories, const std::string& working_
          set_attributes(root.get(), 0, MOUNT_ATTR_RDONLY);
 }
 
-// A process in the new namespaces, until it is killed.
-class Maker {
- public:
-  Maker(std::vector<Directory>& directories, const std::string& working_directory, bool as_user) {
-    int pipe[2];
-    if (::pipe2(pipe, O_CLOEXEC) != 0) {
-      return;
-    }
-    done_ = UniqueFd(pipe[0]);
-    const UniqueFd ours(pipe[1]);
-    const uid_t user = ::geteuid();
-    const gid_t group = ::getegid();
-    clone_args arguments{};
-    arguments.flags = all_types() | (as_user ? CLONE_NEWUSER : 0);
-    process_ = static_cast<pid_t>(::syscall(SYS_clone3, &arguments, sizeof(arguments)));
-    if (process_ != 0) {
-      return;
-    }
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if ((as_user && !map_own_ids(user, group)) || !empty_root(directories, working_directory)) {
-      ::_exit(1);
-    }
-    static_cast<void>(!::write(ours.get(), "", 1));
-    for (;;) {
-      ::pause();
-    }
-  }
-  Maker(const Maker&) = delete;
-  Maker& operator=(const Maker&) = delete;
-  ~Maker() {
-    if (process_ > 0) {
-      ::kill(process_, SIGKILL);
-      // Its end sends no signal.
-      while (::waitpid(process_, nullptr, __WALL) < 0 && errno == EINTR) {
-      }
-    }
-  }
-
-  // Waits until the namespaces are ready. False when they can't be made.
-  [[nodiscard]] bool succeeded() const noexcept {
-    char byte = 0;
-    ssize_t got = 0;
-    while (process_ > 0 && (got = ::read(done_.get(), &byte, 1)) < 0 && errno == EINTR) {
-    }
-    return got == 1;
-  }
-  [[nodiscard]] Result<UniqueFd> open(const char* kind) const {
-    return open_file(fmt::format("/proc/{}/ns/{}", process_, kind), O_RDONLY);
-  }
-
- private:
-  UniqueFd done_;
-  pid_t process_ = -1;
-};
-
 // Those that aren't below others, absolute.
 std::vector<Directory> outermost(std::vector<std::string> paths, const std::string& working) {
   for (std::string& path : paths) {
@@ -202,7 +136,82 @@ std::vector<Directory> outermost(std::vector<std::string> paths, const std::stri
 
 }  // namespace
 
-Result<Namespaces> Namespaces::make(std::vector<std::string> paths) {
+// A thread that moves to new namespaces and ends, so that the others needn't wait for it.
+class Namespaces::Maker {
+ public:
+  Maker(std::vector<Directory> directories, std::string working_directory)
+      : directories_(std::move(directories)), working_directory_(std::move(working_directory)) {}
+  Maker(const Maker&) = delete;
+  Maker& operator=(const Maker&) = delete;
+  ~Maker() {
+    if (thread_.joinable()) {
+      thread_.join();
+    }
+  }
+
+  [[nodiscard]] Result<void> start() {
+    try {
+      thread_ = std::thread([this] {
+        block_signals_in_worker();
+        succeeded_ = make();
+        directories_.clear();
+      });
+    } catch (const std::system_error& error) {
+      return errno_error("can't start a thread", error.code().value());
+    }
+    return success();
+  }
+  // Waits until there are namespaces, or there can't be any, which is false. Any thread.
+  [[nodiscard]] bool finish() noexcept {
+    std::call_once(waited_, [this] { thread_.join(); });
+    return succeeded_;
+  }
+  // Moves the calling thread.
+  [[nodiscard]] const char* join() const noexcept {
+    // Threads share their root and working directories, which the mount namespace decides.
+    if (::unshare(CLONE_FS) != 0) {
+      return "can't part from the other threads' working directory";
+    }
+    for (std::size_t i = 0; i < kKinds.size(); ++i) {
+      if (::setns(made_.at(i).get(), kKinds.at(i).type) != 0) {
+        return "can't join the sandbox's namespaces";
+      }
+    }
+    if (!working_directory_.empty() && ::chdir(working_directory_.c_str()) != 0) {
+      return "can't enter the working directory in the sandbox's namespace";
+    }
+    return nullptr;
+  }
+
+ private:
+  [[nodiscard]] bool make() {
+    if (set_capabilities_in_effect(true) != nullptr || ::unshare(all_types()) != 0) {
+      return false;
+    }
+    for (std::size_t i = 0; i < kKinds.size(); ++i) {
+      const std::string path = fmt::format("/proc/thread-self/ns/{}", kKinds.at(i).name);
+      made_.at(i) = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+      if (!made_.at(i)) {
+        return false;
+      }
+    }
+    return empty_root(directories_, working_directory_);
+  }
+
+  std::vector<Directory> directories_;
+  std::string working_directory_;  // empty: the root
+  std::array<UniqueFd, kKinds.size()> made_;
+  bool succeeded_ = false;  // valid once waited_
+  std::once_flag waited_;
+  std::thread thread_;
+};
+
+Namespaces::Namespaces() = default;
+Namespaces::Namespaces(Namespaces&&) noexcept = default;
+Namespaces& Namespaces::operator=(Namespaces&&) noexcept = default;
+Namespaces::~Namespaces() = default;
+
+Result<Namespaces> Namespaces::begin(std::vector<std::string> paths) {
   Namespaces made;
   std::string working;
   const bool relative = std::any_of(paths.begin(), paths.end(),
@@ -221,53 +230,33 @@ Result<Namespaces> Namespaces::make(std::vector<std::string> paths) {
   if (all || working == "/") {
     return made;
   }
-  const bool as_user = !has_capability(CAP_SYS_ADMIN);
-  const Maker maker(directories, working, as_user);
-  if (!maker.succeeded()) {
-    return made;
-  }
-  std::vector<Joined> joined;
-  for (const Kind& kind : kKinds) {
-    BOTHY_TRY(UniqueFd fd, maker.open(kind.name));
-    joined.push_back({std::move(fd), kind.type});
-  }
-  if (as_user) {
-    BOTHY_TRY(const UniqueFd user, maker.open("user"));
-    if (::setns(user.get(), CLONE_NEWUSER) != 0) {
+  if (!has_capability(CAP_SYS_ADMIN)) {
+    const auto user =
+        make_user_namespace({{{::geteuid(), ::geteuid(), 1}}, {{::getegid(), ::getegid(), 1}}});
+    if (!user) {
+      return made;
+    }
+    if (::setns(user.value().get(), CLONE_NEWUSER) != 0) {
       return errno_error("can't join the sandbox's user namespace");
     }
-    // Joining gave it all capabilities there, which only enter_thread() needs, and made this
-    // process one that its own children can't look at.
+    // Joining gave it all capabilities there, which only this class needs, and made this process
+    // one that its own children can't look at.
     if (const char* failed = set_capabilities_in_effect(false); failed != nullptr) {
       return errno_error(failed);
     }
     ::prctl(PR_SET_DUMPABLE, 1);
   }
-  made.joined_ = std::move(joined);
-  made.working_directory_ = std::move(working);
+  made.maker_ = std::make_unique<Maker>(std::move(directories), std::move(working));
+  BOTHY_TRY(made.maker_->start());
   return made;
 }
 
 const char* Namespaces::enter_thread() const noexcept {
-  if (!active()) {
+  if (!maker_ || !maker_->finish()) {
     return nullptr;
   }
-  if (const char* failed = set_capabilities_in_effect(true); failed != nullptr) {
-    return failed;
-  }
-  // Threads share their root and working directories, which the mount namespace decides.
-  if (::unshare(CLONE_FS) != 0) {
-    return "can't part from the other threads' working directory";
-  }
-  for (const Joined& each : joined_) {
-    if (::setns(each.fd.get(), each.type) != 0) {
-      return "can't join the sandbox's namespaces";
-    }
-  }
-  if (!working_directory_.empty() && ::chdir(working_directory_.c_str()) != 0) {
-    return "can't enter the working directory in the sandbox's namespace";
-  }
-  return nullptr;
+  const char* failed = set_capabilities_in_effect(true);
+  return failed != nullptr ? failed : maker_->join();
 }
 
 }  // namespace bothy::sandbox

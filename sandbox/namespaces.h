@@ -1,12 +1,13 @@
 // Namespaces of the threads that serve a guest: in them is nothing of the host's file systems but
 // the directories of the instance, and nothing of its network, IPC, names, and cgroups.
 //
-//   make() -- one thread: the namespaces are made, and nothing has changed for this process but,
-//     |       for an ordinary user, the user namespace. Files are opened and programs started as
-//     v       before
+//   begin() -- the process has one thread: another one begins to make the namespaces, and nothing
+//     |        changes for the rest but, for an ordinary user, the user namespace. Files are opened
+//     v        and programs started as before meanwhile
 //   enter_thread() -- each thread, when all that it needs is open
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,25 +28,25 @@ class Namespaces {
   // directory; those that don't exist, or are below others, are left out. Nothing else is there.
   //
   // Where the host doesn't let this process make namespaces, or the root directory has to be among
-  // `directories`, the threads stay in the host's: other layers have to hold, and nothing has
-  // changed. Errors: this process can't say what it may do.
-  [[nodiscard]] static Result<Namespaces> make(std::vector<std::string> directories);
+  // `directories`, the threads stay in the host's: other layers have to hold. Errors: the working
+  // directory has no path; a user namespace that was made can't be joined; no thread can be
+  // started.
+  [[nodiscard]] static Result<Namespaces> begin(std::vector<std::string> directories);
+  Namespaces(Namespaces&&) noexcept;
+  Namespaces& operator=(Namespaces&&) noexcept;
+  ~Namespaces();
 
-  [[nodiscard]] bool active() const noexcept { return !joined_.empty(); }
-
-  // Moves the calling thread alone, for good once it has lost its capabilities. Async-signal-safe.
-  // Returns nullptr, or what failed, with errno set.
+  // Moves the calling thread alone, for good once it loses its capabilities, which are in effect
+  // after this. Waits until the namespaces are made. Returns nullptr, or what failed, with errno
+  // set.
   [[nodiscard]] const char* enter_thread() const noexcept;
 
  private:
-  Namespaces() = default;
+  class Maker;
 
-  struct Joined {
-    UniqueFd fd;
-    int type;  // CLONE_NEW*
-  };
-  std::vector<Joined> joined_;
-  std::string working_directory_;  // empty: the root
+  Namespaces();
+
+  std::unique_ptr<Maker> maker_;
 };
 
 }  // namespace bothy::sandbox
