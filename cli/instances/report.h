@@ -19,8 +19,9 @@ struct ShownInstance {
 [[nodiscard]] std::string instances_text(const std::vector<ShownInstance>& instances,
                                          std::int64_t now);
 [[nodiscard]] boost::json::object instance_json(const ShownInstance& instance);
-// What confines the owner of a running microVM: {"missing": [...], "threads": [{"thread", "role",
-// "filter", "no-new-privileges", "capabilities", "namespaces", "calls"}]}, as the kernel has it now.
+// What confines the owner of a running microVM, as the kernel has it now: {"missing": [...],
+// "threads": [{"thread", "role", "filter", "no-new-privileges", "capabilities", "namespaces",
+// "calls"}]}.
 [[nodiscard]] boost::json::object sandbox_json(pid_t owner);
 // "3 minutes ago"
 [[nodiscard]] std::string ago(std::int64_t seconds);

@@ -1,13 +1,18 @@
 #include "sandbox/namespaces.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-#include <fstream>
+#include <functional>
+#include <string>
 #include <thread>
+#include <vector>
 
-#include "base/files.h"
+#include "base/unique_fd.h"
 #include "sandbox/capabilities.h"
 #include "tests/mounts/mounts_fixture.h"
 
