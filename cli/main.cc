@@ -113,7 +113,12 @@ int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  bothy::note_process_start();
+  // Engines call it many times for each container: without the clock and the other commands' flags.
+  const bool has_oci_name = bothy::is_oci_name(argv[0]);
+  const bool is_oci = has_oci_name || (argc > 1 && std::string_view(argv[1]) == "oci");
+  if (!is_oci) {
+    bothy::note_process_start();
+  }
   occupy_standard_descriptors();
   use_small_stacks();
   use_large_heap_steps();
@@ -121,11 +126,10 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
 
   bothy::note_command_line({argv, static_cast<std::size_t>(argc)});
-  // Engines call it many times for each container: without the other commands' flags.
-  if (bothy::is_oci_name(argv[0])) {
+  if (has_oci_name) {
     return bothy::oci_main(argc, argv, "bothy-oci", BOTHY_VERSION);
   }
-  if (argc > 1 && std::string_view(argv[1]) == "oci") {
+  if (is_oci) {
     return bothy::oci_main(argc - 1, argv + 1, "bothy oci", BOTHY_VERSION);
   }
   // Never destroyed: the process is about to end then.
