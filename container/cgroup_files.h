@@ -32,6 +32,8 @@ namespace bothy::container {
 [[nodiscard]] Result<UniqueFd> open_cgroup(const std::string& path);
 
 [[nodiscard]] std::vector<std::string> words_of(std::string_view text);
+// The parts between the separators, which may be empty.
+[[nodiscard]] std::vector<std::string> split_at(std::string_view text, char separator);
 [[nodiscard]] std::vector<std::string_view> lines_of(std::string_view text);
 // The number that the text begins with; 0 for another text, as "max".
 [[nodiscard]] std::uint64_t number_of(std::string_view text) noexcept;

@@ -11,6 +11,7 @@
 #include "base/files.h"
 #include "container/cgroup.h"
 #include "container/cgroup_files.h"
+#include "container/mount_info.h"
 
 namespace bothy::container {
 namespace {
@@ -18,64 +19,15 @@ namespace {
 // Where cgroups are by convention (file-hierarchy(7)).
 constexpr const char* kUsualMount = "/sys/fs/cgroup";
 
-struct Mount {
-  std::string root;
-  std::string point;
-  std::string type;
-  std::vector<std::string> options;
-};
-
-// mountinfo writes a space, a tab, a line feed and a backslash as \ooo.
-std::string unescape(std::string_view text) {
-  std::string plain;
-  while (!text.empty()) {
-    const bool escaped = text.size() >= 4 && text[0] == '\\' &&
-                         std::ranges::all_of(text.substr(1, 3), [](char digit) {
-                           return digit >= '0' && digit <= '7';
-                         });
-    if (escaped) {
-      plain += static_cast<char>((text[1] - '0') * 64 + (text[2] - '0') * 8 + (text[3] - '0'));
-    } else {
-      plain += text.front();
-    }
-    text.remove_prefix(escaped ? 4 : 1);
-  }
-  return plain;
-}
-
-std::vector<std::string> split(std::string_view text, char separator) {
-  std::vector<std::string> parts;
-  while (true) {
-    const std::size_t end = text.find(separator);
-    parts.emplace_back(text.substr(0, end));
-    if (end == std::string_view::npos) {
-      return parts;
-    }
-    text.remove_prefix(end + 1);
-  }
-}
-
-std::optional<Mount> parse_mount(std::string_view line) {
-  const std::vector<std::string> fields = words_of(line);
-  if (fields.size() < 6) {
-    return std::nullopt;
-  }
-  const auto separator = std::find(fields.begin() + 6, fields.end(), "-");
-  if (fields.end() - separator < 4) {
-    return std::nullopt;
-  }
-  return Mount{unescape(fields[3]), unescape(fields[4]), separator[1], split(separator[3], ',')};
-}
-
 // The cgroup mounts that can be seen: a later mount hides those at its mount point and below.
-std::vector<Mount> cgroup_mounts(std::string_view mountinfo) {
-  std::vector<Mount> mounts;
+std::vector<MountInfo> cgroup_mounts(std::string_view mountinfo) {
+  std::vector<MountInfo> mounts;
   for (const std::string_view line : lines_of(mountinfo)) {
-    std::optional<Mount> mount = parse_mount(line);
+    std::optional<MountInfo> mount = parse_mount_info(line);
     if (!mount) {
       continue;
     }
-    std::erase_if(mounts, [&](const Mount& earlier) {
+    std::erase_if(mounts, [&](const MountInfo& earlier) {
       return earlier.point == mount->point || earlier.point.starts_with(mount->point + "/");
     });
     if (mount->type == "cgroup" || mount->type == "cgroup2") {
@@ -125,7 +77,7 @@ Result<CgroupHost> CgroupHost::parse(std::string_view mountinfo, std::string_vie
                                      std::string_view controllers) {
   CgroupHost host;
   host.unified_controllers = words_of(controllers);
-  const std::vector<Mount> mounts = cgroup_mounts(mountinfo);
+  const std::vector<MountInfo> mounts = cgroup_mounts(mountinfo);
   for (const std::string_view line : lines_of(cgroup)) {
     // ID:CONTROLLERS:PATH, where the path may have colons
     const std::size_t first = line.find(':');
@@ -136,8 +88,8 @@ Result<CgroupHost> CgroupHost::parse(std::string_view mountinfo, std::string_vie
     }
     const std::string_view names = line.substr(first + 1, second - first - 1);
     const std::string_view path = line.substr(second + 1);
-    const std::vector<std::string> own = split(names, ',');
-    const auto mount = std::ranges::find_if(mounts, [&](const Mount& each) {
+    const std::vector<std::string> own = split_at(names, ',');
+    const auto mount = std::ranges::find_if(mounts, [&](const MountInfo& each) {
       return names.empty() ? each.type == "cgroup2"
                            : each.type == "cgroup" && std::ranges::count(each.options, own[0]) > 0;
     });

@@ -64,12 +64,16 @@ Result<std::array<int, 3>> standard_descriptors(const std::array<int, 3>& wanted
   return all;
 }
 
-// Idmapped mounts are made by this process, which has the rights to.
-Result<void> open_idmapped(const OciSpec& spec, LaunchOptions& options, Opened& opened) {
+// Sources that the container's user may not reach, and idmapped mounts, are opened by this process,
+// which has the rights to.
+Result<void> open_sources(const OciSpec& spec, LaunchOptions& options, Opened& opened) {
+  const bool may_open = spec.find(NamespaceKind::kUser) != nullptr && ::geteuid() == 0;
   options.mount_sources.resize(spec.mounts.size(), -1);
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     const Mount& mount = spec.mounts[i];
-    if (options.mount_sources[i] >= 0 || !(mount.options.idmap || mount.options.recursive_idmap)) {
+    const bool is_idmapped = mount.options.idmap || mount.options.recursive_idmap;
+    if (options.mount_sources[i] >= 0 ||
+        !(is_idmapped || (may_open && mount.options.is_bind() && !mount.options.remount))) {
       continue;
     }
     int ids = options.user_namespace;
@@ -78,7 +82,7 @@ Result<void> open_idmapped(const OciSpec& spec, LaunchOptions& options, Opened& 
       ids = made.get();
       opened.push_back(std::move(made));
     }
-    if (ids < 0 || !mount.options.is_bind()) {
+    if (is_idmapped && (ids < 0 || !mount.options.is_bind())) {
       return make_error(ErrorCode::kInvalid,
                         "mount of '{}': an idmapped mount is a bind mount, with mappings of its "
                         "own or of the container's user namespace",
@@ -311,7 +315,7 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
     options.user_namespace = made.get();
     opened.push_back(std::move(made));
   }
-  BOTHY_TRY(open_idmapped(spec, options, opened));
+  BOTHY_TRY(open_sources(spec, options, opened));
   BOTHY_TRY(options.stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
   ContainerPlan plan;

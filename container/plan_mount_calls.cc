@@ -45,7 +45,8 @@ Slot plan_new_mount(ContainerPlan& plan, const std::string& type, const std::str
   const Slot context = plan.new_slot();
   const Slot mount = plan.new_slot();
   plan.add(SYS_fsopen, {plan.keep(type), FSOPEN_CLOEXEC}).result = context;
-  if (!source.empty() && source != type) {
+  // Programs look for "tmpfs" in lists of mounts; of the kernel's others the type says it all.
+  if (!source.empty() && (source != type || type == "tmpfs")) {
     plan.add(SYS_fsconfig, {context, FSCONFIG_SET_STRING, "source", plan.keep(source), 0});
   }
   plan_parameters(plan, context, options);

@@ -18,6 +18,7 @@
 #include "container/plan_hidden_paths.h"
 #include "container/plan_hooks.h"
 #include "container/plan_mount_calls.h"
+#include "container/plan_pivot.h"
 #include "container/plan_process.h"
 #include "container/stage/copy.h"
 #include "container/sysctls.h"
@@ -37,6 +38,7 @@ struct Mounter {
   DevicePlaces devices;
   UniqueFd files;          // the root directory, as far as it can be seen from outside; once needed
   bool is_in_dev = false;  // the working directory is that of `devices`
+  std::vector<std::pair<Slot, std::string>> read_only_later = {};  // tmpfs, and where
 };
 
 // Below a file system that this plan has mounted, where nothing but the kernel and this plan make
@@ -186,29 +188,32 @@ bool plan_mount_below_dev(Mounter& mounter, const Mount& mount) {
 }
 
 // As with other runtimes, a tmpfs has the mode of the directory that it covers, unless an option
-// says which, and with tmpcopyup its files. False where there is nothing to copy.
-bool plan_covering_tmpfs(Mounter& mounter, const Mount& mount) {
+// says which, and with tmpcopyup its files. A read-only one is that once all mounts and devices are
+// made in it.
+void plan_tmpfs(Mounter& mounter, const Mount& mount) {
   ContainerPlan& plan = mounter.plan;
   const bool has_mode = std::ranges::any_of(
       mount.options.parameters, [](const auto& parameter) { return parameter.first == "mode"; });
-  if (has_mode && !mount.options.copy_up) {
-    return false;
-  }
+  const long copied =
+      (has_mode ? 0L : long{kCopyMode}) | (mount.options.copy_up ? long{kCopyContent} : 0L);
   const Slot covered = plan.new_slot();
-  plan.add_open(covered, mounter.own.root, plan.keep(mount.destination), O_PATH | O_DIRECTORY,
-                kInRoot)
-      .tolerated[0] = {ENOENT};
+  if (copied != 0) {
+    plan.add_open(covered, mounter.own.root, plan.keep(mount.destination), O_PATH | O_DIRECTORY,
+                  kInRoot)
+        .tolerated[0] = {ENOENT};
+  }
   MountOptions writable = mount.options;
   writable.set &= ~std::uint64_t{MOUNT_ATTR_RDONLY};
   const Slot made = plan_new_mount(plan, mount.type, mount.source, writable);
-  plan.add(kCopyDirectory,
-           {covered, made,
-            (has_mode ? 0L : long{kCopyMode}) | (mount.options.copy_up ? long{kCopyContent} : 0L)});
-  plan_attributes(plan, made, mount.options.set & MOUNT_ATTR_RDONLY, 0, 0, false);
+  if (copied != 0) {
+    plan.add(kCopyDirectory, {covered, made, copied});
+  }
   plan_attachment(mounter, mount, made);
   plan_propagation(plan, made, mount.options);
   note_mount(mounter, mount, made);
-  return true;
+  if (writable.set != mount.options.set) {
+    mounter.read_only_later.emplace_back(made, mount.destination);
+  }
 }
 
 // Attributes that aren't named stay as they are: a remount never drops one.
@@ -253,7 +258,8 @@ Result<void> plan_mount(Mounter& mounter, std::size_t index) {
   if (plan_mount_below_dev(mounter, mount)) {
     return success();
   }
-  if (mount.type == "tmpfs" && plan_covering_tmpfs(mounter, mount)) {
+  if (mount.type == "tmpfs") {
+    plan_tmpfs(mounter, mount);
     return success();
   }
   const Slot made = plan_new_mount(plan, file_system_of(mount), mount.source, mount.options);
@@ -313,20 +319,6 @@ Slot plan_root(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& op
   return root;
 }
 
-void plan_pivot(ContainerPlan& plan, Slot root, bool pivot) {
-  plan.describe("can't enter the root file system");
-  plan.add(SYS_fchdir, {root});
-  if (pivot) {
-    // pivot_root(2), NOTES: the old root is below the new one's ".", and goes.
-    plan.add(SYS_pivot_root, {".", "."});
-    plan.add(SYS_umount2, {".", MNT_DETACH});
-  } else {
-    plan.add(SYS_mount, {".", "/", nullptr, MS_MOVE, nullptr});
-    plan.add(SYS_chroot, {"."});
-  }
-  plan.add(SYS_chdir, {"/"});
-}
-
 }  // namespace
 
 Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
@@ -338,6 +330,10 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   plan_sysctls(mounter);
   FileSystemPlan result{mounter.own.root, {}};
   BOTHY_TRY(result.terminal, plan_devices(plan, spec, options, mounter.own.root, mounter.devices));
+  for (const auto& [made, place] : mounter.read_only_later) {
+    plan.describe(fmt::format("can't make the tmpfs on '{}' read-only", printable(place)));
+    plan_attributes(plan, made, MOUNT_ATTR_RDONLY, 0, 0, false);
+  }
   plan_hooks_before_pivot(plan, spec.hooks, mounter.own.root);
   if (spec.process) {
     plan_labels(plan, *spec.process);
@@ -347,7 +343,7 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   plan.describe("can't set the attributes of the root file system");
   plan_attributes(plan, mounter.own.root,
                   spec.root.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0, 0, 0, false);
-  plan_pivot(plan, mounter.own.root, options.pivot);
+  BOTHY_TRY(plan_pivot(plan, mounter.own.root, options.pivot));
   if (spec.root.propagation != 0) {
     plan.describe("can't set the propagation of the root file system");
     plan.add(SYS_mount, {nullptr, "/", nullptr, spec.root.propagation, nullptr});

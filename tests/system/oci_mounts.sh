@@ -42,6 +42,14 @@ run 0 'a mode that an option says' --out 700 --out content -- oci run -b "$bundl
 command='stat -c "%a" /full /empty; ls /full | wc -l'
 config "$(mount /full tmpfs tmpfs nosuid) $(mount /empty tmpfs tmpfs tmpcopyup)"
 run 0 'the mode of what is covered, or of none' --out "$(printf '3751\n1777\n0')" -- oci run -b "$bundle" box
+command='grep -E " /(dev|dev/shm|named) " /proc/self/mounts; : >/dev/shm/x; : >/dev/new'
+config "[m['options'].append('ro') for m in c['mounts'] if m['destination'] == '/dev']; $(mount /named tmpfs tmpfs 'ro mode=755') $(mount /named/below tmpfs tmpfs nosuid)"
+run 1 'read-only once all is made in it' --out ' /dev tmpfs ro,' --out 'tmpfs /named tmpfs ro,' --err '/dev/new: Read-only' -- oci run -b "$bundle" box
+# Without pivot_root the host's proc is gone all the same: none can be mounted without what is masked.
+command='unshare -mrpf mount -t proc none /proc'
+config "c['linux']['maskedPaths'] = ['/proc/kcore']; [c['process']['capabilities'][each].append('CAP_SETFCAP') for each in ('bounding', 'permitted', 'effective')]"
+for name in unshare mount; do ln -sf busybox "$root/bin/$name"; done
+run 1 'a proc that shows more than the container has' --err 'denied' -- oci run --no-pivot -b "$bundle" box
 # As a mount before has it.
 mkdir -p "$work/volume/inside"
 echo volume >"$work/volume/inside/file"
@@ -62,10 +70,16 @@ config "$(mount /full tmpfs tmpfs 'tmpcopyup size=1m')"
 run 1 'more than fits' --err "can't mount 'tmpfs' on '/full': No space left" -- oci run -b "$bundle" box
 rm -rf "$root/deep" "$root/full/large"
 command='cat /full/file; stat -c %u:%g /full/file; ls /full/device'
-config "c['linux']['namespaces'].append({'type': 'user'}); c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 700000, 'size': 65536}]
-$(mount /full tmpfs tmpfs tmpcopyup)"
+user_namespace="c['linux']['namespaces'].append({'type': 'user'}); c['linux']['uidMappings'] = c['linux']['gidMappings'] = [{'containerID': 0, 'hostID': 700000, 'size': 65536}];"
+config "$user_namespace $(mount /full tmpfs tmpfs tmpcopyup)"
 chown -R 700000:700000 "$root"
 run 1 'in a user namespace, without devices' --out content --out 0:0 --err '/full/device' -- oci run -b "$bundle" box
+command='cat /v/file'
+mkdir -p "$work/private/directory"
+chmod 700 "$work/private"
+echo private >"$work/private/directory/file"
+config "$user_namespace $(mount /v bind "$work/private/directory" bind)"
+run 0 'a source that the user cannot reach' --out private -- oci run -b "$bundle" box
 rm -rf "$root"
 
 # Remounts.
