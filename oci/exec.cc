@@ -183,7 +183,7 @@ Result<UniqueFd> open_container(const Records& records, const Record& record,
   BOTHY_TRY(const Status status, records.status(record));
   if (status == Status::kPaused && !options.ignore_paused) {
     return make_error(ErrorCode::kInvalid,
-                      "can't exec in '{}': it is paused (--ignore-paused overrides that)",
+                      "cannot exec in a paused container: '{}' (--ignore-paused overrides that)",
                       record.id);
   }
   auto process = open_process(record);

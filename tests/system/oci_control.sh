@@ -41,6 +41,7 @@ run 1 'without the column PID' --err PID -- oci ps box -o args
 run 0 'pause' -- oci pause box
 run 0 'it is paused' --out '"status":"paused"' -- oci state box
 run 1 'pause again' --err paused -- oci pause box
+run 255 'exec in it' --err 'cannot exec in a paused container' -- oci exec box true
 run 0 'resume' -- oci resume box
 run 0 'it is running' --out '"status":"running"' -- oci state box
 run 1 'resume again' --err 'it is running' -- oci resume box
