@@ -234,15 +234,27 @@ LaunchReport receive_report(int socket, int flags) {
     result.status = LaunchStatus::kRunning;
     return result;
   }
-  if (const cmsghdr* header = CMSG_FIRSTHDR(&message);
-      report.kind == Report::kTerminal && header != nullptr) {
+  UniqueFd received;
+  if (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr) {
     int descriptor = -1;
     std::memcpy(&descriptor, CMSG_DATA(header), sizeof(descriptor));
-    result.status = LaunchStatus::kTerminal;
-    result.terminal.reset(descriptor);
-    return result;
+    received.reset(descriptor);
   }
   switch (report.kind) {
+    case Report::kTerminal:
+      if (!received) {
+        break;
+      }
+      result.status = LaunchStatus::kTerminal;
+      result.terminal = std::move(received);
+      return result;
+    case Report::kListener:
+      if (!received) {
+        break;
+      }
+      result.status = LaunchStatus::kListener;
+      result.listener = std::move(received);
+      return result;
     case Report::kPaused:
       result.status = LaunchStatus::kPaused;
       return result;
@@ -254,8 +266,9 @@ LaunchReport receive_report(int socket, int flags) {
       result.hook_status = report.error_number;
       return result;
     default:
-      return failure(report, {text.data(), static_cast<std::size_t>(count) - sizeof(report)});
+      break;
   }
+  return failure(report, {text.data(), static_cast<std::size_t>(count) - sizeof(report)});
 }
 
 Result<void> answer(int socket, std::span<const int> descriptors) {

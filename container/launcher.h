@@ -87,11 +87,14 @@ enum class LaunchStatus : std::uint8_t {
   kPaused,   // the mounts are made: hooks of the runtime may run
   kHook,     // the process is about to run the next of its own hooks
   kHookEnd,  // that hook has ended, with `hook_status`; the process ends unless that is 0
+  // With a filter that has a listener, to be answered (answer_pause()):
+  kListener,  // `listener` gets what the filter asks (seccomp_unotify(2))
 };
 
 struct LaunchReport {
   LaunchStatus status = LaunchStatus::kPending;
   UniqueFd terminal;
+  UniqueFd listener;
   int error_number = 0;  // of kFailed
   bool at_exec = false;  // of kFailed: the command itself can't be executed
   std::string message;   // of kFailed: complete

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -103,7 +104,15 @@ void plan_limits(ContainerPlan& plan, const Process& process) {
 
 void plan_filter(ContainerPlan& plan, const SeccompFilter& filter) {
   plan.describe("can't install the seccomp filter");
-  plan.add(kSetFilter, {filter.flags, filter.program.size(), plan.keep_array(filter.program)});
+  Call& set =
+      plan.add(kSetFilter, {filter.flags, filter.program.size(), plan.keep_array(filter.program)});
+  if ((filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0) {
+    // The next calls may wait for a listener's answer: it is handed over before them.
+    const Slot listener = plan.new_slot();
+    set.result = listener;
+    plan.describe("can't hand over the seccomp listener");
+    plan.add(kSendListener, {listener});
+  }
 }
 
 Kept keep_capabilities(ContainerPlan& plan, const CapabilitySets& sets) {

@@ -43,12 +43,20 @@ struct SeccompRule {
   std::vector<SeccompArgument> arguments;
 };
 
+// Who decides about the system calls whose action is SCMP_ACT_NOTIFY: a program that listens on a
+// unix socket of the host (seccomp_unotify(2)).
+struct SeccompListener {
+  std::string path;  // absolute; empty: no action of the profile needs one
+  std::string metadata;
+};
+
 // config-linux.md, Seccomp.
 struct SeccompProfile {
   SeccompAction default_action;
   std::vector<std::string> architectures;  // "SCMP_ARCH_X86_64"; none: this host's alone
   std::vector<std::string> flags;          // "SECCOMP_FILTER_FLAG_LOG"
   std::vector<SeccompRule> rules;
+  SeccompListener listener = {};  // of the rules with SCMP_ACT_NOTIFY
 };
 
 // bothy's own profile, for a process whose bounding set is `capabilities`: system calls that only
@@ -56,10 +64,12 @@ struct SeccompProfile {
 [[nodiscard]] SeccompProfile default_seccomp_profile(Capabilities capabilities);
 
 // Parses the member linux.seccomp of a config.json. kBadInput for what bothy doesn't know, and for
-// listenerPath, which bothy doesn't support.
+// SCMP_ACT_NOTIFY where no listener could be told: without listenerPath, as the default action, and
+// for the calls by which the new process hands over the listener.
 [[nodiscard]] Result<SeccompProfile> parse_seccomp(std::string_view json, std::string_view what);
 // Parses a profile in the form that Docker and Podman have for --security-opt seccomp=FILE:
-// archMap, includes and excludes depend on `capabilities` and the host's architecture.
+// archMap, includes and excludes depend on `capabilities` and the host's architecture. There is no
+// SCMP_ACT_NOTIFY.
 [[nodiscard]] Result<SeccompProfile> parse_seccomp_file(std::string_view json,
                                                         std::string_view what,
                                                         Capabilities capabilities);

@@ -195,7 +195,7 @@ Result<std::uint32_t> flags_of(const SeccompProfile& profile) {
     }
     flags |= *flag;
   }
-  return flags;
+  return profile.listener.path.empty() ? flags : flags | SECCOMP_FILTER_FLAG_NEW_LISTENER;
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ struct ActionName {
   std::uint32_t value;
   std::uint32_t max_data;  // 0: the action takes none
 };
-constexpr std::array<ActionName, 8> kActions{{
+constexpr std::array<ActionName, 9> kActions{{
     {"SCMP_ACT_KILL", SECCOMP_RET_KILL_THREAD, 0},
     {"SCMP_ACT_KILL_THREAD", SECCOMP_RET_KILL_THREAD, 0},
     {"SCMP_ACT_KILL_PROCESS", SECCOMP_RET_KILL_PROCESS, 0},
@@ -32,6 +32,7 @@ constexpr std::array<ActionName, 8> kActions{{
     {"SCMP_ACT_TRACE", SECCOMP_RET_TRACE, SECCOMP_RET_DATA},
     {"SCMP_ACT_LOG", SECCOMP_RET_LOG, 0},
     {"SCMP_ACT_ALLOW", SECCOMP_RET_ALLOW, 0},
+    {"SCMP_ACT_NOTIFY", SECCOMP_RET_USER_NOTIF, 0},
 }};
 
 struct FlagName {
@@ -79,10 +80,6 @@ std::optional<SeccompCompare> seccomp_compare(std::string_view name) {
 }
 
 Result<SeccompAction> seccomp_action(std::string_view name, std::optional<std::uint64_t> data) {
-  if (name == "SCMP_ACT_NOTIFY") {
-    return make_error(ErrorCode::kBadInput,
-                      "SCMP_ACT_NOTIFY needs a seccomp listener, which bothy doesn't support");
-  }
   const auto* found = std::ranges::find(kActions, name, &ActionName::name);
   if (found == kActions.end()) {
     return make_error(ErrorCode::kBadInput, "unknown action '{}': expected one like SCMP_ACT_ERRNO",

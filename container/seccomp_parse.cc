@@ -1,7 +1,9 @@
 // Profiles as JSON: the member linux.seccomp of a config.json, and the files of Docker and Podman.
+#include <linux/seccomp.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -83,9 +85,11 @@ class Parser {
   Parser(std::string prefix, const Host* host) : prefix_(std::move(prefix)), host_(host) {}
 
   Result<SeccompProfile> parse(const JsonFields& fields) const {
-    BOTHY_TRY(refuse_listener(fields));
     SeccompProfile profile;
     BOTHY_TRY(profile.default_action, action(fields, prefix_, kDefaultMembers));
+    if (notifies(profile.default_action)) {
+      return bad(prefix_ + kDefaultMembers.action, "SCMP_ACT_NOTIFY can't be the default action");
+    }
     BOTHY_TRY(profile.architectures, architectures(fields));
     for (const std::string& name : profile.architectures) {
       if (!seccomp_architecture(name)) {
@@ -108,18 +112,41 @@ class Parser {
         profile.rules.push_back(std::move(parsed));
       }
     }
+    if (std::ranges::any_of(profile.rules, notifies, &SeccompRule::action)) {
+      BOTHY_TRY(profile.listener, listener(fields, profile.rules));
+    }
     return profile;
   }
 
  private:
-  Result<void> refuse_listener(const JsonFields& fields) const {
-    for (const char* key : {"listenerPath", "listenerMetadata"}) {
-      BOTHY_TRY(const std::string value, fields.text(key));
-      if (!value.empty()) {
-        return bad(prefix_ + key, "bothy doesn't support seccomp listeners");
+  static bool notifies(const SeccompAction& action) {
+    return action.value == SECCOMP_RET_USER_NOTIF;
+  }
+
+  [[nodiscard]] Result<SeccompListener> listener(const JsonFields& fields,
+                                                 const std::vector<SeccompRule>& rules) const {
+    // sendmsg hands over the listener (container/stage/calls.cc). runc and crun need write for it:
+    // a profile that they refuse is refused here as well.
+    constexpr std::array<std::string_view, 2> kNeeded{"sendmsg", "write"};
+    for (const SeccompRule& rule : rules) {
+      for (const std::string_view name : kNeeded) {
+        if (notifies(rule.action) && std::ranges::count(rule.names, name) != 0) {
+          return bad(prefix_ + "syscalls", "SCMP_ACT_NOTIFY cannot be used for the {} syscall",
+                     name);
+        }
       }
     }
-    return success();
+    if (host_ != nullptr) {
+      return bad(prefix_ + "syscalls", "SCMP_ACT_NOTIFY is for the OCI runtime interface alone");
+    }
+    SeccompListener listener;
+    BOTHY_TRY(listener.path, fields.text("listenerPath"));
+    BOTHY_TRY(listener.metadata, fields.text("listenerMetadata"));
+    if (!listener.path.starts_with('/')) {
+      return bad(prefix_ + "listenerPath",
+                 "SCMP_ACT_NOTIFY needs the absolute path of a unix socket");
+    }
+    return listener;
   }
 
   Result<SeccompAction> action(const JsonFields& fields, const std::string& path,

@@ -109,6 +109,9 @@ Record record_of(const CreateOptions& options, const Bundle& bundle,
   record.start_container = bundle.spec.hooks.start_container;
   record.poststart = bundle.spec.hooks.poststart;
   record.poststop = bundle.spec.hooks.poststop;
+  if (bundle.spec.seccomp) {
+    record.listener = bundle.spec.seccomp->listener;
+  }
   return record;
 }
 

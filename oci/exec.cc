@@ -14,6 +14,7 @@
 #include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/seccomp_cache.h"
+#include "oci/seccomp_listener.h"
 #include "oci/verbs.h"
 
 namespace bothy::oci {
@@ -224,6 +225,15 @@ Result<int> exec(const Records& records, const ExecOptions& options) {
     return announced.error();
   }
   ct::LaunchReport report = launching.wait();
+  if (report.status == ct::LaunchStatus::kListener) {
+    const auto handed = hand_over_listener(spec.seccomp->listener, record, Status::kRunning,
+                                           launching.pid(), report.listener, launching.report_fd());
+    if (!handed) {
+      kill_child(launching.pidfd());
+      return handed.error();
+    }
+    report = launching.wait();
+  }
   if (report.status == ct::LaunchStatus::kFailed) {
     return failed_start(report);
   }

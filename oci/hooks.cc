@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/process.h"
 #include "oci/inner_hook.h"
+#include "oci/seccomp_listener.h"
 
 namespace bothy::oci {
 namespace {
@@ -109,6 +110,21 @@ class InnerHooks {
   std::size_t next_ = 0;
 };
 
+// Whether the process waits for answer_request().
+bool is_request(const ct::LaunchReport& report, const InnerHooks& hooks) {
+  return report.status == ct::LaunchStatus::kListener ||
+         (report.status == ct::LaunchStatus::kHook && !hooks.is_done());
+}
+
+Result<void> answer_request(const ct::LaunchReport& report, int socket, const Record& record,
+                            InnerHooks& hooks) {
+  if (report.status == ct::LaunchStatus::kHook) {
+    return hooks.run_next(socket);
+  }
+  return hand_over_listener(record.listener, record, Status::kCreating, record.pid, report.listener,
+                            socket);
+}
+
 }  // namespace
 
 Result<ct::LaunchReport> wait_with_hooks(ct::Launching& process, const ct::Hooks& hooks,
@@ -123,10 +139,10 @@ Result<ct::LaunchReport> wait_with_hooks(ct::Launching& process, const ct::Hooks
       BOTHY_TRY(run_hooks(hooks.prestart, "prestart", state));
       BOTHY_TRY(run_hooks(hooks.create_runtime, "createRuntime", state));
       BOTHY_TRY(ct::answer_pause(process.report_fd()));
-    } else if (report.status == ct::LaunchStatus::kHook && !inner.is_done()) {
-      BOTHY_TRY(inner.run_next(process.report_fd()));
-    } else {
+    } else if (!is_request(report, inner)) {
       return report;
+    } else {
+      BOTHY_TRY(answer_request(report, process.report_fd(), record, inner));
     }
   }
 }
@@ -136,10 +152,10 @@ Result<ct::LaunchReport> receive_start_with_hooks(int socket, const Record& reco
   inner.add(record.start_container, "startContainer", Status::kCreated);
   for (;;) {
     ct::LaunchReport report = ct::receive_start(socket);
-    if (report.status != ct::LaunchStatus::kHook || inner.is_done()) {
+    if (!is_request(report, inner)) {
       return report;
     }
-    BOTHY_TRY(inner.run_next(socket));
+    BOTHY_TRY(answer_request(report, socket, record, inner));
   }
 }
 

@@ -10,9 +10,10 @@
 
 namespace bothy::oci {
 
-// Waits until the process of a new container runs or has failed, and sees to its hooks until then.
-// A hook that fails, or doesn't end within its timeout, is an error with the end of its output: the
-// process is the caller's to end. `record` has the process's pid.
+// Waits until the process of a new container runs or has failed; until then runs its hooks, and
+// hands over the listener of its seccomp filter. A hook that fails, or doesn't end within its
+// timeout, is an error with the end of its output: the process is the caller's to end. `record` has
+// the process's pid.
 [[nodiscard]] Result<container::LaunchReport> wait_with_hooks(container::Launching& process,
                                                               const container::Hooks& hooks,
                                                               const Record& record);

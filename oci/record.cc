@@ -82,7 +82,9 @@ json::object record_json(const Record& record) {
           {"cgroups", json::array(record.cgroups.begin(), record.cgroups.end())},
           {"startContainer", hooks_json(record.start_container)},
           {"poststart", hooks_json(record.poststart)},
-          {"poststop", hooks_json(record.poststop)}};
+          {"poststop", hooks_json(record.poststop)},
+          {"listenerPath", record.listener.path},
+          {"listenerMetadata", record.listener.metadata}};
 }
 
 Result<Record> parse_record(std::string_view text) {
@@ -103,6 +105,8 @@ Result<Record> parse_record(std::string_view text) {
   BOTHY_TRY(record.start_container, parse_hooks(fields, "startContainer"));
   BOTHY_TRY(record.poststart, parse_hooks(fields, "poststart"));
   BOTHY_TRY(record.poststop, parse_hooks(fields, "poststop"));
+  BOTHY_TRY(record.listener.path, fields.text("listenerPath"));
+  BOTHY_TRY(record.listener.metadata, fields.text("listenerMetadata"));
   return record;
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "container/seccomp.h"
 #include "container/spec.h"
 
 namespace bothy::oci {
@@ -43,6 +44,7 @@ struct Record {
   std::vector<container::Hook> start_container;
   std::vector<container::Hook> poststart;
   std::vector<container::Hook> poststop;
+  container::SeccompListener listener;  // of the filter that the process gets at its start
 };
 
 // The containers of one ROOT. Any number of processes may work on it at once.

@@ -175,7 +175,9 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
     case kDropBounding:
       return drop_bounding(values[0], values[1]);
     case kPause:
-      return pause_for_hooks(plan.report);
+      return pause_with(plan.report, Report::kPaused, -1);
+    case kSendListener:
+      return pause_with(plan.report, Report::kListener, static_cast<int>(values[0]));
     case kCopyDirectory:
       return copy_directory(static_cast<int>(values[0]), static_cast<int>(values[1]), values[2]);
     case kRunHook:

@@ -68,9 +68,9 @@ long receive_answer(int reports, int descriptors[2]) noexcept {
 
 }  // namespace
 
-long pause_for_hooks(int reports) noexcept {
+long pause_with(int reports, Report::Kind kind, int descriptor) noexcept {
   int none[2] = {-1, -1};
-  const long sent = send_report(reports, {Report::kPaused, 0, 0}, "", -1);
+  const long sent = send_report(reports, {kind, 0, 0}, "", descriptor);
   return sent < 0 ? sent : receive_answer(reports, none);
 }
 

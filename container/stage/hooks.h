@@ -6,9 +6,9 @@
 
 namespace bothy::container {
 
-// Says that the process has paused, and waits for the answer. -1 with errno set when the parent has
-// gone.
-[[nodiscard]] long pause_for_hooks(int reports) noexcept;
+// Sends a report, with a descriptor unless that is -1, and waits for the answer. -1 with errno set
+// when the parent has gone.
+[[nodiscard]] long pause_with(int reports, Report::Kind kind, int descriptor) noexcept;
 
 struct HookArguments {
   const char* path;

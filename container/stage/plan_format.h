@@ -26,6 +26,7 @@ enum SpecialCall : int32_t {
   kDropBounding = -7,  // arguments: first and last: capabilities that leave the bounding set, up to
                        // the kernel's last one
   kPause = -9,         // reports kPaused, and goes on once the parent answers
+  kSendListener = -13,   // arguments: descriptor: reports kListener with it, and goes on likewise
   kCheckCommand = -12,   // whether one of PlanHeader::candidates can be executed
   kCopyDirectory = -11,  // arguments: from, to, CopiedParts (copy.h)
   kRunHook = -10,  // arguments: a HookCommand, a directory: reports kHook, executes that program in
@@ -105,8 +106,8 @@ struct HookCommand {
 constexpr uint64_t kCloneFailed = uint64_t{1} << 32U;
 
 // What a new process reports, as one message; after kFailed the call's description follows. The
-// parent answers kPaused by one byte, and kHook by a byte with two descriptors: the hook's input
-// and its output.
+// parent answers kPaused and kListener by one byte, and kHook by a byte with two descriptors: the
+// hook's input and its output.
 struct Report {
   enum Kind : uint32_t {
     kFailed = 1,
@@ -115,6 +116,7 @@ struct Report {
     kPaused = 4,
     kHook = 5,
     kHookEnd = 6,
+    kListener = 7,
   };
   uint32_t kind = 0;
   int32_t error_number = 0;  // of kHookEnd: wait(2)'s status

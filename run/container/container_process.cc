@@ -83,6 +83,7 @@ bool ContainerProcess::take_report(container::LaunchReport report) {
     case container::LaunchStatus::kPaused:  // not without hooks
     case container::LaunchStatus::kHook:
     case container::LaunchStatus::kHookEnd:
+    case container::LaunchStatus::kListener:  // not in a profile of this interface
       watch_report();
       return false;
     case container::LaunchStatus::kTerminal:

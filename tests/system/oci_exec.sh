@@ -106,6 +106,23 @@ oci run -d -b "$bundle" box
 rm "$bundle/config.json"
 run 1 'the seccomp filter' --err 'Input/output error' -- oci exec box mkdir /x
 oci delete --force box
+# A program of the host decides about a call, for each process of the container.
+python3 tests/system/oci/seccomp_agent.py "$work/agent" >"$work/listeners" &
+agent=$!
+wait_for test -S "$work/agent"
+command='mkdir /x; exec sleep 1000'
+for privileges in True False; do
+  config "c['process']['noNewPrivileges'] = $privileges; c['linux']['seccomp'] = {'defaultAction': 'SCMP_ACT_ALLOW', 'listenerPath': '$work/agent', 'listenerMetadata': 'mine', 'syscalls': [{'names': ['mkdir', 'mkdirat'], 'action': 'SCMP_ACT_NOTIFY'}]}"
+  oci create -b "$bundle" box
+  run 0 'a container with a seccomp listener' -- oci start box
+  run 1 'what the listener says' --err 'Input/output error' -- oci exec box mkdir /x
+  oci delete --force box
+done
+says 'the listeners' "$(yes "['seccompFd'] mine box True" | head -4)" cat "$work/listeners"
+kill "$agent"
+rm "$work/agent"
+run 1 'without a listener' --err 'failed to connect with seccomp agent' -- oci run -b "$bundle" box
+says 'nothing is left of that' '' oci list -q
 users='c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 700000, "size": 65536}]'
 chmod 755 "$work"
 config "$users"

@@ -23,6 +23,13 @@ Result<SeccompProfile> parsed_file(std::string_view json, Capabilities capabilit
 }
 
 // A profile with one rule, which has these members beside its names.
+std::string with_notify(std::string_view call, std::string_view path) {
+  return fmt::format(
+      R"({{"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "{}", "listenerMetadata": "x",
+           "syscalls": [{{"names": ["{}"], "action": "SCMP_ACT_NOTIFY"}}]}})",
+      path, call);
+}
+
 std::string with_rule(std::string_view members) {
   return fmt::format(
       R"({{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{{"names": ["read"], {}}}]}})", members);
@@ -83,6 +90,24 @@ TEST_CASE("A seccomp profile in the OCI form is read whole") {
   CHECK(argument.second == 7);
 }
 
+TEST_CASE("A listener belongs to a profile that notifies") {
+  const auto profile = parsed(with_notify("mkdir", "/run/s"));
+  REQUIRE(profile.has_value());
+  CHECK(profile.value().rules[0].action.value == SECCOMP_RET_USER_NOTIF);
+  CHECK(profile.value().listener.path == "/run/s");
+  CHECK(profile.value().listener.metadata == "x");
+  const auto filter = compile_seccomp(profile.value(), "");
+  REQUIRE(filter.has_value());
+  CHECK((filter.value().flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) != 0);
+
+  const auto without = parsed(R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/s"})");
+  REQUIRE(without.has_value());
+  CHECK(without.value().listener.path.empty());
+  const auto plain = compile_seccomp(without.value(), "");
+  REQUIRE(plain.has_value());
+  CHECK((plain.value().flags & SECCOMP_FILTER_FLAG_NEW_LISTENER) == 0);
+}
+
 TEST_CASE("Every action of the OCI form has its value") {
   const auto value = [](const std::string& action) {
     return parsed(with_rule(R"("action": ")" + action + '"')).value().rules[0].action.value;
@@ -120,10 +145,14 @@ TEST_CASE("What is wrong in a seccomp profile is named by its path") {
            "linux.seccomp.architectures: unknown architecture 'x86'"},
       Case{R"({"defaultAction": "SCMP_ACT_ALLOW", "flags": ["SECCOMP_FILTER_FLAG_\n"]})",
            R"(linux.seccomp.flags: bothy doesn't support the flag 'SECCOMP_FILTER_FLAG_\x0a')"},
-      Case{R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerPath": "/run/s"})",
-           "linux.seccomp.listenerPath: bothy doesn't support seccomp listeners"},
-      Case{R"({"defaultAction": "SCMP_ACT_ALLOW", "listenerMetadata": "x"})",
-           "linux.seccomp.listenerMetadata: bothy doesn't support seccomp listeners"},
+      Case{R"({"defaultAction": "SCMP_ACT_NOTIFY", "listenerPath": "/run/s"})",
+           "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY can't be the default action"},
+      Case{with_notify("mkdir", "run/s"),
+           "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs the absolute path of a unix socket"},
+      Case{with_notify("sendmsg", "/run/s"),
+           "linux.seccomp.syscalls: SCMP_ACT_NOTIFY cannot be used for the sendmsg syscall"},
+      Case{with_notify("write", "/run/s"),
+           "linux.seccomp.syscalls: SCMP_ACT_NOTIFY cannot be used for the write syscall"},
       Case{R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": {}})",
            "linux.seccomp has an invalid member 'syscalls': expected an array"},
       Case{R"({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": ["read"]})",
@@ -135,10 +164,8 @@ TEST_CASE("What is wrong in a seccomp profile is named by its path") {
       Case{with_rule(R"("action": "ALLOW")"),
            "linux.seccomp.syscalls[0].action: unknown action 'ALLOW': expected one like "
            "SCMP_ACT_ERRNO"},
-      Case{
-          with_rule(R"("action": "SCMP_ACT_NOTIFY")"),
-          "linux.seccomp.syscalls[0].action: SCMP_ACT_NOTIFY needs a seccomp listener, which bothy "
-          "doesn't support"},
+      Case{with_rule(R"("action": "SCMP_ACT_NOTIFY")"),
+           "linux.seccomp.listenerPath: SCMP_ACT_NOTIFY needs the absolute path of a unix socket"},
       Case{with_rule(R"("action": "SCMP_ACT_KILL", "errnoRet": 1)"),
            "linux.seccomp.syscalls[0].action: SCMP_ACT_KILL takes no errno value"},
       Case{with_rule(R"("action": "SCMP_ACT_TRACE", "errnoRet": 65536)"),
