@@ -8,8 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
+#include <string_view>
 
 #include "base/files.h"
 #include "base/find_program.h"
@@ -116,6 +118,14 @@ int report(const Error& error) {
 }
 
 }  // namespace
+
+bool in_initial_user_namespace() noexcept {
+  // Always of this number (linux/nsfs.h, USER_NS_INIT_INO).
+  constexpr std::string_view kInitial = "user:[4026531837]";
+  std::array<char, 32> name{};
+  const ssize_t size = ::readlink("/proc/self/ns/user", name.data(), name.size());
+  return size < 0 || std::string_view(name.data(), static_cast<std::size_t>(size)) == kInitial;
+}
 
 Result<void> set_mappings(pid_t process, const IdMappings& mappings) {
   const bool single = is_own(mappings.users, ::geteuid()) && is_own(mappings.groups, ::getegid());

@@ -13,6 +13,10 @@
 
 namespace bothy {
 
+// Whether this process is in the user namespace that the kernel started with, and not in one that
+// an engine has made for an ordinary user: there root can't make devices, whatever it is called.
+[[nodiscard]] bool in_initial_user_namespace() noexcept;
+
 // Gives the new user namespace of a process its mappings. An ordinary user's mappings of one own id
 // are written directly, others by newuidmap(1) and newgidmap(1), which check that the user may.
 [[nodiscard]] Result<void> set_mappings(pid_t process, const IdMappings& mappings);

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "base/files.h"
+#include "base/user_namespace.h"
 #include "container/plan_mounts.h"
 #include "container/system_calls.h"
 
@@ -145,7 +146,8 @@ Slot plan_new_terminal(ContainerPlan& plan, Slot terminals, const Process& proce
 
 Result<Slot> plan_devices(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options,
                           Slot root, const DevicePlaces& places) {
-  Maker maker{plan, root, places, spec.find(NamespaceKind::kUser) == nullptr};
+  const bool can_make = spec.find(NamespaceKind::kUser) == nullptr && in_initial_user_namespace();
+  Maker maker{plan, root, places, can_make};
   if (!places.is_bound) {
     for (const Device& device : default_devices()) {
       if (std::ranges::count(spec.devices, device.path, &Device::path) == 0) {
