@@ -76,7 +76,11 @@ class Cgroup {
   // itself there.
   [[nodiscard]] std::vector<int> join_fds() const;
 
+  // Changes the limits that are set, and leaves the others.
   [[nodiscard]] Result<void> apply(const Resources& resources);
+  // What apply() takes them for: with the CPU quota that there is, where they have a period alone.
+  // kInvalid for a memory limit that was to be checked and is below what is in use.
+  [[nodiscard]] Result<Resources> complete(const Resources& resources) const;
   [[nodiscard]] Result<void> set_device_rules(const std::vector<DeviceRule>& rules);
 
   // Returns once all processes have stopped; kBusy, with all of them running, when that takes too

@@ -43,8 +43,7 @@ Result<void> enable_missing(int cgroup, const std::string& path,
 
 }  // namespace
 
-Result<void> Cgroup::apply(const Resources& resources) {
-  BOTHY_TRY(const int any, any_directory());
+Result<Resources> Cgroup::complete(const Resources& resources) const {
   Resources wanted = resources;
   if (resources.check_memory_before_update && resources.memory.value_or(0) > 0) {
     BOTHY_TRY(const CgroupStatistics now, statistics());
@@ -55,11 +54,17 @@ Result<void> Cgroup::apply(const Resources& resources) {
     }
   }
   // cpu.max takes a period with a quota only: the one that there is.
-  if (limits::is_set(resources.cpu_period) && !limits::is_set(resources.cpu_quota) &&
+  if (limits::is_set(resources.cpu_period) && !limits::is_set(resources.cpu_quota) && unified_ &&
       find_v1("cpu") == nullptr) {
-    const auto quota = static_cast<std::int64_t>(number_of(cgroup_text(any, "cpu.max")));
+    const auto quota = static_cast<std::int64_t>(number_of(cgroup_text(unified_.get(), "cpu.max")));
     wanted.cpu_quota = quota == 0 ? -1 : quota;
   }
+  return wanted;
+}
+
+Result<void> Cgroup::apply(const Resources& resources) {
+  BOTHY_TRY(const int any, any_directory());
+  BOTHY_TRY(const Resources wanted, complete(resources));
   std::vector<std::string> v1_controllers;
   for (const V1& each : v1_) {
     v1_controllers.insert(v1_controllers.end(), each.controllers.begin(), each.controllers.end());

@@ -13,6 +13,7 @@
 #include "oci/caller_sockets.h"
 #include "oci/foreground.h"
 #include "oci/hooks.h"
+#include "oci/new_cgroup.h"
 #include "oci/notify_socket.h"
 #include "oci/seccomp_cache.h"
 #include "oci/start_socket.h"
@@ -32,17 +33,17 @@ class Unfinished {
   ~Unfinished() {
     if (!kept_) {
       kill_child(pidfd);
-      if (cgroup) {
-        static_cast<void>(cgroup->kill());
-        static_cast<void>(cgroup->remove());
+      if (ct::Cgroup* made = cgroup.get()) {
+        static_cast<void>(made->kill());
       }
+      static_cast<void>(cgroup.remove());
       static_cast<void>(records_.remove(id_));
     }
   }
   void keep() noexcept { kept_ = true; }
 
-  std::optional<ct::Cgroup> cgroup;  // none with CgroupDriver::kNone
-  int pidfd = -1;                    // of a child of this process
+  NewCgroup cgroup;
+  int pidfd = -1;  // of a child of this process
 
  private:
   const Records& records_;
@@ -71,33 +72,12 @@ Result<Bundle> load(CreateOptions& options) {
 struct Made {
   Record record;
   ct::Launching process;
-  std::optional<ct::Cgroup> cgroup;
+  NewCgroup cgroup;
   UniqueFd terminal;
   std::optional<NotifySocket> notify;  // of a process that doesn't wait for start()
 };
 
-std::string cgroup_path(const ct::OciSpec& spec, const std::string& id) {
-  return spec.cgroups_path.empty() ? "bothy/" + id : spec.cgroups_path;
-}
-
-// The spec's rules, and what it gives the container all the same.
-std::vector<ct::DeviceRule> device_rules(const ct::OciSpec& spec) {
-  std::vector<ct::DeviceRule> rules = spec.device_rules;
-  if (rules.empty()) {
-    return rules;
-  }
-  const std::vector<ct::DeviceRule> defaults = ct::default_device_rules();
-  rules.insert(rules.end(), defaults.begin(), defaults.end());
-  for (const ct::Device& device : spec.devices) {
-    if (device.type != 'p') {
-      rules.push_back({true, device.type, device.major, device.minor, true, true, true});
-    }
-  }
-  return rules;
-}
-
-Record record_of(const CreateOptions& options, const Bundle& bundle,
-                 const std::optional<ct::Cgroup>& cgroup) {
+Record record_of(const CreateOptions& options, const Bundle& bundle, const NewCgroup& cgroup) {
   Record record;
   record.version = bundle.spec.version;
   record.id = options.id;
@@ -106,9 +86,7 @@ Record record_of(const CreateOptions& options, const Bundle& bundle,
   record.created = utc_now();
   record.owner = user_name();
   record.annotations = bundle.spec.annotations;
-  if (cgroup) {
-    record.cgroups = cgroup->paths();
-  }
+  cgroup.describe(record);
   record.start_container = bundle.spec.hooks.start_container;
   record.poststart = bundle.spec.hooks.poststart;
   record.poststop = bundle.spec.hooks.poststop;
@@ -148,21 +126,6 @@ Result<LaunchParts> launch_parts(const Records& records, const CreateOptions& op
   return parts;
 }
 
-Result<void> make_cgroup(const CreateOptions& options, const ct::OciSpec& spec,
-                         std::optional<ct::Cgroup>& cgroup, ct::LaunchOptions& launch) {
-  if (options.cgroups == CgroupDriver::kNone) {
-    return success();
-  }
-  BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
-  // Engines read these themselves, by /proc/PID/cgroup: in v1 each in a hierarchy of its own.
-  const std::vector<std::string> counted{"cpuacct", "blkio", "pids"};
-  BOTHY_TRY(cgroup, ct::Cgroup::create(host, cgroup_path(spec, options.id), spec.resources,
-                                       device_rules(spec), counted));
-  launch.cgroup = cgroup->unified_fd();
-  launch.cgroup_joins = cgroup->join_fds();
-  return success();
-}
-
 // What the caller asked to be told of a process that there is now.
 Result<void> announce(const CreateOptions& options, const ct::Launching& process) {
   if (!options.pidfd_socket.empty()) {
@@ -190,7 +153,8 @@ Result<Made> make(const Records& records, const CreateOptions& options, Bundle& 
     BOTHY_TRY(notify, NotifySocket::bind(records, options.id));
   }
   BOTHY_TRY(LaunchParts parts, launch_parts(records, options, spec, waits, attached));
-  BOTHY_TRY(make_cgroup(options, spec, unfinished.cgroup, parts.options));
+  BOTHY_TRY(unfinished.cgroup, NewCgroup::make(options, spec));
+  unfinished.cgroup.place(parts.options);
   // Before there is a process: `delete --force` finds what is left if this program is killed.
   Record record = record_of(options, bundle, unfinished.cgroup);
   BOTHY_TRY(records.save(record));
@@ -198,6 +162,7 @@ Result<Made> make(const Records& records, const CreateOptions& options, Bundle& 
   BOTHY_TRY(ct::Launching process, ct::launch(spec, parts.options));
   unfinished.pidfd = process.pidfd();
   record.pid = process.pid();
+  BOTHY_TRY(unfinished.cgroup.settle());
   BOTHY_TRY(ct::LaunchReport report, wait_with_hooks(process, spec.hooks, record));
   if (report.status == ct::LaunchStatus::kFailed) {
     return failed_start(report);
@@ -262,15 +227,14 @@ Result<int> run(const Records& records, const CreateOptions& wanted,
             follow(made.process, std::move(made.terminal), made.notify ? &*made.notify : nullptr));
   // In a PID namespace of its own no process outlives the container's first.
   const ct::Namespace* pids = bundle.spec.find(ct::NamespaceKind::kPid);
-  if (made.cgroup && (pids == nullptr || !pids->path.empty())) {
-    BOTHY_TRY(kill_processes(*made.cgroup));
+  ct::Cgroup* cgroup = made.cgroup.get();
+  if (cgroup != nullptr && (pids == nullptr || !pids->path.empty())) {
+    BOTHY_TRY(kill_processes(*cgroup));
   }
   if (run_options.keep) {
     return code;
   }
-  if (made.cgroup) {
-    BOTHY_TRY(made.cgroup->remove());
-  }
+  BOTHY_TRY(made.cgroup.remove());
   BOTHY_TRY(records.remove(options.id));
   run_poststop(made.record);
   return code;

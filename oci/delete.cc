@@ -5,25 +5,13 @@
 #include "base/signals.h"
 #include "container/cgroup.h"
 #include "oci/hooks.h"
+#include "oci/new_cgroup.h"
 #include "oci/verbs.h"
 
 namespace bothy::oci {
 namespace {
 
 constexpr int kEndLimit = 10'000;  // milliseconds from SIGKILL to the end of a process
-
-Result<void> remove_cgroup(const Record& record) {
-  if (record.cgroups.empty()) {
-    return success();
-  }
-  auto cgroup = container::Cgroup::open(record.cgroups);
-  if (!cgroup) {
-    return cgroup.error().code == ErrorCode::kNotFound ? Result<void>(success())
-                                                       : Result<void>(cgroup.error());
-  }
-  BOTHY_TRY(kill_processes(cgroup.value()));
-  return cgroup.value().remove();
-}
 
 }  // namespace
 

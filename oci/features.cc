@@ -45,11 +45,9 @@ json::object features(std::string_view version) {
   json::object linux_features{
       {"namespaces", namespaces()},
       {"capabilities", array_of(container::capability_names(container::all_capabilities()))},
-      {"cgroup", json::object{{"v1", true},
-                              {"v2", true},
-                              {"systemd", false},
-                              {"systemdUser", false},
-                              {"rdma", false}}},
+      {"cgroup",
+       json::object{
+           {"v1", true}, {"v2", true}, {"systemd", true}, {"systemdUser", true}, {"rdma", false}}},
       {"seccomp", seccomp()},
       {"apparmor", json::object{{"enabled", true}}},
       {"selinux", json::object{{"enabled", true}}},

@@ -3,6 +3,7 @@
 
 #include "base/files.h"
 #include "container/cgroup.h"
+#include "oci/new_cgroup.h"
 #include "oci/verbs.h"
 
 namespace bothy::oci {
@@ -78,7 +79,7 @@ Result<void> update(const Records& records, const std::string& id,
             load_with_status(records, id, "update",
                              {Status::kCreated, Status::kRunning, Status::kPaused}));
   BOTHY_TRY(auto cgroup, cgroup_of(record));
-  return cgroup.apply(resources);
+  return change_limits(record, cgroup, resources);
 }
 
 }  // namespace bothy::oci

@@ -80,6 +80,7 @@ json::object record_json(const Record& record) {
           {"owner", record.owner},
           {"annotations", std::move(annotations)},
           {"cgroups", json::array(record.cgroups.begin(), record.cgroups.end())},
+          {"unit", record.unit},
           {"startContainer", hooks_json(record.start_container)},
           {"poststart", hooks_json(record.poststart)},
           {"poststop", hooks_json(record.poststop)},
@@ -102,6 +103,7 @@ Result<Record> parse_record(std::string_view text) {
   BOTHY_TRY(record.owner, fields.text("owner"));
   BOTHY_TRY(record.annotations, fields.text_map("annotations"));
   BOTHY_TRY(record.cgroups, fields.texts("cgroups"));
+  BOTHY_TRY(record.unit, fields.text("unit"));
   BOTHY_TRY(record.start_container, parse_hooks(fields, "startContainer"));
   BOTHY_TRY(record.poststart, parse_hooks(fields, "poststart"));
   BOTHY_TRY(record.poststop, parse_hooks(fields, "poststop"));

@@ -41,6 +41,7 @@ struct Record {
   std::string owner;    // the user's name or number
   std::map<std::string, std::string> annotations;
   std::vector<std::string> cgroups;
+  std::string unit;  // the scope of systemd's that its cgroup is; empty: none
   std::vector<container::Hook> start_container;
   std::vector<container::Hook> poststart;
   std::vector<container::Hook> poststop;

@@ -14,8 +14,9 @@ namespace bothy::oci {
 
 // Who makes a container's cgroup.
 enum class CgroupDriver : std::uint8_t {
-  kFiles,  // bothy, by files of the kernel's
-  kNone,   // nobody: the process stays in the caller's
+  kFiles,    // bothy, by files of the kernel's
+  kSystemd,  // systemd, as a scope, which bothy asks for
+  kNone,     // nobody: the process stays in the caller's
 };
 
 struct CreateOptions {

@@ -102,16 +102,12 @@ void add_container_id(CLI::App& command, std::string& id) {
   command.add_option("ID", id, "Id of the container")->required();
 }
 
-Result<oci::CgroupDriver> cgroup_driver(const OciGlobals& globals) {
+oci::CgroupDriver cgroup_driver(const OciGlobals& globals) {
   if (globals.cgroup_manager == "disabled") {
     return oci::CgroupDriver::kNone;
   }
-  if (globals.systemd_cgroup || globals.cgroup_manager == "systemd") {
-    return make_error(ErrorCode::kUnsupported,
-                      "cgroups by systemd aren't supported: choose the driver 'cgroupfs' in the "
-                      "engine's configuration");
-  }
-  return oci::CgroupDriver::kFiles;
+  return globals.systemd_cgroup || globals.cgroup_manager == "systemd" ? oci::CgroupDriver::kSystemd
+                                                                       : oci::CgroupDriver::kFiles;
 }
 
 void add_oci_command(CLI::App& app, int& /*status*/) {

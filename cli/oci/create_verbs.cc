@@ -38,11 +38,11 @@ void add_create_flags(CLI::App& command, CreateFlags& flags) {
   add_container_id(command, flags.create.id);
 }
 
-Result<oci::CreateOptions> create_options(const CreateFlags& flags, const OciGlobals& globals) {
+oci::CreateOptions create_options(const CreateFlags& flags, const OciGlobals& globals) {
   oci::CreateOptions options = flags.create;
   options.pivot = !flags.no_pivot;
   options.new_keyring = !flags.no_new_keyring;
-  BOTHY_TRY(options.cgroups, cgroup_driver(globals));
+  options.cgroups = cgroup_driver(globals);
   return options;
 }
 
@@ -53,7 +53,7 @@ void add_create_verb(const OciApp& oci) {
   const OciGlobals& globals = *oci.globals;
   add_create_flags(add_oci_verb(oci, "create", "Create a container",
                                 [flags, &globals](const oci::Records& records) -> Result<int> {
-                                  BOTHY_TRY(const auto options, create_options(*flags, globals));
+                                  const auto options = create_options(*flags, globals);
                                   BOTHY_TRY(oci::create(records, options));
                                   return exit_status::kSuccess;
                                 }),
@@ -65,7 +65,7 @@ void add_run_verb(const OciApp& oci) {
   const OciGlobals& globals = *oci.globals;
   CLI::App& command = add_oci_verb(oci, "run", "Create and start a container",
                                    [flags, &globals](const oci::Records& records) -> Result<int> {
-                                     BOTHY_TRY(const auto options, create_options(*flags, globals));
+                                     const auto options = create_options(*flags, globals);
                                      return oci::run(records, options, flags->run);
                                    });
   add_create_flags(command, *flags);

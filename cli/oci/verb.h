@@ -43,8 +43,7 @@ CLI::App& add_oci_verb(const OciApp& oci, const std::string& name, const std::st
                        OciVerb verb, int failure = exit_status::kOciFailure);
 void add_container_id(CLI::App& command, std::string& id);
 
-// kInvalid for a driver of cgroups that bothy doesn't have.
-[[nodiscard]] Result<oci::CgroupDriver> cgroup_driver(const OciGlobals& globals);
+[[nodiscard]] oci::CgroupDriver cgroup_driver(const OciGlobals& globals);
 
 void add_create_verb(const OciApp& oci);
 void add_run_verb(const OciApp& oci);
