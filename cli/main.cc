@@ -1,30 +1,19 @@
-// bothy: the program, with its subcommands.
+// bothy: the program.
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <array>
 #include <csignal>
 #include <string_view>
-#include <utility>
 
 #include "base/log.h"
-#include "cli/bench/command.h"
-#include "cli/boot/command.h"
-#include "cli/boot/control_command.h"
-#include "cli/doctor/command.h"
+#include "cli/commands.h"
 #include "cli/exit_status.h"
 #include "cli/flags.h"
-#include "cli/help.h"
-#include "cli/image/command.h"
-#include "cli/instances/commands.h"
-#include "cli/instances/copy_command.h"
 #include "cli/oci/command.h"
 #include "cli/process_clock.h"
-#include "cli/run/command.h"
 
 namespace {
 
@@ -56,48 +45,6 @@ void use_large_heap_steps() noexcept {
   constexpr int kStep = 256 * 1024;
   ::mallopt(M_TOP_PAD, kStep);
   ::mallopt(M_TRIM_THRESHOLD, 2 * kStep);
-}
-
-// The commands by name, in the order of --help. Those for instances are added together.
-struct Command {
-  std::string_view name;
-  void (*add)(CLI::App& app, int& status);
-};
-constexpr std::array kCommands{
-    Command{"run", bothy::add_run_command},       Command{"image", bothy::add_image_command},
-    Command{"", bothy::add_instance_commands},    Command{"cp", bothy::add_copy_command},
-    Command{"boot", bothy::add_boot_command},     Command{"control", bothy::add_control_command},
-    Command{"doctor", bothy::add_doctor_command}, Command{"bench", bothy::add_bench_command},
-    Command{"oci", bothy::add_oci_command}};
-
-// Adds all commands, or only the one called: the flags of all commands would take a twentieth of a
-// machine's start-up. --version needs none.
-void add_commands(CLI::App& app, std::string_view called, int& status) {
-  if (called == "--version") {
-    return;
-  }
-  const bool known = !called.empty() && std::ranges::count(kCommands, called, &Command::name) != 0;
-  for (const Command& command : kCommands) {
-    if (!known || command.name == called) {
-      command.add(app, status);
-    }
-  }
-}
-
-// The order and grouping of `bothy --help`.
-void describe_overview(CLI::App& app) {
-  using Entry = std::pair<std::string_view, const char*>;
-  constexpr std::array kGroups{Entry{"run", "Run images"},       Entry{"image", "Images"},
-                               Entry{"boot", "Bare microVMs"},   Entry{"control", "Bare microVMs"},
-                               Entry{"doctor", "Host"},          Entry{"bench", "Host"},
-                               Entry{"oci", "Container engines"}};
-  for (CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
-    const auto* group =
-        std::ranges::find(kGroups, std::string_view(command->get_name()), &Entry::first);
-    command->group(group == kGroups.end() ? "Instances" : group->second);
-  }
-  bothy::set_examples(app, {"bothy run -it --rm busybox sh", "bothy boot --kernel vmlinux"},
-                      "See 'bothy COMMAND --help' for the flags of a command.");
 }
 
 int report_parse_result(const CLI::App& app, const CLI::ParseError& error) {
@@ -132,15 +79,8 @@ int main(int argc, char** argv) {
   if (is_oci) {
     return bothy::oci_main(argc - 1, argv + 1, "bothy oci", BOTHY_VERSION);
   }
-  // Never destroyed: the process is about to end then.
-  static auto& app =
-      *new CLI::App("Run images as microVMs or containers, and kernels as microVMs", "bothy");
-  app.set_version_flag("--version", std::string("bothy ") + BOTHY_VERSION);
-  app.require_subcommand(1);
-  bothy::set_help_form(app);
   int status = bothy::exit_status::kSuccess;
-  add_commands(app, argc > 1 ? argv[1] : "", status);
-  describe_overview(app);
+  static auto& app = bothy::make_program(argc > 1 ? argv[1] : "", status);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
