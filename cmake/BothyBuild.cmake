@@ -182,6 +182,21 @@ function(bothy_room name)
   add_library(bothy::${name} ALIAS bothy_${name})
 endfunction()
 
+# bothy_link_statically(PROGRAM): where BOTHY_STATIC wants it. Relative relocations are packed: there are thousands, and each page of theirs
+# is a fault at start. lld, where it is installed, also makes one of functions that are equal (instances of templates, above all): 4 % of
+# the executable.
+function(bothy_link_statically program)
+  if(NOT BOTHY_STATIC)
+    return()
+  endif()
+  find_program(BOTHY_LLD ld.lld)
+  if(BOTHY_LLD)
+    target_link_options(${program} PRIVATE -fuse-ld=lld -Wl,--icf=all,--pack-dyn-relocs=relr)
+  else()
+    target_link_options(${program} PRIVATE -Wl,-z,pack-relative-relocs)
+  endif()
+endfunction()
+
 # bothy_embedded_program(name SYMBOL kName SOURCES a.cc ... [HEADERS b.h ...] [LINK option ...]): a small static program that runs elsewhere than
 # bothy: by the C compiler's driver, which links no C++ library, against musl: as static as it gets, a tenth of glibc's size, and
 # the same from every preset. The object library bothy_<name>_program has its bytes between the symbols kNameBegin and kNameEnd.

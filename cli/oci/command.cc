@@ -71,6 +71,19 @@ void add_verbs(const OciApp& oci, std::span<char*> arguments) {
   }
 }
 
+// With the verbs that `arguments` name, or all.
+void set_up(const OciApp& oci, std::span<char*> arguments) {
+  CLI::App& app = oci.app;
+  const bool has_own_name = is_oci_name(app.get_name());
+  app.set_version_flag("-v,--version", fmt::format("{} version {}\nspec: {}",
+                                                   has_own_name ? app.get_name() : "bothy",
+                                                   oci.version, oci::kSpecVersion));
+  app.require_subcommand(1);
+  set_help_form(app);
+  add_global_flags(app, *oci.globals);
+  add_verbs(oci, arguments);
+}
+
 int report(const CLI::App& app, const CLI::ParseError& error, const OciGlobals& globals) {
   if (error.get_exit_code() == 0) {
     return app.exit(error);  // --help, --version
@@ -118,18 +131,19 @@ bool is_oci_name(std::string_view program) noexcept {
   return program.substr(program.rfind('/') + 1) == "bothy-oci";
 }
 
+std::unique_ptr<CLI::App> describe_oci() {
+  static int status = exit_status::kSuccess;
+  auto app = std::make_unique<CLI::App>(kDescription, "bothy oci");
+  set_up({*app, std::make_shared<OciGlobals>(), status, {}}, {});
+  return app;
+}
+
 int oci_main(int argc, char** argv, const char* name, std::string_view version) {
   // Never destroyed: the process is about to end then.
   static auto& app = *new CLI::App(kDescription, name);
-  app.set_version_flag("-v,--version",
-                       fmt::format("{} version {}\nspec: {}", is_oci_name(name) ? name : "bothy",
-                                   version, oci::kSpecVersion));
-  app.require_subcommand(1);
-  set_help_form(app);
   int status = exit_status::kSuccess;
   const auto globals = std::make_shared<OciGlobals>();
-  add_global_flags(app, *globals);
-  add_verbs({app, globals, status, std::string(version)}, {argv, static_cast<std::size_t>(argc)});
+  set_up({app, globals, status, std::string(version)}, {argv, static_cast<std::size_t>(argc)});
   app.parse_complete_callback([&globals] {
     globals->log.json = globals->log_format == "json";
     if (globals->debug) {

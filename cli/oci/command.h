@@ -1,6 +1,8 @@
 // `bothy oci`: the OCI runtime interface, as container engines call it.
 #pragma once
 
+#include <memory>
+#include <span>
 #include <string_view>
 
 namespace CLI {  // NOLINT(readability-identifier-naming): the library calls it so
@@ -14,6 +16,9 @@ void add_oci_command(CLI::App& app, int& status);
 
 // Whether a program that is called so is an OCI runtime: "bothy-oci", as engines take a path alone.
 [[nodiscard]] bool is_oci_name(std::string_view program) noexcept;
+
+// The interface with all of its flags and verbs, to be described: what it parses has no effect.
+[[nodiscard]] std::unique_ptr<CLI::App> describe_oci();
 
 // Runs the verb that follows the first argument, and gives the exit status. `name`: of the program,
 // for --help; `version`: of bothy.
