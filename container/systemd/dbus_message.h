@@ -25,7 +25,6 @@ class DBusWriter {
   void put_u16(std::uint16_t value) { put_number(value); }
   void put_u32(std::uint32_t value) { put_number(value); }
   void put_u64(std::uint64_t value) { put_number(value); }
-  void put_double(double value) { put_number(value); }
   void put_text(std::string_view text);  // strings and object paths
   void put_signature(std::string_view signature);
 

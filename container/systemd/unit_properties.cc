@@ -6,6 +6,7 @@
 #include <limits>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "base/files.h"
 #include "container/cgroup_files.h"
@@ -17,9 +18,6 @@ constexpr std::uint64_t kInfinity = std::numeric_limits<std::uint64_t>::max();  
 
 void put(DBusWriter& writer, bool value) {
   writer.put_bool(value);
-}
-void put(DBusWriter& writer, double value) {
-  writer.put_double(value);
 }
 void put(DBusWriter& writer, const std::string& value) {
   writer.put_text(value);
@@ -50,8 +48,8 @@ void put(DBusWriter& writer, const std::vector<T>& list) {
 }
 
 void put_value(DBusWriter& writer, const UnitValue& value) {
-  constexpr std::array<std::string_view, 12> kTypes{"b", "n", "q", "i",  "u",  "x",
-                                                    "t", "d", "s", "as", "au", "ay"};
+  constexpr std::array<std::string_view, 11> kTypes{"b", "n", "q",  "i",  "u", "x",
+                                                    "t", "s", "as", "au", "ay"};
   writer.put_signature(kTypes.at(value.index()));
   std::visit([&](const auto& each) { put(writer, each); }, value);
 }
@@ -182,7 +180,7 @@ std::optional<UnitValue> number_value(std::string_view type, std::string_view te
     std::string_view name;
     Parse parse;
   };
-  constexpr std::array<Type, 8> kNumbers{{
+  constexpr std::array<Type, 7> kNumbers{{
       {"", [](std::string_view each) { return as_value(number<std::int32_t>(each)); }},
       {"int16", [](std::string_view each) { return as_value(number<std::int16_t>(each)); }},
       {"uint16", [](std::string_view each) { return as_value(number<std::uint16_t>(each)); }},
@@ -190,7 +188,6 @@ std::optional<UnitValue> number_value(std::string_view type, std::string_view te
       {"uint32", [](std::string_view each) { return as_value(number<std::uint32_t>(each)); }},
       {"int64", [](std::string_view each) { return as_value(number<std::int64_t>(each)); }},
       {"uint64", [](std::string_view each) { return as_value(number<std::uint64_t>(each)); }},
-      {"double", [](std::string_view each) { return as_value(number<double>(each)); }},
   }};
   const auto* found = std::ranges::find(kNumbers, type, &Type::name);
   return found == kNumbers.end() ? std::nullopt : found->parse(text);
@@ -219,11 +216,10 @@ std::optional<UnitValue> microseconds(const UnitValue& value) {
       [](const auto& each) -> std::optional<UnitValue> {
         using T = std::decay_t<decltype(each)>;
         constexpr std::uint64_t kSecond = 1'000'000;
-        if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
-          if (each >= 0 && static_cast<double>(each) < static_cast<double>(kInfinity / kSecond)) {
-            return std::is_same_v<T, double>
-                       ? UnitValue(static_cast<std::uint64_t>(each * static_cast<T>(kSecond)))
-                       : UnitValue(static_cast<std::uint64_t>(each) * kSecond);
+        if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) {
+          if (std::in_range<std::uint64_t>(each) &&
+              static_cast<std::uint64_t>(each) <= kInfinity / kSecond) {
+            return UnitValue(static_cast<std::uint64_t>(each) * kSecond);
           }
         }
         return std::nullopt;

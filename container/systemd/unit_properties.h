@@ -15,11 +15,10 @@
 
 namespace bothy::container {
 
-// In the order of a variant's alternatives: b, n, q, i, u, x, t, d, s, as, au, ay.
-using UnitValue =
-    std::variant<bool, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t, std::int64_t,
-                 std::uint64_t, double, std::string, std::vector<std::string>,
-                 std::vector<std::uint32_t>, std::vector<std::uint8_t>>;
+// In the order of a variant's alternatives: b, n, q, i, u, x, t, s, as, au, ay.
+using UnitValue = std::variant<bool, std::int16_t, std::uint16_t, std::int32_t, std::uint32_t,
+                               std::int64_t, std::uint64_t, std::string, std::vector<std::string>,
+                               std::vector<std::uint32_t>, std::vector<std::uint8_t>>;
 
 struct UnitProperty {
   std::string name;
