@@ -21,7 +21,7 @@ namespace bothy::container {
 namespace {
 
 // To be raised when bothy compiles a profile to another program.
-constexpr std::uint64_t kFormat = 1;
+constexpr std::uint64_t kFormat = 2;
 
 struct Header {
   SeccompKey key;

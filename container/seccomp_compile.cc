@@ -16,6 +16,7 @@
 #include "container/seccomp.h"
 #include "container/seccomp_cache.h"
 #include "container/seccomp_names.h"
+#include "container/seccomp_newer_calls.h"
 
 namespace bothy::container {
 namespace {
@@ -125,8 +126,10 @@ Result<void> add_rule(const Context& context, const SeccompProfile& profile,
   return success();
 }
 
-// By a file in memory: a pipe that is full would block libseccomp.
-Result<std::vector<sock_filter>> program_of(const Context& context) {
+// `program` with libseccomp's at its end. By a file in memory: a pipe that is full would block
+// libseccomp.
+Result<std::vector<sock_filter>> program_of(const Context& context,
+                                            std::vector<sock_filter> program) {
   const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
   if (!file) {
     return errno_error("can't create a file in memory for a seccomp filter");
@@ -136,14 +139,15 @@ Result<std::vector<sock_filter>> program_of(const Context& context) {
     return refused(result, "the program");
   }
   BOTHY_TRY(const std::uint64_t size, size_of(file.get(), "the seccomp filter"));
-  const std::uint64_t count = size / sizeof(sock_filter);
+  const std::size_t first = program.size();
+  const std::uint64_t count = first + size / sizeof(sock_filter);
   if (count > BPF_MAXINSNS) {
     return make_error(ErrorCode::kBadInput,
                       "the seccomp profile makes a program of {} instructions: the maximum is {}",
                       count, BPF_MAXINSNS);
   }
-  std::vector<sock_filter> program(count);
-  if (::pread(file.get(), program.data(), size, 0) != static_cast<ssize_t>(size)) {
+  program.resize(count);
+  if (::pread(file.get(), program.data() + first, size, 0) != static_cast<ssize_t>(size)) {
     return errno_error("can't read a seccomp filter from memory");
   }
   return program;
@@ -181,7 +185,7 @@ Result<std::vector<sock_filter>> compile(const SeccompProfile& profile) {
       BOTHY_TRY(add_rule(context, profile, rule));
     }
   }
-  return program_of(context);
+  return program_of(context, refuse_newer_calls(profile));
 }
 
 Result<std::uint32_t> flags_of(const SeccompProfile& profile) {
