@@ -4,43 +4,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-# Starts systemd in a cgroup, PID and mount namespace, and this script again beside it.
-start_systemd() {
-  local cgroup=/sys/fs/cgroup/oci-systemd-$$ systemd status=0
-  if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
-  mkdir "$cgroup"
-  # shellcheck disable=SC2016 # for the inner shells
-  unshare --mount --propagation private --pid --fork --kill-child --mount-proc -- sh -c 'echo 0 >"$1/cgroup.procs" &&
-    exec unshare --cgroup -- sh -c "
-      umount -R /sys/fs/cgroup; mount -t cgroup2 cgroup2 /sys/fs/cgroup && mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system &&
-      printf \"[Unit]\nDefaultDependencies=no\n\" >/run/systemd/system/nothing.target &&
-      SYSTEMD_UNIT_PATH=/run/systemd/system: container=test exec /lib/systemd/systemd --system --unit=nothing.target
-    "' sh "$cgroup" >"$cgroup_log" 2>&1 &
-  systemd=
-  for _ in $(seq 600); do
-    systemd=$(pgrep -P $! systemd || true)
-    if [ -n "$systemd" ] && nsenter -t "$systemd" -m -- test -S /run/systemd/private; then break; fi
-    sleep 0.1
-  done
-  if [ -z "$systemd" ]; then cat "$cgroup_log"; exit 1; fi
-  # Moving processes from outside takes a cgroup file system without the option nsdelegate.
-  # shellcheck disable=SC2016 # for the inner shell
-  sh -c 'mkdir "$1/tests" && echo 0 >"$1/tests/cgroup.procs" && shift && exec "$@"' sh "$cgroup" \
-    nsenter -t "$systemd" -p -m -C -- env IN_SYSTEMD=yes "$PWD/tests/system/oci_systemd.sh" || status=$?
-  kill -KILL "$systemd"
-  wait || true
-  for _ in $(seq 100); do
-    find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null
-    if ! [ -e "$cgroup" ]; then break; fi
-    sleep 0.1
-  done
-  exit $status
-}
-if [ -z "${IN_SYSTEMD:-}" ]; then
-  cgroup_log=$(mktemp)
-  trap 'rm -f "$cgroup_log"' EXIT
-  start_systemd
-fi
+. tests/system/oci/systemd.sh
+inside_systemd "$0" "$@"
 
 . tests/system/lib.sh
 . tests/system/oci/bundle.sh
