@@ -36,7 +36,7 @@ struct SeccompArgument {
   std::uint64_t second = 0;  // of kMaskedEqual: `value` is the mask, and this what is compared
 };
 
-// Every argument must match; each is compared at most once.
+// Every argument must match; with two for one argument, any of them suffices, as in runc and crun.
 struct SeccompRule {
   std::vector<std::string> names;  // of system calls; an architecture that lacks one ignores it
   SeccompAction action;

@@ -97,13 +97,29 @@ Result<Context> make_context(const SeccompProfile& profile) {
   return context;
 }
 
+// What libseccomp takes as one rule each: the arguments together, or, since it compares an argument
+// once in a rule, each by itself where one is compared twice.
+std::vector<std::vector<scmp_arg_cmp>> conditions_of(const SeccompRule& rule) {
+  std::vector<scmp_arg_cmp> all;
+  bool twice = false;
+  for (const SeccompArgument& argument : rule.arguments) {
+    twice = twice || std::ranges::count(all, argument.index, &scmp_arg_cmp::arg) > 0;
+    all.push_back({argument.index, operator_of(argument.compare), argument.value, argument.second});
+  }
+  std::vector<std::vector<scmp_arg_cmp>> conditions;
+  if (!twice) {
+    conditions.push_back(std::move(all));
+    return conditions;
+  }
+  for (const scmp_arg_cmp& each : all) {
+    conditions.push_back({each});
+  }
+  return conditions;
+}
+
 Result<void> add_rule(const Context& context, const SeccompProfile& profile,
                       const SeccompRule& rule) {
-  std::vector<scmp_arg_cmp> arguments;
-  for (const SeccompArgument& argument : rule.arguments) {
-    arguments.push_back(
-        {argument.index, operator_of(argument.compare), argument.value, argument.second});
-  }
+  const auto conditions = conditions_of(rule);
   for (const std::string& name : rule.names) {
     const int number = ::seccomp_syscall_resolve_name(name.c_str());
     if (number == __NR_SCMP_ERROR) {
@@ -116,11 +132,13 @@ Result<void> add_rule(const Context& context, const SeccompProfile& profile,
       }
       continue;
     }
-    const int result =
-        ::seccomp_rule_add_array(context.get(), rule.action.value, number,
-                                 static_cast<unsigned>(arguments.size()), arguments.data());
-    if (result != 0) {
-      return refused(result, "a rule for {}", name);
+    for (const std::vector<scmp_arg_cmp>& arguments : conditions) {
+      const int result =
+          ::seccomp_rule_add_array(context.get(), rule.action.value, number,
+                                   static_cast<unsigned>(arguments.size()), arguments.data());
+      if (result != 0) {
+        return refused(result, "a rule for {}", name);
+      }
     }
   }
   return success();

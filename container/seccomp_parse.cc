@@ -266,11 +266,6 @@ class Parser {
       const std::string own_path = fmt::format("{}.args[{}]", path, i);
       BOTHY_TRY(const JsonFields members, JsonFields::of((*elements)[i], own_path));
       BOTHY_TRY(const SeccompArgument argument, parse_argument(members, own_path));
-      // libseccomp can't compare an argument twice; other runtimes make rules of such comparisons
-      // of which one suffices, which allows more than is written.
-      if (std::ranges::count(arguments, argument.index, &SeccompArgument::index) > 0) {
-        return bad(own_path + ".index", "argument {} is compared twice in a rule", argument.index);
-      }
       arguments.push_back(argument);
     }
     return arguments;

@@ -43,6 +43,21 @@ bool allows(const std::vector<sock_filter>& program, std::uint64_t argument) {
 
 }  // namespace
 
+TEST_CASE("Of comparisons of one argument in a rule any suffices") {
+  const auto program = compiled({kDeny,
+                                 {},
+                                 {},
+                                 {{{"getpriority"},
+                                   kAllow,
+                                   {{1, SeccompCompare::kEqual, 7, 0},
+                                    {1, SeccompCompare::kGreater, 100, 0},
+                                    {0, SeccompCompare::kEqual, 9, 0}}}}});
+  CHECK(allows(program, 7));
+  CHECK(allows(program, 101));
+  CHECK_FALSE(allows(program, 100));
+  CHECK(run_seccomp(program, {SYS_getpriority, {9, 8}}) == SECCOMP_RET_ALLOW);
+}
+
 TEST_CASE("A call that is newer than all that a seccomp profile names doesn't exist") {
   const SeccompProfile profile{
       kDeny, {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"}, {}, {{{"read", "openat2"}, kAllow, {}}}};
@@ -187,8 +202,7 @@ TEST_CASE("What libseccomp refuses is an error that says so") {
   CHECK(error_of({kAllow, {"SCMP_ARCH_S390X"}, {}, {}})
             .starts_with("libseccomp can't compile the seccomp profile: architecture "
                          "SCMP_ARCH_S390X: "));
-  const SeccompArgument argument{0, SeccompCompare::kEqual, 1, 0};
-  CHECK(error_of({kDeny, {}, {}, {{{"read"}, kAllow, {argument, argument}}}}) ==
+  CHECK(error_of({kDeny, {}, {}, {{{"read"}, kAllow, {{6, SeccompCompare::kEqual, 1, 0}}}}}) ==
         "libseccomp can't compile the seccomp profile: a rule for read: Invalid argument");
 }
 

@@ -184,10 +184,7 @@ TEST_CASE("What is wrong in a seccomp profile is named by its path") {
            "SCMP_CMP_EQ"},
       Case{with_argument(R"("index": 0, "value": 1.5, "op": "SCMP_CMP_EQ")"),
            "linux.seccomp.syscalls[0].args[0] has an invalid member 'value': expected a "
-           "non-negative integer"},
-      Case{with_argument(R"("index": 1, "value": 1, "op": "SCMP_CMP_GE"},
-                            {"index": 1, "value": 5, "op": "SCMP_CMP_LE")"),
-           "linux.seccomp.syscalls[0].args[1].index: argument 1 is compared twice in a rule"});
+           "non-negative integer"});
   INFO(each.json);
   CHECK(error_of(parsed(each.json)) == each.error);
 }
