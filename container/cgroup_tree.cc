@@ -56,13 +56,27 @@ Result<void> make_parents(const CgroupPlace& place, NewCgroups& made) {
   return success();
 }
 
+bool is_frozen(const std::string& directory) {
+  return cgroup_text(AT_FDCWD, directory + "/cgroup.freeze").starts_with('1') ||
+         cgroup_text(AT_FDCWD, directory + "/freezer.state").starts_with("FR");
+}
+
 // An empty cgroup that is there already may have another container's limits and filter, so a new
-// one takes its place.
+// one takes its place. One that is frozen is somebody's: a process that came in would never run.
 Result<void> make_leaf(const std::string& directory, NewCgroups& made) {
   int result = ::mkdir(directory.c_str(), kMode);
-  if (result != 0 && errno == EEXIST && ::rmdir(directory.c_str()) == 0) {
-    result = ::mkdir(directory.c_str(), kMode);
-  } else if (result != 0 && (errno == EBUSY || errno == ENOTDIR)) {
+  if (result != 0 && errno == EEXIST) {
+    if (is_frozen(directory)) {
+      return make_error(ErrorCode::kBusy,
+                        "can't create cgroup '{}': it exists: container's cgroup unexpectedly "
+                        "frozen (thaw or remove it)",
+                        printable(directory));
+    }
+    if (::rmdir(directory.c_str()) == 0) {
+      result = ::mkdir(directory.c_str(), kMode);
+    }
+  }
+  if (result != 0 && (errno == EBUSY || errno == ENOTDIR)) {
     return make_error(ErrorCode::kBusy, "can't create cgroup '{}': {}", printable(directory),
                       errno == EBUSY ? "it exists, with processes or cgroups in it"
                                      : "a cgroup's file has that name");

@@ -88,6 +88,22 @@ TEST_CASE("An empty cgroup of that name is replaced, one with processes is not")
   }
 }
 
+TEST_CASE("A frozen cgroup of that name is refused and left alone") {
+  for (const HostKind& kind : host_kinds()) {
+    DYNAMIC_SECTION(kind.name) {
+      const TestParent parent(kind.host);
+      Cgroup frozen = make(kind.host, parent.below("same"), {});
+      REQUIRE(frozen.freeze());
+      const auto refused = Cgroup::create(kind.host, parent.below("same"), {}, {});
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().code == ErrorCode::kBusy);
+      CHECK(frozen.is_frozen().value());
+      REQUIRE(frozen.thaw());
+      CHECK(Cgroup::create(kind.host, parent.below("same"), {}, {}));
+    }
+  }
+}
+
 TEST_CASE("A create() that fails, and removes what it made, is no harm to another one") {
   for (const HostKind& kind : host_kinds()) {
     DYNAMIC_SECTION(kind.name) {
