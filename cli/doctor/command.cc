@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "cli/doctor/container_probes.h"
+#include "cli/doctor/engine_probes.h"
 #include "cli/doctor/helper_probes.h"
 #include "cli/doctor/microvm_probes.h"
 #include "cli/doctor/report.h"
@@ -17,8 +18,8 @@
 namespace bothy {
 namespace {
 
-constexpr int kMicrovmsRun = 0;
-constexpr int kMicrovmsDoNotRun = 1;
+constexpr int kGood = 0;
+constexpr int kNotGood = 1;
 
 // no-color.org: any value but an empty one disables colour.
 bool wants_colour() {
@@ -38,22 +39,31 @@ doctor::Findings examine() {
   return findings;
 }
 
-int run(bool json) {
-  const doctor::Findings findings = examine();
+struct Flags {
+  bool json = false;
+  bool integration = false;
+};
+
+int run(const Flags& flags) {
+  const doctor::Findings findings = flags.integration ? doctor::probe_engines() : examine();
   const std::string text =
-      json ? doctor::format_json(findings) : doctor::format_text(findings, wants_colour());
+      flags.json ? doctor::format_json(findings) : doctor::format_text(findings, wants_colour());
   std::fwrite(text.data(), 1, text.size(), stdout);
   std::fflush(stdout);
-  return doctor::microvms_can_run(findings) ? kMicrovmsRun : kMicrovmsDoNotRun;
+  const bool good =
+      flags.integration ? doctor::engines_are_set_up(findings) : doctor::microvms_can_run(findings);
+  return good ? kGood : kNotGood;
 }
 
 }  // namespace
 
 void add_doctor_command(CLI::App& app, int& exit_status) {
   CLI::App& command = *app.add_subcommand("doctor", "Check what this host supports, with remedies");
-  const auto json = std::make_shared<bool>(false);
-  command.add_flag("--json", *json, "Print the findings as one JSON object");
-  command.callback([json, &exit_status] { exit_status = run(*json); });
+  const auto flags = std::make_shared<Flags>();
+  command.add_flag("--json", flags->json, "Print the findings as one JSON object");
+  command.add_flag("--integration", flags->integration,
+                   "Check whether Podman, containerd and Docker are set up to use bothy instead");
+  command.callback([flags, &exit_status] { exit_status = run(*flags); });
 }
 
 }  // namespace bothy

@@ -11,10 +11,10 @@ enum class Status {
   kOk,
   kInfo,  // neither good nor bad
   kWarn,  // an optional feature doesn't work, or works less well
-  kFail,  // the group's purpose fails: microVMs or containers
+  kFail,  // the group's purpose fails: microVMs, containers, an engine's containers
 };
 
-enum class Group { kMicrovms, kContainers, kHelpers };
+enum class Group { kMicrovms, kContainers, kHelpers, kEngines };
 
 struct Finding {
   std::string id;  // stable, for scripts
@@ -22,7 +22,7 @@ struct Finding {
   Status status = Status::kOk;
   std::string found;
   std::string meaning;
-  std::string remedy;  // empty when nothing needs to be done
+  std::string remedy;  // lines; empty when nothing needs to be done
 };
 
 using Findings = std::vector<Finding>;
@@ -32,5 +32,7 @@ using Findings = std::vector<Finding>;
 
 // True when no finding of Group::kMicrovms has failed.
 [[nodiscard]] bool microvms_can_run(const Findings& findings) noexcept;
+// True when each container engine that is installed can use bothy, and one is.
+[[nodiscard]] bool engines_are_set_up(const Findings& findings) noexcept;
 
 }  // namespace bothy::doctor

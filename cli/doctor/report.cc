@@ -9,10 +9,14 @@
 #include <boost/json/serialize.hpp>
 #include <iterator>
 
+#include "cli/doctor/engine_probes.h"
+#include "cli/doctor/host.h"
+
 namespace bothy::doctor {
 namespace {
 
-constexpr std::array kGroups{Group::kMicrovms, Group::kContainers, Group::kHelpers};
+constexpr std::array kGroups{Group::kMicrovms, Group::kContainers, Group::kHelpers,
+                             Group::kEngines};
 constexpr std::size_t kStatusWidth = 4;
 
 std::string_view title(Group group) noexcept {
@@ -23,6 +27,8 @@ std::string_view title(Group group) noexcept {
       return "Containers";
     case Group::kHelpers:
       return "Helper programs";
+    case Group::kEngines:
+      return "Container engines";
   }
   return "";
 }
@@ -40,6 +46,10 @@ std::string_view paint(Status status) noexcept {
       return "\x1b[1;31m";
   }
   return "";
+}
+
+bool is_about_engines(const Findings& findings) noexcept {
+  return std::ranges::count(findings, Group::kEngines, &Finding::group) > 0;
 }
 
 class TextReport {
@@ -82,24 +92,35 @@ class TextReport {
     if (!finding.meaning.empty()) {
       append("{:{}}{}\n", "", indent, finding.meaning);
     }
-    if (!finding.remedy.empty()) {
-      append("{:{}}-> {}\n", "", indent, finding.remedy);
+    const char* mark = "->";
+    for (const std::string_view line : lines(finding.remedy)) {
+      append("{:{}}{} {}\n", "", indent, mark, line);
+      mark = "  ";
     }
   }
 
   void write_verdict() {
-    if (microvms_can_run(findings_)) {
-      append("{}\n", painted(Status::kOk, "microVMs can run on this host."));
+    if (is_about_engines(findings_)) {
+      write_verdict(engines_are_set_up(findings_), "Container engines can use bothy",
+                    "Not every container engine can use bothy", Group::kEngines);
+    } else {
+      write_verdict(microvms_can_run(findings_), "microVMs can run on this host",
+                    "microVMs can't run on this host", Group::kMicrovms);
+    }
+  }
+
+  void write_verdict(bool good, std::string_view can, std::string_view cannot, Group group) {
+    if (good) {
+      append("{}\n", painted(Status::kOk, fmt::format("{}.", can)));
       return;
     }
     std::string reasons;
     for (const Finding& finding : findings_) {
-      if (finding.group == Group::kMicrovms && finding.status == Status::kFail) {
-        reasons += (reasons.empty() ? "" : ", ") + finding.id;
+      if (finding.group == group && finding.status == Status::kFail) {
+        reasons += (reasons.empty() ? ": " : ", ") + finding.id;
       }
     }
-    append("{}\n",
-           painted(Status::kFail, fmt::format("microVMs can't run on this host: {}.", reasons)));
+    append("{}\n", painted(Status::kFail, fmt::format("{}{}.", cannot, reasons)));
   }
 
   [[nodiscard]] std::string painted(Status status, std::string_view what) const {
@@ -141,6 +162,8 @@ std::string_view name(Group group) noexcept {
       return "containers";
     case Group::kHelpers:
       return "helpers";
+    case Group::kEngines:
+      return "engines";
   }
   return "";
 }
@@ -149,6 +172,18 @@ bool microvms_can_run(const Findings& findings) noexcept {
   return std::none_of(findings.begin(), findings.end(), [](const Finding& finding) {
     return finding.group == Group::kMicrovms && finding.status == Status::kFail;
   });
+}
+
+bool engines_are_set_up(const Findings& findings) noexcept {
+  const auto has = [&](Status status) {
+    return std::ranges::any_of(findings, [&](const Finding& finding) {
+      return finding.group == Group::kEngines && finding.status == status;
+    });
+  };
+  const auto is_engine = [](const Finding& finding) {
+    return finding.status == Status::kOk && finding.id != kRuntimeFinding;
+  };
+  return !has(Status::kFail) && std::ranges::any_of(findings, is_engine);
 }
 
 std::string format_text(const Findings& findings, bool colour) {
@@ -165,8 +200,11 @@ std::string format_json(const Findings& findings) {
                                        {"meaning", finding.meaning},
                                        {"remedy", finding.remedy}});
   }
-  const boost::json::object report{{"microvms", microvms_can_run(findings)},
-                                   {"findings", std::move(list)}};
+  const bool engines = is_about_engines(findings);
+  const boost::json::object report{
+      {engines ? "engines" : "microvms",
+       engines ? engines_are_set_up(findings) : microvms_can_run(findings)},
+      {"findings", std::move(list)}};
   return boost::json::serialize(report) + "\n";
 }
 

@@ -11,7 +11,7 @@ namespace bothy::doctor {
 [[nodiscard]] std::string format_text(const Findings& findings, bool colour);
 
 // {"microvms": bool, "findings": [{"id", "group", "status", "found", "meaning", "remedy"}]}, and a
-// newline.
+// newline. Findings about engines have "engines" instead of "microvms".
 [[nodiscard]] std::string format_json(const Findings& findings);
 
 }  // namespace bothy::doctor

@@ -34,6 +34,9 @@ echo root:x:0:0::/:/bin/sh >"$root/etc/passwd"
 echo text >"$root/etc/not-a-program"
 run 0 'the image' -- sh -c 'tar -C "$1" -c . | podman import - box' sh "$root"
 
+run 0 'doctor' --out "runtime 'bothy' is $work/bothy-oci" -- sh -c '"$1" doctor --integration || true' sh "$bothy"
+run 0 'doctor without the settings' --out 'add to /etc/containers' -- env CONTAINERS_CONF=/dev/null sh -c '"$1" doctor --integration || true' sh "$bothy"
+
 for manager in cgroupfs systemd; do
   echo "== $manager"
   pod() { podman --cgroup-manager $manager "$@"; }
