@@ -78,7 +78,7 @@ void Cgroup::Request::want(const CgroupHost& host, const std::string& controller
     add_once(wanted_v1, hierarchy);
   } else if (hierarchy == nullptr && std::ranges::count(host.unified_controllers, controller) > 0 &&
              std::ranges::count(needed, controller) == 0) {
-    wanted.push_back(controller);
+    add_once(wanted, controller);
   }
 }
 

@@ -24,18 +24,12 @@ std::string cgroup_path(const ct::OciSpec& spec, const std::string& id) {
   return spec.cgroups_path.empty() ? "bothy/" + id : spec.cgroups_path;
 }
 
-// The spec's rules, and what it gives the container all the same.
+// The spec's rules, and the devices that every container has (config-linux.md, Default Devices).
 std::vector<ct::DeviceRule> device_rules(const ct::OciSpec& spec) {
   std::vector<ct::DeviceRule> rules = spec.device_rules;
-  if (rules.empty()) {
-    return rules;
-  }
-  const std::vector<ct::DeviceRule> defaults = ct::default_device_rules();
-  rules.insert(rules.end(), defaults.begin(), defaults.end());
-  for (const ct::Device& device : spec.devices) {
-    if (device.type != 'p') {
-      rules.push_back({true, device.type, device.major, device.minor, true, true, true});
-    }
+  if (!rules.empty()) {
+    const std::vector<ct::DeviceRule> defaults = ct::default_device_rules();
+    rules.insert(rules.end(), defaults.begin(), defaults.end());
   }
   return rules;
 }
@@ -114,7 +108,9 @@ Result<NewCgroup> NewCgroup::make(const CreateOptions& options, const ct::OciSpe
   }
   BOTHY_TRY(const ct::CgroupHost host, ct::CgroupHost::find());
   // Engines read these themselves, by /proc/PID/cgroup: in v1 each in a hierarchy of its own.
-  const std::vector<std::string> counted{"cpuacct", "blkio", "pids"};
+  std::vector<std::string> counted{"cpuacct", "blkio", "pids"};
+  // In v2 all, as in runc and crun: an engine or systemd in the container hands them on.
+  counted.insert(counted.end(), host.unified_controllers.begin(), host.unified_controllers.end());
   BOTHY_TRY(made.cgroup_, ct::Cgroup::create(host, cgroup_path(spec, options.id), spec.resources,
                                              device_rules(spec), counted));
   return made;
