@@ -58,7 +58,7 @@ run 0 'the scope is gone' -- gone
 config "$scope; c['process']['args'] = ['/nothere']"
 run 1 'a command that is not there' --err 'no such file or directory' -- oci create -b "$bundle" box
 run 0 'the scope is gone' -- gone
-unit=bothy-box.scope
+unit='bothy-box.scope'
 command='exec sleep 1000'
 config
 run 0 'without a path' -- oci run -d -b "$bundle" box

@@ -39,7 +39,7 @@ run 0 'doctor without the settings' --out 'add to /etc/containers' -- env CONTAI
 
 for manager in cgroupfs systemd; do
   echo "== $manager"
-  pod() { podman --cgroup-manager $manager "$@"; }
+  pod() { podman --cgroup-manager "$manager" "$@"; }
   run 0 'bothy is the runtime' --out "bothy $manager" -- pod info --format '{{.Host.OCIRuntime.Name}} {{.Host.CgroupManager}}'
   run 0 'run' --out hello -- pod run --rm box echo hello
   run 37 'the exit status' -- pod run --rm box sh -c 'exit 37'
