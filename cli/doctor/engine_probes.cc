@@ -17,6 +17,8 @@ namespace bothy::doctor {
 namespace {
 
 constexpr auto kPatience = std::chrono::seconds(20);
+constexpr const char* kPodmanFields =
+    "{{.Host.OCIRuntime.Path}}\n{{.Host.CgroupManager}}\n{{.Version.Version}}";
 
 // What the program writes to `descriptor`; nothing when it doesn't end in time.
 Result<std::optional<Answer>> run(const std::vector<std::string>& command,
@@ -72,9 +74,7 @@ Findings probe_engines() {
   const Installed installed{find_program("bothy-oci", path_variable()).value_or(""),
                             settings_directory()};
   return {judge_runtime(installed),
-          judge_podman(ask({"podman", "--runtime", "bothy", "info", "--format",
-                            "{{.Host.OCIRuntime.Path}}\n{{.Host.CgroupManager}}\n"
-                            "{{.Version.Version}}"}),
+          judge_podman(ask({"podman", "--runtime", "bothy", "info", "--format", kPodmanFields}),
                        installed),
           judge_containerd(ask({"containerd", "config", "dump"}), installed),
           judge_docker(ask({"docker", "info", "--format", "{{json .Runtimes}}"}), installed)};
