@@ -190,14 +190,6 @@ void plan_names(ContainerPlan& plan, const OciSpec& spec) {
   }
 }
 
-Slot plan_terminal_inside(ContainerPlan& plan, Slot root, const Process& process, int socket) {
-  plan.describe("can't open the container's /dev/pts");
-  const Slot terminals = plan.new_slot();
-  plan.add_open(terminals, root, "dev/pts", O_PATH | O_DIRECTORY,
-                RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-  return plan_new_terminal(plan, terminals, process, socket);
-}
-
 Result<Launching> clone(ContainerPlan& plan, SocketPair reports) {
   BOTHY_TRY(Cloned cloned, clone_process(plan));
   return Launching(cloned.pid, std::move(cloned.pidfd), std::move(reports.ours));
@@ -208,7 +200,10 @@ LaunchReport failure(const Report& report, std::string_view text) {
   result.status = LaunchStatus::kFailed;
   result.error_number = report.error_number;
   result.at_exec = report.at_exec != 0;
-  result.message = errno_error(std::string(text), report.error_number).context;
+  // A command that keeps the socket may report what is no errno value's.
+  result.message = report.error_number == 0
+                       ? std::string(text)
+                       : errno_error(std::string(text), report.error_number).context;
   return result;
 }
 
@@ -346,29 +341,37 @@ Result<Launching> launch(const OciSpec& spec, const LaunchOptions& wanted) {
   plan_network(plan, spec);
   BOTHY_TRY(const FileSystemPlan files, plan_file_system(plan, spec, options));
   plan_names(plan, spec);
-  plan_process(
-      plan,
-      {*spec.process, options.stdio, options.preserved, options.seccomp, options.start_socket,
-       options.init, options.new_keyring, options.dies_with_parent, &spec.hooks},
-      files.root, files.terminal);
+  plan_process(plan,
+               {*spec.process, options.stdio, options.preserved, options.seccomp,
+                options.start_socket, options.init, options.new_keyring, options.dies_with_parent,
+                options.keeps_report, &spec.hooks},
+               files.root, files.terminal);
   return clone(plan, std::move(reports));
 }
 
 Result<Launching> enter(const Process& process, const EnterOptions& options) {
   Opened opened;
-  BOTHY_TRY(const NamespacesToJoin namespaces, namespaces_to_join(options.pid, options.namespaces));
+  NamespacesToJoin namespaces;
+  if (!options.stays_outside) {
+    BOTHY_TRY(namespaces, namespaces_to_join(options.pid, options.namespaces));
+  }
   BOTHY_TRY(const auto stdio, standard_descriptors(options.stdio, opened));
   BOTHY_TRY(SocketPair reports, SocketPair::create(SOCK_SEQPACKET));
   ContainerPlan plan;
   plan.report = reports.theirs.get();
   plan.cgroup = options.cgroup;
-  plan.joins = true;
+  plan.joins = !options.stays_outside;
+  if (!plan.joins) {
+    plan.begin_inner();
+  }
   plan_host_side(plan, process, options.cgroup_joins);
   plan_labels(plan, process);
-  plan.describe("can't join the container's namespaces");
-  const Slot container = plan.new_slot(options.pidfd);
-  plan.add(SYS_setns, {container, namespaces.flags});
-  plan.begin_inner();
+  const Slot container = plan.joins ? plan.new_slot(options.pidfd) : Slot{};
+  if (plan.joins) {
+    plan.describe("can't join the container's namespaces");
+    plan.add(SYS_setns, {container, namespaces.flags});
+    plan.begin_inner();
+  }
   if (namespaces.cgroup) {
     // Not by the joiner: with the mount option nsdelegate nobody clones a process into a cgroup
     // from one that is outside of the cgroup namespace (cgroups(7)).
@@ -377,15 +380,15 @@ Result<Launching> enter(const Process& process, const EnterOptions& options) {
   }
   plan_beginning(plan, (namespaces.flags & CLONE_NEWUSER) != 0, options.ignored_signals);
   const Slot root = plan.new_slot();
-  plan.describe("can't open the container's root directory");
+  plan.describe("can't open the root directory");
   plan.add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = root;
   Slot terminal;
   if (process.terminal) {
-    terminal = plan_terminal_inside(plan, root, process, options.console_socket);
+    terminal = plan_terminal_below(plan, root, process, options.console_socket);
   }
   plan_process(plan,
                {process, stdio, options.preserved, options.seccomp, -1, -1, options.new_keyring,
-                false, nullptr},
+                false, false, nullptr},
                root, terminal);
   return clone(plan, std::move(reports));
 }

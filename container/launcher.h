@@ -59,12 +59,22 @@ struct LaunchOptions {
   // A listening unix socket: the process waits for a connection before it executes the command, and
   // reports to it. -1: at once.
   int start_socket = -1;
+  // The process stays outside of the root: that is attached at its place, in the process's mount
+  // namespace alone, with the spec's mounts and no devices, and paths of the process are the
+  // host's.
+  bool stays_outside = false;
+  std::vector<std::string> mount_points;  // directories made in the root of such a process
+  // The command gets the socket of its last report as descriptor 3, to report what comes of it
+  // (plan_format.h, Report); nobody learns that it runs before.
+  bool keeps_report = false;
   // Signals that this process ignores and the new one doesn't.
   std::vector<int> ignored_signals{SIGPIPE};
   bool dies_with_parent = false;  // the process gets SIGKILL when this one ends
 };
 
 struct EnterOptions {
+  // The process gets the container's cgroup alone: its namespaces and paths are the caller's.
+  bool stays_outside = false;
   int pidfd = -1;                     // of the container's first process
   pid_t pid = -1;                     // the same one
   std::vector<Namespace> namespaces;  // of the container's spec

@@ -144,6 +144,15 @@ Slot plan_new_terminal(ContainerPlan& plan, Slot terminals, const Process& proce
   return terminal;
 }
 
+Slot plan_terminal_below(ContainerPlan& plan, Slot root, const Process& process,
+                         int console_socket) {
+  plan.describe("can't open /dev/pts");
+  const Slot terminals = plan.new_slot();
+  plan.add_open(terminals, root, "dev/pts", O_PATH | O_DIRECTORY,
+                RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+  return plan_new_terminal(plan, terminals, process, console_socket);
+}
+
 Result<Slot> plan_devices(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& options,
                           Slot root, const DevicePlaces& places) {
   const bool can_make = spec.find(NamespaceKind::kUser) == nullptr && in_initial_user_namespace();

@@ -27,4 +27,8 @@ struct DevicePlaces {
 [[nodiscard]] Slot plan_new_terminal(ContainerPlan& plan, Slot terminals, const Process& process,
                                      int console_socket);
 
+// Likewise in the devpts on dev/pts below `root`.
+[[nodiscard]] Slot plan_terminal_below(ContainerPlan& plan, Slot root, const Process& process,
+                                       int console_socket);
+
 }  // namespace bothy::container

@@ -319,6 +319,31 @@ Slot plan_root(ContainerPlan& plan, const OciSpec& spec, const LaunchOptions& op
   return root;
 }
 
+void plan_root_attributes(ContainerPlan& plan, const OciSpec& spec, Slot root) {
+  plan.describe("can't set the attributes of the root file system");
+  plan_attributes(plan, root, spec.root.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0, 0, 0,
+                  false);
+}
+
+// What is left to do for a process that stays outside of the root.
+FileSystemPlan plan_outside(Mounter& mounter) {
+  ContainerPlan& plan = mounter.plan;
+  for (const std::string& path : mounter.options.mount_points) {
+    plan.describe(fmt::format("can't make the directory '{}'", printable(path)));
+    static_cast<void>(plan_target(plan, mounter.own.root, path, TargetKind::kDirectory));
+  }
+  plan_root_attributes(plan, mounter.spec, mounter.own.root);
+  plan.describe("can't enter the host's root directory");
+  plan.add(SYS_chdir, {"/"});
+  FileSystemPlan result{plan.new_slot(), {}};
+  plan.add(SYS_openat, {AT_FDCWD, "/", O_PATH | O_DIRECTORY | O_CLOEXEC}).result = result.root;
+  if (mounter.spec.process && mounter.spec.process->terminal) {
+    result.terminal = plan_terminal_below(plan, result.root, *mounter.spec.process,
+                                          mounter.options.console_socket);
+  }
+  return result;
+}
+
 }  // namespace
 
 Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
@@ -326,6 +351,9 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   Mounter mounter{plan, spec, options, {plan_root(plan, spec, options), {}, {}}, {}, {}, false};
   for (std::size_t i = 0; i < spec.mounts.size(); ++i) {
     BOTHY_TRY(plan_mount(mounter, i));
+  }
+  if (options.stays_outside) {
+    return plan_outside(mounter);
   }
   plan_sysctls(mounter);
   FileSystemPlan result{mounter.own.root, {}};
@@ -340,9 +368,7 @@ Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec
   }
   plan_read_only_paths(plan, spec.read_only_paths, mounter.own);
   plan_masks(plan, spec.masked_paths, mounter.own);
-  plan.describe("can't set the attributes of the root file system");
-  plan_attributes(plan, mounter.own.root,
-                  spec.root.read_only ? std::uint64_t{MOUNT_ATTR_RDONLY} : 0, 0, 0, false);
+  plan_root_attributes(plan, spec, mounter.own.root);
   BOTHY_TRY(plan_pivot(plan, mounter.own.root, options.pivot));
   if (spec.root.propagation != 0) {
     plan.describe("can't set the propagation of the root file system");

@@ -21,7 +21,8 @@ struct FileSystemPlan {
   Slot terminal;  // the process's side of a terminal; none without one
 };
 
-// Adds the calls up to pivot_root(2), the working directory being "/" then. kInvalid for mounts and
+// Adds the calls up to pivot_root(2), the working directory being "/" then; or, for a process that
+// stays outside, up to the last mount, `root` being the host's. kInvalid for mounts and
 // devices that can't be made.
 [[nodiscard]] Result<FileSystemPlan> plan_file_system(ContainerPlan& plan, const OciSpec& spec,
                                                       const LaunchOptions& options);

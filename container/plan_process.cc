@@ -164,13 +164,22 @@ void plan_identity(ContainerPlan& plan, const Process& process) {
 }
 
 // Waits for a connection, to which a command that can't be executed is reported then.
-void plan_wait(ContainerPlan& plan, int start_socket) {
+Slot plan_wait(ContainerPlan& plan, int start_socket) {
   plan.describe("can't wait for the start");
   const Slot connection = plan.new_slot();
   plan.add(kSendReady, {plan.new_slot(plan.report)});
   plan.add(SYS_accept4, {plan.new_slot(start_socket), nullptr, nullptr, SOCK_CLOEXEC}).result =
       connection;
   plan.add(kReportTo, {connection});
+  return connection;
+}
+
+// Where it is the descriptor already, dup3(2) fails, and it is only kept.
+void plan_kept_report(ContainerPlan& plan, Slot report) {
+  constexpr int kFirst = 3;
+  plan.describe("can't hand on the socket of reports");
+  plan.add(SYS_dup3, {report, kFirst, 0}).tolerated[0] = {EINVAL};
+  plan.add(SYS_fcntl, {kFirst, F_SETFD, 0});
 }
 
 // Changed ids reset it.
@@ -257,10 +266,11 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   plan.add(SYS_umask, {process.umask.value_or(kDefaultUmask)});
   plan.add(kCloseOnExec, {3 + wanted.preserved});
   const std::vector<std::string> files = candidates(process);
+  Slot report;
   if (wanted.start_socket >= 0) {
     plan_command_check(plan, process);
     plan_death(plan, wanted);
-    plan_wait(plan, wanted.start_socket);
+    report = plan_wait(plan, wanted.start_socket);
   }
   plan_limits(plan, process);  // after the last descriptor has been opened
   // seccomp(2): without no_new_privs the filter needs CAP_SYS_ADMIN, which is about to go.
@@ -282,6 +292,9 @@ void plan_process(ContainerPlan& plan, const ProcessPlan& wanted, Slot root, Slo
   if (wanted.init >= 0) {
     plan.describe("can't run the container's init");
     plan.add(kFork, {plan.new_slot(wanted.init)});
+  }
+  if (wanted.keeps_report) {
+    plan_kept_report(plan, report.index < 0 ? plan.new_slot(plan.report) : report);
   }
   plan.describe(fmt::format("can't run '{}'", printable(process.arguments.front())));
   plan.set_command(process.arguments, process.environment, files);

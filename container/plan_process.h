@@ -22,6 +22,7 @@ struct ProcessPlan {
   int init = -1;
   bool new_keyring = true;
   bool dies_with_parent = false;
+  bool keeps_report = false;
   const Hooks* hooks = nullptr;  // startContainer; none
 };
 
