@@ -36,6 +36,7 @@ struct State {
   Landlock of_main;
   Landlock of_others;
   Namespaces namespaces;
+  int main_root;
 };
 
 // Set once, before there are threads, and never destroyed.
@@ -46,9 +47,9 @@ bool has_seccomp() noexcept {
   return ::syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &kTrap) == 0;
 }
 
-const char* confine(Role role, const Landlock& landlock) noexcept {
+const char* confine(Role role, const Landlock& landlock, int root) noexcept {
   note_role(role);
-  if (const char* failed = g_state->namespaces.enter_thread(); failed != nullptr) {
+  if (const char* failed = g_state->namespaces.enter_thread(root); failed != nullptr) {
     return failed;
   }
   if (const char* failed = landlock.restrict_thread(); failed != nullptr) {
@@ -60,8 +61,8 @@ const char* confine(Role role, const Landlock& landlock) noexcept {
   return g_state->has_seccomp ? install_filter(role, g_state->with_sanitizers) : nullptr;
 }
 
-void confine_or_end(Role role, const Landlock& landlock) noexcept {
-  if (const char* failed = confine(role, landlock); failed != nullptr) {
+void confine_or_end(Role role, const Landlock& landlock, int root = -1) noexcept {
+  if (const char* failed = confine(role, landlock, root); failed != nullptr) {
     log_line(LogLevel::kError, errno_error(failed).context);
     ::_exit(kOwnFailure);
   }
@@ -122,8 +123,9 @@ Result<void> prepare(Mode mode, const Policy& policy) {
   }
   BOTHY_TRY(Namespaces namespaces, Namespaces::begin(paths_of(policy)));
   ::mallopt(M_ARENA_MAX, kMaxArenas);
-  g_state = new State{has_seccomp(),      policy.with_sanitizers, policy.main,
-                      std::move(of_main), std::move(of_others),   std::move(namespaces)};
+  g_state =
+      new State{has_seccomp(),        policy.with_sanitizers, policy.main,     std::move(of_main),
+                std::move(of_others), std::move(namespaces),  policy.main_root};
   set_role_listener(&on_role);
   return success();
 }
@@ -143,7 +145,7 @@ Result<void> close_doors() {
 
 void confine_main() noexcept {
   if (g_state != nullptr) {
-    confine_or_end(g_state->main_role, g_state->of_main);
+    confine_or_end(g_state->main_role, g_state->of_main, g_state->main_root);
   }
 }
 

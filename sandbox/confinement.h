@@ -38,6 +38,8 @@ struct Policy {
   std::vector<AllowedPath> other_paths;
   // In a build with sanitizers: allow what these call.
   bool with_sanitizers = true;
+  // The root of the main thread's mount namespace (Namespaces::enter_thread()); -1: an empty one.
+  int main_root = -1;
 };
 
 // Nothing is done with Mode::kOff, but for the warning that the caller gives. Errors: a layer that

@@ -20,7 +20,7 @@ enum class Role : std::uint8_t {
   kConsole,
   kDisk,
   kNetwork,
-  kBoot,     // the main thread of `bothy boot`
+  kBoot,     // the main thread of `bothy boot`, and of an owner of `bothy oci`
   kVmOwner,  // the main thread of the owner of a microVM of `bothy run`
 };
 inline constexpr std::size_t kRoles = 7;

@@ -117,6 +117,12 @@ bool empty_root(std::vector<Directory>& directories, const std::string& working_
          set_attributes(root.get(), 0, MOUNT_ATTR_RDONLY);
 }
 
+// Nothing of the calling thread's mount namespace stays but `root`.
+bool enter_root(int root) noexcept {
+  return ::fchdir(root) == 0 && ::syscall(SYS_pivot_root, ".", ".") == 0 &&
+         ::umount2(".", MNT_DETACH) == 0 && ::chdir("/") == 0;
+}
+
 // Those that aren't below others, absolute.
 std::vector<Directory> outermost(std::vector<std::string> paths, const std::string& working) {
   for (std::string& path : paths) {
@@ -167,15 +173,19 @@ class Namespaces::Maker {
     return succeeded_;
   }
   // Moves the calling thread.
-  [[nodiscard]] const char* join() const noexcept {
+  [[nodiscard]] const char* join(int root) const noexcept {
     // Threads share their root and working directories, which the mount namespace decides.
     if (::unshare(CLONE_FS) != 0) {
       return "can't part from the other threads' working directory";
     }
-    for (std::size_t i = 0; i < kKinds.size(); ++i) {
+    const std::size_t joined = kKinds.size() - (root >= 0 ? 1 : 0);
+    for (std::size_t i = 0; i < joined; ++i) {
       if (::setns(made_.at(i).get(), kKinds.at(i).type) != 0) {
         return "can't join the sandbox's namespaces";
       }
+    }
+    if (root >= 0) {
+      return enter_root(root) ? nullptr : "can't enter the sandbox's root directory";
     }
     if (!working_directory_.empty() && ::chdir(working_directory_.c_str()) != 0) {
       return "can't enter the working directory in the sandbox's namespace";
@@ -251,12 +261,12 @@ Result<Namespaces> Namespaces::begin(std::vector<std::string> paths) {
   return made;
 }
 
-const char* Namespaces::enter_thread() const noexcept {
+const char* Namespaces::enter_thread(int root) const noexcept {
   if (!maker_ || !maker_->finish()) {
     return nullptr;
   }
   const char* failed = set_capabilities_in_effect(true);
-  return failed != nullptr ? failed : maker_->join();
+  return failed != nullptr ? failed : maker_->join(root);
 }
 
 }  // namespace bothy::sandbox

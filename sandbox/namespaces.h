@@ -39,7 +39,10 @@ class Namespaces {
   // Moves the calling thread alone, for good once it loses its capabilities, which are in effect
   // after this. Waits until the namespaces are made. Returns nullptr, or what failed, with errno
   // set.
-  [[nodiscard]] const char* enter_thread() const noexcept;
+  // `root`: a directory, a mount of its own, that becomes the root of the mount namespace that the
+  // thread has, instead of the empty one: what others see who join the namespace of a process's
+  // main thread. -1: none.
+  [[nodiscard]] const char* enter_thread(int root = -1) const noexcept;
 
  private:
   class Maker;

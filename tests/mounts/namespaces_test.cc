@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <functional>
@@ -99,6 +100,35 @@ TEST_CASE("so does a thread of an ordinary user") {
           return entered(
               {path}, [&] { return look_around(path); }, others_are_outside);
         }) == 0);
+}
+
+TEST_CASE("a thread may have a mount for its root, and who joins its namespace has it as well") {
+  const TemporaryDirectory directory;
+  directory.write("root/inside", "");
+  directory.write("other/file", "");
+  const std::string root = directory / "root";
+  CHECK(status_of_child(start_child([&] {
+          // As those of a container, of a namespace that no other mount reaches.
+          if (::unshare(CLONE_NEWNS) != 0 ||
+              ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
+              ::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) != 0) {
+            return 80;
+          }
+          const UniqueFd fd(::open(root.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+          const auto made = Namespaces::begin({directory / "other"});
+          if (!made || made.value().enter_thread(fd.get()) != nullptr) {
+            return 81;
+          }
+          if (!exists("/inside") || exists("/etc") || exists(directory / "other")) {
+            return 82;
+          }
+          const pid_t joining = ::fork();
+          if (joining == 0) {
+            const int pidfd = static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0));
+            ::_exit(::setns(pidfd, CLONE_NEWNS) == 0 && exists("/inside") ? 0 : 1);
+          }
+          return status_of_child(joining) == 0 ? 0 : 83;
+        })) == 0);
 }
 
 TEST_CASE("a relative path stays one") {
