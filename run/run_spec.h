@@ -16,7 +16,8 @@ struct ProcessSpec {
   std::vector<std::string> arguments;    // at least one
   std::vector<std::string> environment;  // each name once, PATH among them
   std::string directory = "/";
-  std::string user;  // USER[:GROUP], names or numbers; empty: root
+  std::string user;                 // USER[:GROUP], names or numbers; empty: root
+  std::vector<std::string> groups;  // additional ones
   bool interactive = false;
   bool terminal = false;
   std::uint16_t columns = 80;

@@ -137,6 +137,9 @@ bool Config::parse(Text all) {
       case kRootDevice:
         root_device = value;
         break;
+      case kRootTag:
+        root_tag = value;
+        break;
       case kScratchDevice:
         scratch_device = value;
         break;
@@ -157,6 +160,8 @@ bool Config::parse(Text all) {
         break;
       case kModule:
       case kInterface:
+      case kNetlink:
+      case kSysctl:
       case kFile:
       case kMount:
       case kSeed:

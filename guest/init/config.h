@@ -65,6 +65,7 @@ struct ProcessSpec {
 struct Config {
   Text records;
   Text root_device;
+  Text root_tag;
   Text scratch_device;
   Text hostname;
   Text process;

@@ -15,12 +15,14 @@
 #include "guest/init/control.h"
 #include "guest/init/directories.h"
 #include "guest/init/host.h"
+#include "guest/init/netlink.h"
 #include "guest/init/network.h"
 #include "guest/init/power.h"
 #include "guest/init/process_limit.h"
 #include "guest/init/processes.h"
 #include "guest/init/root.h"
 #include "guest/init/serve.h"
+#include "guest/init/sysctl.h"
 #include "guest/init/volumes.h"
 #include "guest/protocol/boot_marker.h"
 
@@ -88,7 +90,9 @@ void set_up_guest(const Config& config) {
     fail("can't set the host name", errno);
   raise_loopback();
   config.for_each(kInterface, set_up_interface);
+  config.for_each(kNetlink, ask_netlink);
   enter_root(config);
+  config.for_each(kSysctl, set_sysctl);
   config.for_each(kProcessLimit, limit_processes);
   config.for_each(kFile, write_root_file);
   config.for_each(kMount, mount_volume);

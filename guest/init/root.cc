@@ -95,6 +95,14 @@ void switch_root() {
     fail("can't enter the root", errno);
 }
 
+void mount_image(const Config& config) {
+  mount_or_fail(CString(config.root_device).get(), kImage, "erofs", MS_RDONLY, nullptr);
+  mount_scratch(config);
+  copy_root_owner();
+  mount_or_fail("overlay", kRoot, "overlay", 0,
+                "lowerdir=/bothy/image,upperdir=/bothy/scratch/upper,workdir=/bothy/scratch/work");
+}
+
 }  // namespace
 
 void mount_devices() {
@@ -102,11 +110,11 @@ void mount_devices() {
 }
 
 void enter_root(const Config& config) {
-  mount_or_fail(CString(config.root_device).get(), kImage, "erofs", MS_RDONLY, nullptr);
-  mount_scratch(config);
-  copy_root_owner();
-  mount_or_fail("overlay", kRoot, "overlay", 0,
-                "lowerdir=/bothy/image,upperdir=/bothy/scratch/upper,workdir=/bothy/scratch/work");
+  if (config.root_tag.size > 0) {
+    mount_or_fail(CString(config.root_tag).get(), kRoot, "virtiofs", 0, nullptr);
+  } else {
+    mount_image(config);
+  }
   switch_root();
   system_mount("proc", "/proc", kNoPrograms, nullptr);
   system_mount("sysfs", "/sys", kNoPrograms, nullptr);

@@ -41,6 +41,13 @@ struct RlimitValue {
   uint64_t hard;
 };
 
+// What precedes the content of a kNetlink.
+struct NetlinkValue {
+  uint16_t type;      // RTM_*
+  uint16_t index_at;  // the interface's number is written there, as an int32_t
+  char name[16];      // the interface, as it is named then
+};
+
 enum Key : uint16_t {
   kVersionKey = 1,     // uint32_t; the first record
   kModule = 2,         // file name of a kernel module; loaded in this order, before anything else
@@ -60,6 +67,9 @@ enum Key : uint16_t {
   kShutdownGrace = 12,  // uint32_t: milliseconds from SIGTERM to SIGKILL for the last processes
   kSeed = 13,           // at most 256 random bytes that initialize the kernel's generator
   kProcessLimit = 14,   // uint32_t: maximum number of processes and threads, but init's own
+  kRootTag = 15,        // instead of kRootDevice: the tag of a virtiofs that is the root itself
+  kNetlink = 16,        // NetlinkValue, then the content of a request to rtnetlink
+  kSysctl = 17,         // a path below /proc, then what is written there
 
   kArgument = 32,     // repeated: argv
   kEnvironment = 33,  // repeated: NAME=VALUE

@@ -48,14 +48,14 @@ std::pair<std::string, std::string> split_file(const std::string& path) {
   return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
-  struct Mount {
-    std::string type;
-    std::string source;
-    std::string target;
-    std::string options;
-  };
-  std::vector<Mount> mounts;
+void add_mounts(const std::vector<GuestMount>& mounts, guest::ConfigWriter& records) {
+  for (const GuestMount& mount : mounts) {
+    records.add_strings(agent::kMount, {mount.type, mount.source, mount.target, mount.options});
+  }
+}
+
+std::vector<GuestMount> mounts_of(const RunOptions& options) {
+  std::vector<GuestMount> mounts;
   for (const TmpfsMount& mount : options.tmpfs) {
     mounts.push_back({"tmpfs", "tmpfs", mount.target, mount.options});
   }
@@ -67,10 +67,73 @@ void add_mounts(const RunOptions& options, guest::ConfigWriter& records) {
     }
     mounts.push_back({"virtiofs", source, volume.target, volume.read_only ? "ro" : ""});
   }
-  std::ranges::stable_sort(mounts, {}, [](const Mount& mount) { return path_depth(mount.target); });
-  for (const Mount& mount : mounts) {
-    records.add_strings(agent::kMount, {mount.type, mount.source, mount.target, mount.options});
+  std::ranges::stable_sort(mounts, {},
+                           [](const GuestMount& mount) { return path_depth(mount.target); });
+  return mounts;
+}
+
+// An image's disk is under a layer of the guest's own, which has the files that bothy writes. A
+// shared directory is its owner's.
+void add_root(const RunOptions& options, const GuestParts& parts, guest::ConfigWriter& records) {
+  if (parts.shared) {
+    records.add(agent::kRootTag, std::string_view(SharedRoot::kTag));
+    return add_mounts(parts.shared->mounts, records);
   }
+  records.add(agent::kRootDevice, "/dev/vda");
+  if (options.storage > 0) {
+    records.add(agent::kScratchDevice, "/dev/vdb");
+  }
+  if (const std::string text = resolv_conf_file(options); !text.empty()) {
+    records.add_strings(agent::kFile, {"/etc/resolv.conf", text});
+  }
+  records.add_strings(agent::kFile, {"/etc/hosts", hosts_file(options)});
+  records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
+  add_mounts(mounts_of(options), records);
+}
+
+void add_root_devices(const RunOptions& options, const GuestParts& parts, const Instance& instance,
+                      MachineConfig& machine) {
+  if (parts.shared) {
+    machine.devices.push_back(device_config(
+        virtio::FsConfig{SharedRoot::kTag, SharedDirectory{parts.shared->directory, false}}));
+    return;
+  }
+  DiskConfig image;
+  image.path = parts.disk;
+  image.read_only = true;
+  image.id = "root";
+  machine.devices.push_back(device_config(std::move(image)));
+  if (options.storage > 0) {
+    DiskConfig scratch;
+    scratch.path = scratch_disk_path(instance);
+    scratch.id = "scratch";
+    scratch.cache = DiskCache::kUnsafe;  // the disk is removed with the instance
+    machine.devices.push_back(device_config(std::move(scratch)));
+  }
+}
+
+// The guest's kernel finds them in this order, after none of the options' own.
+void add_interfaces(const GuestParts& parts, guest::ConfigWriter& records) {
+  for (std::size_t i = 0; i < parts.interfaces.size(); ++i) {
+    std::string name = fmt::format("eth{}", i);
+    for (const InterfaceRequest& request : parts.interfaces[i].requests) {
+      agent::NetlinkValue head{};
+      head.type = request.type;
+      head.index_at = request.index_at;
+      name.copy(head.name, sizeof(head.name) - 1);
+      std::string value(reinterpret_cast<const char*>(&head), sizeof(head));
+      records.add(agent::kNetlink, value + request.body);
+      name = parts.interfaces[i].name;
+    }
+  }
+}
+
+NetConfig pod_interface(const GuestInterface& interface) {
+  NetConfig net;
+  net.tap = interface.tap;
+  net.mac = interface.mac;
+  net.mtu = interface.mtu;
+  return net;
 }
 
 NetConfig user_network(const RunOptions& options) {
@@ -96,6 +159,9 @@ guest::ConfigWriter process_records(const ProcessSpec& process, std::uint64_t to
   if (!process.user.empty()) {
     records.add(agent::kUser, process.user);
   }
+  for (const std::string& group : process.groups) {
+    records.add(agent::kGroup, group);
+  }
   if (process.terminal) {
     records.add_terminal(process.columns, process.rows);
   }
@@ -110,16 +176,12 @@ guest::ConfigWriter process_records(const ProcessSpec& process, std::uint64_t to
 }
 
 std::string guest_config(const RunOptions& options, const ProcessSpec& process, std::uint64_t token,
-                         const std::vector<std::string>& modules) {
+                         const std::vector<std::string>& modules, const GuestParts& parts) {
   guest::ConfigWriter records = guest::ConfigWriter::configuration();
   for (const std::string& module : modules) {
     records.add(agent::kModule, module);
   }
   records.add(agent::kSeed, random_bytes());
-  records.add(agent::kRootDevice, "/dev/vda");
-  if (options.storage > 0) {
-    records.add(agent::kScratchDevice, "/dev/vdb");
-  }
   if (options.read_only) {
     records.add(agent::kReadOnly);
   }
@@ -132,12 +194,11 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
                           {kUserInterface, kUserAddress6, kUserPrefix6, kUserGateway6});
     }
   }
-  if (const std::string text = resolv_conf_file(options); !text.empty()) {
-    records.add_strings(agent::kFile, {"/etc/resolv.conf", text});
+  add_interfaces(parts, records);
+  for (const auto& [path, value] : parts.sysctls) {
+    records.add_strings(agent::kSysctl, {path, value});
   }
-  records.add_strings(agent::kFile, {"/etc/hosts", hosts_file(options)});
-  records.add_strings(agent::kFile, {"/etc/hostname", options.hostname + "\n"});
-  add_mounts(options, records);
+  add_root(options, parts, records);
   if (options.processes) {
     records.add(agent::kProcessLimit, static_cast<std::uint32_t>(*options.processes));
   }
@@ -164,11 +225,11 @@ Result<std::uint64_t> network_rate(const RunOptions& options, std::string_view f
 }
 
 std::string vsock_path(const Instance& instance) {
-  return instance.at("vsock");
+  return instance.at("v");  // short: directories of instances may be long, and sockets' paths not
 }
 
 MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
-                             const std::string& disk, const Instance& instance) {
+                             const GuestParts& parts, const Instance& instance) {
   MachineConfig machine;
   machine.kernel = kernel;
   machine.cmdline = kKernelParameters;
@@ -180,18 +241,7 @@ MachineConfig machine_config(const RunOptions& options, const std::string& kerne
   virtio::VsockConfig vsock;
   vsock.path = vsock_path(instance);
   machine.devices.push_back(device_config(std::move(vsock)));
-  DiskConfig root;
-  root.path = disk;
-  root.read_only = true;
-  root.id = "root";
-  machine.devices.push_back(device_config(std::move(root)));
-  if (options.storage > 0) {
-    DiskConfig scratch;
-    scratch.path = scratch_disk_path(instance);
-    scratch.id = "scratch";
-    scratch.cache = DiskCache::kUnsafe;  // the disk is removed with the instance
-    machine.devices.push_back(device_config(std::move(scratch)));
-  }
+  add_root_devices(options, parts, instance, machine);
   for (std::size_t i = 0; i < options.volumes.size(); ++i) {
     const Volume& volume = options.volumes[i];
     SharedDirectory shared{volume.source, volume.read_only};
@@ -208,6 +258,9 @@ MachineConfig machine_config(const RunOptions& options, const std::string& kerne
     net.receive.bytes = network_rate(options, kReceiveRateFlag).value();
     net.transmit.bytes = network_rate(options, kTransmitRateFlag).value();
     machine.devices.push_back(device_config(std::move(net)));
+  }
+  for (const GuestInterface& interface : parts.interfaces) {
+    machine.devices.push_back(device_config(pod_interface(interface)));
   }
   return machine;
 }

@@ -9,6 +9,7 @@
 #include "run/instance.h"
 #include "run/run_options.h"
 #include "run/run_spec.h"
+#include "run/vm/guest_parts.h"
 #include "vmm/machine/machine_config.h"
 
 namespace bothy::run {
@@ -19,8 +20,8 @@ namespace bothy::run {
 
 // The whole of agent::kConfigPath. `modules` are file names in agent::kModulesPath.
 [[nodiscard]] std::string guest_config(const RunOptions& options, const ProcessSpec& process,
-                                       std::uint64_t token,
-                                       const std::vector<std::string>& modules);
+                                       std::uint64_t token, const std::vector<std::string>& modules,
+                                       const GuestParts& parts);
 
 // The limit of a flag, --network-rx-bps or --network-tx-bps, in bytes a second; 0 without one.
 // kInvalid, with the flag's name, for anything else, and with a guest without a network.
@@ -29,8 +30,8 @@ namespace bothy::run {
 // The path of the machine's vsock device.
 [[nodiscard]] std::string vsock_path(const Instance& instance);
 
-// All but the initramfs. The options are valid. `kernel` and `disk` are absolute paths.
+// All but the initramfs. The options are valid. `kernel` is an absolute path.
 [[nodiscard]] MachineConfig machine_config(const RunOptions& options, const std::string& kernel,
-                                           const std::string& disk, const Instance& instance);
+                                           const GuestParts& parts, const Instance& instance);
 
 }  // namespace bothy::run

@@ -91,8 +91,9 @@ Result<std::unique_ptr<PreparedIsolation>> prepare(const PrepareContext& context
   const RunOptions& options = context.options;
   BOTHY_TRY(image::Disk disk,
             image::ensure_disk(context.store, context.image, image::Limits(), context.progress));
-  VmParts parts{std::move(disk), {}, {}, {}, false};
-  parts.disk.path = absolute_path(parts.disk.path);
+  VmParts parts;
+  parts.guest.disk = absolute_path(disk.path);
+  parts.disk_use.emplace(std::move(disk.use));
   std::string kernel = options.isolation_flag(kKernelFlag);
   if (kernel.empty()) {
     BOTHY_TRY(kernel, find_kernel());

@@ -37,7 +37,7 @@ Result<UniqueFd> in_memory(const std::vector<std::byte>& bytes) {
 
 }  // namespace
 
-VmIsolation::VmIsolation(const IsolationContext& context, image::FileLock disk_use)
+VmIsolation::VmIsolation(const IsolationContext& context, std::optional<image::FileLock> disk_use)
     : context_(context), disk_use_(std::move(disk_use)), grace_(context.executor, context.clock) {}
 
 VmIsolation::~VmIsolation() {
@@ -46,7 +46,7 @@ VmIsolation::~VmIsolation() {
 
 Result<std::unique_ptr<VmIsolation>> VmIsolation::make(const IsolationContext& context,
                                                        VmParts parts) {
-  std::unique_ptr<VmIsolation> vm(new VmIsolation(context, std::move(parts.disk.use)));
+  std::unique_ptr<VmIsolation> vm(new VmIsolation(context, std::move(parts.disk_use)));
   BOTHY_TRY(vm->build(parts));
   context.timeline.mark("machine built");
   return vm;
@@ -55,7 +55,8 @@ Result<std::unique_ptr<VmIsolation>> VmIsolation::make(const IsolationContext& c
 Result<void> VmIsolation::build(const VmParts& parts) {
   BOTHY_TRY(console_executor_.start());
   MachineConfig config =
-      machine_config(context_.options, parts.kernel, parts.disk.path, context_.instance);
+      machine_config(context_.options, parts.kernel, parts.guest, context_.instance);
+  writes_to_host_ = parts.guest.shared || !context_.options.volumes.empty();
   config.cpu_features = parts.cpu_features;
   config.core_scheduling = parts.core_scheduling;
   BOTHY_TRY(open_console(config.console.backend.path));
@@ -69,7 +70,7 @@ Result<void> VmIsolation::build(const VmParts& parts) {
     modules.push_back({module.name, module.content});
   }
   const std::string records =
-      guest_config(context_.options, context_.process, make_token(0), names);
+      guest_config(context_.options, context_.process, make_token(0), names, parts.guest);
   const auto initramfs = guest::make_initramfs(guest::guest_init_program(), records, modules);
   BOTHY_TRY(initramfs_, in_memory(initramfs));
   config.initrds.push_back(fmt::format("/proc/self/fd/{}", initramfs_.get()));
@@ -210,7 +211,7 @@ void VmIsolation::shut_down(Shutdown urgency) {
   grace_.start(kPowerOffGrace, [this] { end({}); });
   // The output of the first process has been read, and the guest's memory is dropped with the
   // machine: only volumes may have writes to come, if the guest still listens.
-  const bool has_writes = !context_.options.volumes.empty() && link_->is_up();
+  const bool has_writes = writes_to_host_ && link_->is_up();
   if (!has_writes || urgency == Shutdown::kImmediate) {
     end({});
   }

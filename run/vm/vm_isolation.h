@@ -16,6 +16,7 @@
 #include "image/import/disk_builder.h"
 #include "run/isolation.h"
 #include "run/vm/guest_link.h"
+#include "run/vm/guest_parts.h"
 #include "run/vm/kernel_modules.h"
 #include "vmm/machine/machine_run.h"
 
@@ -23,8 +24,9 @@ namespace bothy::run {
 
 // What a microVM is made of beside the options.
 struct VmParts {
-  image::Disk disk;
-  std::string kernel;  // an absolute path
+  GuestParts guest;
+  std::optional<image::FileLock> disk_use;  // of guest.disk
+  std::string kernel;                       // an absolute path
   std::vector<KernelModule> modules;
   arch::CpuFeatures cpu_features;
   bool core_scheduling = false;
@@ -53,7 +55,7 @@ class VmIsolation final : public Isolation {
   void close() noexcept override;
 
  private:
-  VmIsolation(const IsolationContext& context, image::FileLock disk_use);
+  VmIsolation(const IsolationContext& context, std::optional<image::FileLock> disk_use);
 
   [[nodiscard]] Result<void> build(const VmParts& parts);
   [[nodiscard]] Result<void> open_console(const std::string& path);
@@ -76,6 +78,7 @@ class VmIsolation final : public Isolation {
   std::unique_ptr<GuestLink> link_;
   std::map<std::uint32_t, std::uint64_t> tokens_;
   std::unique_ptr<MachineRun> machine_;
+  bool writes_to_host_ = false;  // the guest has files of the host
   bool shutting_down_ = false;
   bool ended_ = false;
 };

@@ -170,6 +170,8 @@ std::vector<std::string> virtiofsd_command(const std::string& program) {
   // Both implementations take these.
   return {program, "-f", fmt::format("--fd={}", ShareSandbox::kListener), "-o",
           fmt::format("source={}", ShareSandbox::kMountPoint), "-o", "sandbox=namespace",
+          // The guest sees a mount in the directory as one: files of two have one number at times.
+          "-o", "announce_submounts",
           // Without CAP_MKNOD a guest can't create a node of a device of the host.
           "-o", "modcaps=-mknod"};
 }

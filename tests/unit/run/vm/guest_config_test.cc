@@ -9,7 +9,7 @@ namespace {
 std::string config_of(const RunOptions& options) {
   ProcessSpec process;
   process.arguments = {"true"};
-  return guest_config(options, process, 0, {});
+  return guest_config(options, process, 0, {}, {});
 }
 
 bool has(const std::string& config, std::string_view words) {
@@ -41,6 +41,29 @@ TEST_CASE("--dns sets the name servers of the guest with every network") {
   CHECK(has(config_of(options), "nameserver 9.9.9.9\n"));
   options.dns = {};
   CHECK_FALSE(has(config_of(options), "nameserver"));
+}
+
+TEST_CASE("A shared root has the mounts that are asked for, and no file of bothy's") {
+  GuestParts parts;
+  parts.shared.emplace();
+  parts.shared->mounts = {{"virtiofs", "root/dev/log", "/dev/log", ""}};
+  parts.sysctls = {{"sys/net/x", "7"}};
+  parts.interfaces.emplace_back();
+  parts.interfaces[0].name = "net9";
+  parts.interfaces[0].requests = {{1, 4, "first of all"}, {2, 4, "then others"}};
+  ProcessSpec process;
+  process.arguments = {"true"};
+  process.groups = {"77"};
+  const std::string config = guest_config(RunOptions(), process, 0, {}, parts);
+  CHECK(has(config, "root/dev/log"));
+  CHECK(has(config, std::string("sys/net/x\0007", 11)));
+  CHECK_FALSE(has(config, "/dev/vda"));
+  CHECK_FALSE(has(config, "/etc/hosts"));
+  // The first request renames the interface.
+  CHECK(config.find("eth0") < config.find("first of all"));
+  CHECK(config.find("net9") < config.find("then others"));
+  CHECK(config.find("net9") > config.find("first of all"));
+  CHECK(has(config, "77"));
 }
 
 TEST_CASE("A microVM's network is limited in bytes a second, by direction") {
