@@ -44,10 +44,21 @@ TerminalSize client_terminal_size() noexcept {
   return terminal_size(::isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : STDOUT_FILENO);
 }
 
-// SIGWINCH, SIGCONT and the signals that would end the client, as a descriptor.
+// All but those that have an effect of their own in this process.
+sigset_t forwarded_signals() noexcept {
+  sigset_t all{};
+  sigfillset(&all);
+  for (const int own :
+       {SIGCHLD, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGPIPE, SIGTTIN, SIGTTOU}) {
+    sigdelset(&all, own);
+  }
+  return all;
+}
+
+// SIGWINCH, SIGCONT and the signals that would end the client, or all, as a descriptor.
 class Signals {
  public:
-  Signals() : wanted_(ending_signals()) {
+  explicit Signals(bool all) : wanted_(all ? forwarded_signals() : ending_signals()) {
     sigaddset(&wanted_, SIGWINCH);
     sigaddset(&wanted_, SIGCONT);
     pthread_sigmask(SIG_BLOCK, &wanted_, &before_);
@@ -74,7 +85,7 @@ class Signals {
 class Conversation {
  public:
   Conversation(int socket, const ConversationOptions& options)
-      : socket_(socket), options_(options) {}
+      : socket_(socket), options_(options), signals_(options.stands_in) {}
 
   Result<Outcome> run();
 
@@ -206,7 +217,7 @@ void Conversation::read_stdin() {
     return send(kInputEnd, {});
   }
   const auto typed = std::span(piece).first(static_cast<std::size_t>(count));
-  if (terminal_ && types_detach_keys(typed)) {
+  if (terminal_ && !options_.stands_in && types_detach_keys(typed)) {
     left_ = true;
     outcome_ = Outcome{kDetached, {}, {}};
     return;
@@ -217,7 +228,7 @@ void Conversation::read_stdin() {
 
 void Conversation::on_signal() {
   for (int signal = signals_.take(); signal != 0; signal = signals_.take()) {
-    if (signal == SIGWINCH || signal == SIGCONT) {
+    if (signal == SIGWINCH || (signal == SIGCONT && !options_.stands_in)) {
       if (terminal_ && signal == SIGCONT) {
         terminal_->reapply();
       }
@@ -236,7 +247,7 @@ void Conversation::on_signal() {
 }
 
 bool Conversation::demands_kill(int signal) {
-  if (signal != SIGINT && signal != SIGTERM) {
+  if (options_.stands_in || (signal != SIGINT && signal != SIGTERM)) {
     return false;
   }
   const auto now = std::chrono::steady_clock::now();

@@ -16,6 +16,9 @@ struct ConversationOptions {
   // Whether the process runs on when the client's output breaks (EPIPE): the client then leaves.
   // Otherwise the process gets SIGPIPE.
   bool detach_on_broken_output = false;
+  // This process stands for the other one: whatever signal it gets goes there, no matter how often,
+  // and no key leaves it.
+  bool stands_in = false;
   // The `api` socket of the instance that the third SIGINT or SIGTERM in a row kills. When it is
   // empty, and at the fourth, the client leaves the process alone and ends as of that signal.
   std::string kill_by;
