@@ -6,6 +6,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <cstring>
 #include <string_view>
 
 #include "base/log.h"
@@ -74,7 +75,8 @@ int main(int argc, char** argv) {
 
   bothy::note_command_line({argv, static_cast<std::size_t>(argc)});
   if (has_oci_name) {
-    return bothy::oci_main(argc, argv, "bothy-oci", BOTHY_VERSION);
+    const char* slash = std::strrchr(argv[0], '/');
+    return bothy::oci_main(argc, argv, slash == nullptr ? argv[0] : slash + 1, BOTHY_VERSION);
   }
   if (is_oci) {
     return bothy::oci_main(argc - 1, argv + 1, "bothy oci", BOTHY_VERSION);

@@ -133,6 +133,12 @@ struct Root {
   unsigned long propagation = 0;
 };
 
+// What a config.json asks of a virtual machine (config-vm.md, the member "vm").
+struct MachineSize {
+  std::optional<std::uint32_t> cpus;
+  std::optional<std::uint64_t> memory;  // bytes
+};
+
 struct OciSpec {
   std::string version;  // "1.0.0" to "1.2.x"
   std::string hostname;
@@ -156,6 +162,7 @@ struct OciSpec {
   std::vector<std::pair<std::string, std::string>> sysctls;
   Hooks hooks;
   std::map<std::string, std::string> annotations;
+  std::optional<MachineSize> machine;  // none in a container
 
   [[nodiscard]] const Namespace* find(NamespaceKind kind) const noexcept;
 };

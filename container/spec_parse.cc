@@ -84,17 +84,33 @@ Result<void> read_annotations(const SpecValue& value, std::map<std::string, std:
   });
 }
 
+Result<void> read_size(const SpecValue& value, MachineSize& size) {
+  BOTHY_TRY(value.read_number("vcpus", size.cpus, 1U));
+  return value.read_number("memory", size.memory);
+}
+
+// A bundle chooses no program and no kernel that the host runs (CVE-2025-24965).
+Result<void> read_machine(const SpecValue& value, MachineSize& size) {
+  for (const char* member : {"hypervisor", "kernel", "image"}) {
+    BOTHY_TRY(const bool is_there, value.has(member));
+    if (is_there) {
+      return value.wrong(member, "not supported: the host's configuration chooses it");
+    }
+  }
+  return value.read_with("hwConfig", size, read_size);
+}
+
 // The rest of config.md's members.
 Result<void> read_sections(const SpecValue& document, OciSpec& spec) {
   BOTHY_TRY(document.read_each("mounts", spec.mounts, read_mount));
   BOTHY_TRY(document.read_with("hooks", spec.hooks, read_hooks));
   BOTHY_TRY(document.read_with("annotations", spec.annotations, read_annotations));
   BOTHY_TRY(document.read_with("linux", spec, read_linux));
-  // config-vm.md: a process on the host's kernel would be less than what this asks for.
-  BOTHY_TRY(const bool machine, document.has("vm"));
-  if (machine) {
-    return document.wrong("vm", "not supported in a container");
-  }
+  BOTHY_TRY(document.read_with(
+      "vm", spec.machine,
+      [](const SpecValue& member, std::optional<MachineSize>& machine) -> Result<void> {
+        return read_machine(member, machine.emplace());
+      }));
   return check_namespaces(document, spec);
 }
 

@@ -37,13 +37,17 @@ Result<Bundle> load_bundle(const std::string& directory) {
   BOTHY_TRY(bundle.directory, absolute_path(directory));
   BOTHY_TRY(bundle.config, read_file(bundle.directory + "/config.json", container::kMaxSpecSize));
   BOTHY_TRY(bundle.spec, container::parse_spec(bundle.config));
-  bundle.spec.root.path = below(bundle.directory, bundle.spec.root.path);
-  for (container::Mount& mount : bundle.spec.mounts) {
+  resolve_paths(bundle.spec, bundle.directory);
+  return bundle;
+}
+
+void resolve_paths(container::OciSpec& spec, const std::string& directory) {
+  spec.root.path = below(directory, spec.root.path);
+  for (container::Mount& mount : spec.mounts) {
     if (mount.options.is_bind()) {
-      mount.source = below(bundle.directory, mount.source);
+      mount.source = below(directory, mount.source);
     }
   }
-  return bundle;
 }
 
 void leave_out_missing(container::Process& process, const container::OciSpec& spec) noexcept {

@@ -18,6 +18,9 @@ struct Bundle {
 // can't be used; kInvalid for what bothy doesn't support.
 [[nodiscard]] Result<Bundle> load_bundle(const std::string& directory);
 
+// Makes the relative paths of a config.json in `directory` absolute.
+void resolve_paths(container::OciSpec& spec, const std::string& directory);
+
 // Leaves out capabilities of a process of the container that this process can't grant: they are no
 // failure (config.md, Linux Process).
 void leave_out_missing(container::Process& process, const container::OciSpec& spec) noexcept;

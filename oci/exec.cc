@@ -16,6 +16,7 @@
 #include "oci/seccomp_cache.h"
 #include "oci/seccomp_listener.h"
 #include "oci/verbs.h"
+#include "oci/vm_exec.h"
 
 namespace bothy::oci {
 namespace {
@@ -194,10 +195,48 @@ Result<UniqueFd> open_container(const Records& records, const Record& record,
   return process;
 }
 
+// In a microVM: a stub stands for the process.
+Result<int> exec_in_vm(const Records& records, const Record& record, const ExecOptions& options) {
+  if (options.preserved != 0) {
+    return make_error(ErrorCode::kUnsupported, "--preserve-fds: not possible in a microVM");
+  }
+  BOTHY_TRY(const ct::OciSpec spec, records.load_config(options.id));
+  BOTHY_TRY(const ct::Process process, wanted_process(options, spec));
+  BOTHY_TRY(open_container(records, record, options));
+  // Of all that stays open the first: it needs a descriptor of its own.
+  BOTHY_TRY(const UniqueFd connection, start_in_vm(records, options.id, process));
+  BOTHY_TRY(const UniqueFd console,
+            connect_console(options.console_socket, process.terminal, !options.detach));
+  BOTHY_TRY(const std::optional<ct::Cgroup> cgroup, find_cgroup(record, options.cgroup));
+  ct::EnterOptions enter;
+  enter.stays_outside = true;
+  enter.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+  enter.preserved = 1;
+  enter.console_socket = console.get();
+  if (cgroup) {
+    enter.cgroup = cgroup->unified_fd();
+    enter.cgroup_joins = cgroup->join_fds();
+  }
+  BOTHY_TRY(const ct::Process stub, stub_process(process));
+  BOTHY_TRY(ct::Launching launching, ct::enter(stub, enter));
+  if (const auto announced = announce(options, launching); !announced) {
+    kill_child(launching.pidfd());
+    return announced.error();
+  }
+  ct::LaunchReport report = launching.wait();
+  if (report.status == ct::LaunchStatus::kFailed) {
+    return make_error(ErrorCode::kSystem, "{}", report.message);
+  }
+  return options.detach ? Result<int>(0) : follow(launching, std::move(report.terminal));
+}
+
 }  // namespace
 
 Result<int> exec(const Records& records, const ExecOptions& options) {
   BOTHY_TRY(const Record record, records.load(options.id));
+  if (record.vm) {
+    return exec_in_vm(records, record, options);
+  }
   BOTHY_TRY(const UniqueFd first, open_container(records, record, options));
   BOTHY_TRY(const ct::OciSpec spec, records.load_config(options.id));
   BOTHY_TRY(ct::Process process, wanted_process(options, spec));

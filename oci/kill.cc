@@ -28,7 +28,8 @@ Result<void> signal_all(const Record& record, int signal) {
 
 Result<void> kill(const Records& records, const std::string& id, int signal, bool all) {
   BOTHY_TRY(const Record record, records.load(id));
-  if (all && !record.cgroups.empty()) {
+  // Beside a microVM's owner its cgroup has what serves it, for which other signals are not.
+  if (all && !record.cgroups.empty() && (!record.vm || signal == SIGKILL)) {
     return signal_all(record, signal);
   }
   const auto process = open_process(record);

@@ -5,6 +5,8 @@
 #include "container/cgroup.h"
 #include "oci/new_cgroup.h"
 #include "oci/verbs.h"
+#include "oci/vm_exec.h"
+#include "oci/vm_spec.h"
 
 namespace bothy::oci {
 namespace {
@@ -48,6 +50,10 @@ Result<std::vector<Listed>> list(const Records& records) {
 
 Result<std::vector<pid_t>> processes(const Records& records, const std::string& id) {
   BOTHY_TRY(const Record record, records.load(id));
+  if (record.vm) {
+    // Those of the guest have no pids here, and what serves it isn't the container's.
+    return open_process(record) ? std::vector<pid_t>{record.pid} : std::vector<pid_t>();
+  }
   const auto cgroup = cgroup_of(record);
   if (!cgroup && cgroup.error().code == ErrorCode::kNotFound) {
     return std::vector<pid_t>();  // it went with its last process
@@ -63,12 +69,18 @@ Result<std::vector<pid_t>> processes(const Records& records, const std::string& 
 Result<void> pause(const Records& records, const std::string& id) {
   BOTHY_TRY(const Record record,
             load_with_status(records, id, "pause", {Status::kCreated, Status::kRunning}));
+  if (record.vm) {
+    return pause_vm(records, id);
+  }
   BOTHY_TRY(auto cgroup, cgroup_of(record));
   return cgroup.freeze();
 }
 
 Result<void> resume(const Records& records, const std::string& id) {
   BOTHY_TRY(const Record record, load_with_status(records, id, "resume", {Status::kPaused}));
+  if (record.vm) {
+    return resume_vm(records, id);
+  }
   BOTHY_TRY(auto cgroup, cgroup_of(record));
   return cgroup.thaw();
 }
@@ -79,7 +91,16 @@ Result<void> update(const Records& records, const std::string& id,
             load_with_status(records, id, "update",
                              {Status::kCreated, Status::kRunning, Status::kPaused}));
   BOTHY_TRY(auto cgroup, cgroup_of(record));
-  return change_limits(record, cgroup, resources);
+  if (!record.vm) {
+    return change_limits(record, cgroup, resources);
+  }
+  if (resources.memory || resources.memory_and_swap) {
+    return make_error(ErrorCode::kUnsupported,
+                      "can't update '{}': the memory of a microVM can't be changed", id);
+  }
+  container::Resources raised = resources;
+  raise_process_limit(raised);
+  return change_limits(record, cgroup, raised);
 }
 
 }  // namespace bothy::oci

@@ -84,6 +84,7 @@ json::object record_json(const Record& record) {
           {"startContainer", hooks_json(record.start_container)},
           {"poststart", hooks_json(record.poststart)},
           {"poststop", hooks_json(record.poststop)},
+          {"vm", record.vm},
           {"listenerPath", record.listener.path},
           {"listenerMetadata", record.listener.metadata}};
 }
@@ -107,6 +108,7 @@ Result<Record> parse_record(std::string_view text) {
   BOTHY_TRY(record.start_container, parse_hooks(fields, "startContainer"));
   BOTHY_TRY(record.poststart, parse_hooks(fields, "poststart"));
   BOTHY_TRY(record.poststop, parse_hooks(fields, "poststop"));
+  record.vm = fields.flag("vm");
   BOTHY_TRY(record.listener.path, fields.text("listenerPath"));
   BOTHY_TRY(record.listener.metadata, fields.text("listenerMetadata"));
   return record;
@@ -146,6 +148,10 @@ std::string Records::directory(std::string_view id) const {
 
 std::string Records::start_socket(std::string_view id) const {
   return directory(id) + "/start.sock";
+}
+
+std::string Records::pause_mark(std::string_view id) const {
+  return directory(id) + "/paused";
 }
 
 std::string Records::notify_directory(std::string_view id) const {
@@ -222,7 +228,8 @@ Result<Status> Records::status(const Record& record) const {
   if (exists(start_socket(record.id))) {
     return Status::kCreated;
   }
-  return is_frozen(record) ? Status::kPaused : Status::kRunning;
+  const bool paused = record.vm ? exists(pause_mark(record.id)) : is_frozen(record);
+  return paused ? Status::kPaused : Status::kRunning;
 }
 
 Result<std::vector<std::string>> Records::ids() const {

@@ -4,6 +4,9 @@
 //   config.json  the bundle's, as it was when the container was made
 //   notify/      the socket on which the container says that it is ready, if the
 //                caller has a service manager (NotifySocket)
+//   vm.sock, v, v_1024, console, paused
+//                of a microVM: its owner's socket for `exec` and `pause`, those of its
+//                guest, what its kernel wrote, and whether it is paused
 //   start.sock   where a created container waits for `start`; renamed and gone
 //                once it has been started
 //
@@ -45,6 +48,7 @@ struct Record {
   std::vector<container::Hook> start_container;
   std::vector<container::Hook> poststart;
   std::vector<container::Hook> poststop;
+  bool vm = false;                      // a microVM, whose owner is the process
   container::SeccompListener listener;  // of the filter that the process gets at its start
 };
 
@@ -66,8 +70,12 @@ class Records {
   [[nodiscard]] Result<void> remove(std::string_view id) const;
   // Removes the directory of an id whose container was never finished; none is no error.
   [[nodiscard]] Result<void> remove_leftover(std::string_view id) const;
+  [[nodiscard]] std::string directory(std::string_view id) const;
   [[nodiscard]] std::string start_socket(std::string_view id) const;
+  // There while a microVM is paused: its owner's cgroup isn't frozen.
+  [[nodiscard]] std::string pause_mark(std::string_view id) const;
   [[nodiscard]] std::string notify_directory(std::string_view id) const;
+  [[nodiscard]] const std::string& root() const noexcept { return root_; }
   // Sorted; of all that have a directory. Without a ROOT there are none.
   [[nodiscard]] Result<std::vector<std::string>> ids() const;
 
@@ -75,7 +83,6 @@ class Records {
 
  private:
   explicit Records(std::string root) : root_(std::move(root)) {}
-  [[nodiscard]] std::string directory(std::string_view id) const;
 
   std::string root_;
 };

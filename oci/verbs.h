@@ -29,6 +29,7 @@ struct CreateOptions {
   bool pivot = true;
   bool new_keyring = true;
   CgroupDriver cgroups = CgroupDriver::kFiles;
+  bool vm = false;  // a microVM, unless the bundle's annotations say otherwise
 };
 
 struct RunOptions {

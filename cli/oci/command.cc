@@ -13,11 +13,16 @@
 #include "cli/help.h"
 #include "cli/oci/verb.h"
 #include "oci/features.h"
+#include "oci/vm_exec.h"
+#include "oci/vm_launch.h"
 
 namespace bothy {
 namespace {
 
 constexpr const char* kDescription = "OCI runtime interface, for container engines";
+
+// Containers of a program that is called so are microVMs.
+constexpr std::string_view kVmName = "bothy-vm";
 
 struct Verb {
   std::string_view name;
@@ -40,6 +45,9 @@ constexpr std::array kVerbs{Verb{"create", add_create_verb},
                             Verb{"features", add_features_verb},
                             Verb{"checkpoint", add_checkpoint_verb},
                             Verb{"restore", add_restore_verb}};
+// By which bothy starts itself: in no help.
+constexpr std::array kInnerVerbs{Verb{oci::kOwnerVerb, add_owner_verb},
+                                 Verb{oci::kStubVerb, add_stub_verb}};
 
 void add_global_flags(CLI::App& app, OciGlobals& globals) {
   add_value(app, "--root", globals.root, "DIR",
@@ -66,6 +74,11 @@ void add_verbs(const OciApp& oci, std::span<char*> arguments) {
   const bool any = std::ranges::any_of(kVerbs, is_named);
   for (const Verb& verb : kVerbs) {
     if (!any || is_named(verb)) {
+      verb.add(oci);
+    }
+  }
+  for (const Verb& verb : kInnerVerbs) {
+    if (is_named(verb)) {
       verb.add(oci);
     }
   }
@@ -128,7 +141,8 @@ void add_oci_command(CLI::App& app, int& /*status*/) {
 }
 
 bool is_oci_name(std::string_view program) noexcept {
-  return program.substr(program.rfind('/') + 1) == "bothy-oci";
+  const std::string_view name = program.substr(program.rfind('/') + 1);
+  return name == "bothy-oci" || name == kVmName;
 }
 
 std::unique_ptr<CLI::App> describe_oci() {
@@ -143,6 +157,7 @@ int oci_main(int argc, char** argv, const char* name, std::string_view version) 
   static auto& app = *new CLI::App(kDescription, name);
   int status = exit_status::kSuccess;
   const auto globals = std::make_shared<OciGlobals>();
+  globals->vm = std::string_view(name) == kVmName;
   set_up({app, globals, status, std::string(version)}, {argv, static_cast<std::size_t>(argc)});
   app.parse_complete_callback([&globals] {
     globals->log.json = globals->log_format == "json";

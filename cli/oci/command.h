@@ -14,7 +14,8 @@ namespace bothy {
 // For the list of commands in `bothy --help`.
 void add_oci_command(CLI::App& app, int& status);
 
-// Whether a program that is called so is an OCI runtime: "bothy-oci", as engines take a path alone.
+// Whether a program that is called so is an OCI runtime: "bothy-oci", or "bothy-vm", whose
+// containers are microVMs; engines take a path alone.
 [[nodiscard]] bool is_oci_name(std::string_view program) noexcept;
 
 // The interface with all of its flags and verbs, to be described: what it parses has no effect.

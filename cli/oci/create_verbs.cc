@@ -43,6 +43,7 @@ oci::CreateOptions create_options(const CreateFlags& flags, const OciGlobals& gl
   options.pivot = !flags.no_pivot;
   options.new_keyring = !flags.no_new_keyring;
   options.cgroups = cgroup_driver(globals);
+  options.vm = globals.vm;
   return options;
 }
 

@@ -20,6 +20,7 @@ struct OciGlobals {
   bool debug = false;
   bool systemd_cgroup = false;
   std::string rootless = "auto";  // accepted: what an ordinary user can do is found out by itself
+  bool vm = false;                // by the program's name
   std::string cgroup_manager;     // empty: cgroupfs, or systemd with --systemd-cgroup
 };
 
@@ -62,5 +63,8 @@ void add_features_verb(const OciApp& oci);
 void add_spec_verb(const OciApp& oci);
 void add_checkpoint_verb(const OciApp& oci);
 void add_restore_verb(const OciApp& oci);
+// What this program becomes for a container that is a microVM.
+void add_owner_verb(const OciApp& oci);
+void add_stub_verb(const OciApp& oci);
 
 }  // namespace bothy

@@ -106,9 +106,23 @@ TEST_CASE("What bothy doesn't do for a container is an error") {
     config.at("linux").as_object()[member] = json::object();
     CHECK(error_of(config) == "config.json: linux." + member + ": not supported");
   }
+}
+
+TEST_CASE("A machine's size is read, and what would choose a program or a kernel is refused") {
   json::value config = full_config();
-  config.as_object()["vm"] = json::object();
-  CHECK(error_of(config) == "config.json: vm: not supported in a container");
+  config.as_object()["vm"] =
+      json::parse(R"({"hwConfig": {"vcpus": 2, "memory": 1073741824, "deviceTree": "x"}})");
+  const OciSpec spec = parse_spec(json::serialize(config)).value();
+  REQUIRE(spec.machine);
+  CHECK(spec.machine->cpus == 2U);
+  CHECK(spec.machine->memory == 1073741824U);
+  for (const std::string member : {"hypervisor", "kernel", "image"}) {
+    config.as_object()["vm"] = json::object{{member, json::object{{"path", "/x"}}}};
+    CHECK(error_of(config) ==
+          "config.json: vm." + member + ": not supported: the host's configuration chooses it");
+  }
+  config.as_object()["vm"] = json::parse(R"({"hwConfig": {"vcpus": 0}})");
+  CHECK(error_of(config).starts_with("config.json: vm.hwConfig.vcpus: "));
 }
 
 TEST_CASE("A setting of a namespace needs the namespace") {
