@@ -70,7 +70,11 @@ Result<void> ask_alone(const Records& records, const std::string& id, std::strin
 }
 
 Result<void> check_start(const json::object& answer) {
-  BOTHY_TRY(const JsonFields result, JsonFields::of(answer.at("result"), "the answer"));
+  BOTHY_TRY(const json::object* started, JsonFields(answer, "the answer").object("result"));
+  if (started == nullptr) {
+    return make_error(ErrorCode::kInvalid, "the answer: result is missing");
+  }
+  const JsonFields result(*started, "the answer's result");
   BOTHY_TRY(const std::uint64_t error_number, result.number("errno"));
   if (error_number == 0) {
     return success();

@@ -56,7 +56,6 @@ run 0 'KILL' -- vm kill box KILL
 wait_for has_status box stopped
 run 0 'delete' -- vm delete box
 
-
 command='trap "exit 9" USR1; while :; do sleep 0.1; done'
 config 'c["annotations"] = {"org.bothy.cpus": "2"}; c["linux"]["resources"]["memory"] = {"limit": 201 << 20}'
 vm run -d -b "$bundle" --pid-file "$work/pid/file" box >"$work/log" 2>&1 </dev/null
