@@ -28,14 +28,17 @@ function(bothy_install_link directory name target)
     file(CREATE_LINK ${target} \"\${directory}/${name}\" SYMBOLIC)
     list(APPEND CMAKE_INSTALL_MANIFEST_FILES \"\${CMAKE_INSTALL_PREFIX}/${directory}/${name}\")")
 endfunction()
-bothy_install_link(${CMAKE_INSTALL_BINDIR} bothy-oci bothy)
-# Both shells look for a file by the program's name.
-bothy_install_link(${CMAKE_INSTALL_DATADIR}/bash-completion/completions bothy-oci bothy)
-bothy_install_link(${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d bothy-oci.fish bothy.fish)
+foreach(name IN ITEMS bothy-oci bothy-vm)
+  bothy_install_link(${CMAKE_INSTALL_BINDIR} ${name} bothy)
+  # Both shells look for a file by the program's name.
+  bothy_install_link(${CMAKE_INSTALL_DATADIR}/bash-completion/completions ${name} bothy)
+  bothy_install_link(${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d ${name}.fish bothy.fish)
+endforeach()
 
-# Engines want the path of the installed program, which --prefix says last.
+# Engines want the paths of the installed program, which --prefix says last.
 install(CODE "
   set(BOTHY_OCI \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/bothy-oci\")
+  set(BOTHY_VM \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/bothy-vm\")
   set(BOTHY_SETTINGS \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/bothy\")
   foreach(name IN ITEMS containers.conf containerd.toml docker.json)
     configure_file(\"${CMAKE_SOURCE_DIR}/packaging/\${name}.in\" \"${CMAKE_BINARY_DIR}/packaging/\${name}\" @ONLY)
@@ -53,8 +56,8 @@ set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "One container image, two ways to run it: a
 or as a container, a namespaced process on the host's kernel. Same command,
 same image, same exit code.
 
-The package has the kernel of the microVMs and the link bothy-oci, by which
-Podman, containerd and Docker take bothy for their runtime.")
+The package has the kernel of the microVMs and the links bothy-oci and
+bothy-vm, by which Podman, containerd and Docker take bothy for their runtime.")
 # Where the prefix is /usr, in a directory that stands for /.
 set(CPACK_SET_DESTDIR ON)
 set(CPACK_INSTALL_PREFIX /usr)

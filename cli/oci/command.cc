@@ -22,7 +22,7 @@ namespace {
 constexpr const char* kDescription = "OCI runtime interface, for container engines";
 
 // Containers of a program that is called so are microVMs.
-constexpr std::string_view kVmName = "bothy-vm";
+constexpr std::string_view kVmName = kOciNames.back();
 
 struct Verb {
   std::string_view name;
@@ -142,7 +142,7 @@ void add_oci_command(CLI::App& app, int& /*status*/) {
 
 bool is_oci_name(std::string_view program) noexcept {
   const std::string_view name = program.substr(program.rfind('/') + 1);
-  return name == "bothy-oci" || name == kVmName;
+  return std::ranges::find(kOciNames, name) != kOciNames.end();
 }
 
 std::unique_ptr<CLI::App> describe_oci() {

@@ -1,6 +1,7 @@
 // `bothy oci`: the OCI runtime interface, as container engines call it.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string_view>
@@ -14,8 +15,9 @@ namespace bothy {
 // For the list of commands in `bothy --help`.
 void add_oci_command(CLI::App& app, int& status);
 
-// Whether a program that is called so is an OCI runtime: "bothy-oci", or "bothy-vm", whose
-// containers are microVMs; engines take a path alone.
+// The program's names as an OCI runtime; engines take a path alone. Containers of the second are
+// microVMs.
+inline constexpr std::array<std::string_view, 2> kOciNames{"bothy-oci", "bothy-vm"};
 [[nodiscard]] bool is_oci_name(std::string_view program) noexcept;
 
 // The interface with all of its flags and verbs, to be described: what it parses has no effect.

@@ -29,7 +29,7 @@ _bothy() {
   local commands flags operand rest kind
   COMPREPLY=()
   [ "$current" != = ] || current=''
-  [ "${COMP_WORDS[0]##*/}" != bothy-oci ] || command='bothy oci'
+  case ${COMP_WORDS[0]##*/} in bothy-oci | bothy-vm) command='bothy oci' ;; esac
   _bothy_command "$command"
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=${COMP_WORDS[i]}
@@ -60,7 +60,7 @@ _bothy() {
     _bothy_complete "$operand"
   fi
 }
-complete -F _bothy bothy bothy-oci
+complete -F _bothy bothy bothy-oci bothy-vm
 )bash";
 
 std::string kind_text(Kind kind, const std::vector<std::string>& words) {

@@ -144,7 +144,7 @@ Command describe_program() {
       const std::string group = command.group;
       command = describe(*oci, command.name);
       command.group = group;
-      command.alias = "bothy-oci";
+      command.aliases.assign(kOciNames.begin(), kOciNames.end());
     }
   }
   return program;

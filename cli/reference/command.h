@@ -31,10 +31,10 @@ struct Operand {
 };
 
 struct Command {
-  std::string name;     // with those of the commands above: "bothy image import"
-  std::string alias;    // a program's name that stands for it; empty: none
-  std::string summary;  // a line
-  std::string usage;    // what follows the name: "[OPTIONS] SOURCE"
+  std::string name;                  // with those of the commands above: "bothy image import"
+  std::vector<std::string> aliases;  // names of the program that stand for it
+  std::string summary;               // a line
+  std::string usage;                 // what follows the name: "[OPTIONS] SOURCE"
   std::vector<Operand> operands;
   bool passes_rest = false;  // what follows the first operand is another command's
   std::vector<Flag> flags;

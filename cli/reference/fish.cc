@@ -10,7 +10,7 @@ constexpr std::string_view kFunctions = R"fish(
 function __bothy_at --description 'Whether the words so far name the command of the argument'
     set -l words (commandline -opc)
     set -l command bothy
-    if string match -qr '(^|/)bothy-oci$' -- $words[1]
+    if string match -qr '(^|/)bothy-(oci|vm)$' -- $words[1]
         set command 'bothy oci'
     end
     for word in $words[2..-1]
@@ -21,8 +21,8 @@ function __bothy_at --description 'Whether the words so far name the command of 
     test "$command" = "$argv[1]"
 end
 
-function __bothy_complete --description 'complete for both names of the program'
-    complete -c bothy -c bothy-oci $argv
+function __bothy_complete --description 'complete for each name of the program'
+    complete -c bothy -c bothy-oci -c bothy-vm $argv
 end
 
 )fish";

@@ -22,6 +22,13 @@ Result<void> write_pages(const Command& command, const std::string& parent,
                          const std::string& directory) {
   BOTHY_TRY(replace_file(directory + "/" + page_name(command) + ".1",
                          man_page(command, parent, BOTHY_VERSION), kMode));
+  for (const std::string& alias : command.aliases) {
+    // The command's own page may be named so.
+    if (alias != page_name(command)) {
+      BOTHY_TRY(replace_file(directory + "/" + alias + ".1",
+                             ".so man1/" + page_name(command) + ".1\n", kMode));
+    }
+  }
   for (const Command& each : command.commands) {
     BOTHY_TRY(write_pages(each, page_name(command), directory));
   }

@@ -208,7 +208,9 @@ std::string man_page(const Command& command, const std::string& parent, std::str
                      "\" \"bothy\"\n";
   page += ".SH NAME\n" + paragraph(page_name(command) + " - " + command.summary);
   page += ".SH SYNOPSIS\n" + synopsis(command.name, command.usage);
-  page += command.alias.empty() ? "" : ".br\n" + synopsis(command.alias, command.usage);
+  for (const std::string& alias : command.aliases) {
+    page += ".br\n" + synopsis(alias, command.usage);
+  }
   page += ".SH DESCRIPTION\n" + paragraph(sentence(command.summary));
   for (const std::string& note : footer.notes) {
     page += ".PP\n" + paragraph(note);

@@ -125,12 +125,12 @@ std::string zsh_completion(const Command& program) {
   for (const Command* command : all_commands(program)) {
     functions += function(*command);
   }
-  return "#compdef bothy bothy-oci\n"
+  return "#compdef bothy bothy-oci bothy-vm\n"
          "# Completion of bothy for zsh: the commands and flags of --help.\n\n" +
          list_function("instances", kListInstances, "") +
          list_function("images", kListImages, "\n  _files") +
          list_function("containers", kListContainers, "") + functions +
-         "case $service in\n  bothy-oci) _bothy-oci-command \"$@\" ;;\n"
+         "case $service in\n  bothy-oci | bothy-vm) _bothy-oci-command \"$@\" ;;\n"
          "  *) _bothy-command \"$@\" ;;\nesac\n";
 }
 

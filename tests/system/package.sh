@@ -17,15 +17,17 @@ works() {
   says "$1: the executable" "bothy $version" "$prefix/bin/bothy" --version
   run 0 "$1: bothy-oci is the OCI runtime" --out "bothy-oci version $version" -- "$prefix/bin/bothy-oci" --version
   run 0 "$1: its features" --out '"ociVersionMin"' -- "$prefix/bin/bothy-oci" features
-  for page in bothy bothy-run bothy-image-import bothy-oci bothy-oci-create; do
+  run 0 "$1: bothy-vm is one" --out "bothy-vm version $version" -- "$prefix/bin/bothy-vm" --version
+  for page in bothy bothy-run bothy-image-import bothy-oci bothy-vm bothy-oci-create; do
     run 0 "$1: the page $page" --out SYNOPSIS -- env MANPAGER=cat man -M "$man" "$page"
   done
   says "$1: bash completes a command" 'run resume rm' completed bothy r
   says "$1: bash completes a flag" '--publish --pull' completed bothy run --pu
   says "$1: bash completes the value of a flag" 'missing never always' completed bothy run --pull ''
   says "$1: bash completes a verb" 'create' completed bothy-oci --root /tmp cr
+  says "$1: of the other runtime as well" 'create' completed bothy-vm --root /tmp cr
   says "$1: bash completes a command of a group" 'prune' completed bothy image pr
-  run 0 "$1: the engines' settings name it" -- settings_name "$2/bin/bothy-oci"
+  run 0 "$1: the engines' settings name both" -- settings_name "$2/bin"
   found_kernel "$1"
 }
 
@@ -39,13 +41,14 @@ completed() {
 settings_name() {
   python3 - "$prefix/share/bothy" "$1" <<'PYTHON'
 import json, sys, tomllib
-directory, path = sys.argv[1:]
+directory, programs = sys.argv[1:]
+paths = {"bothy": programs + "/bothy-oci", "bothy-vm": programs + "/bothy-vm"}
 podman = tomllib.load(open(directory + "/containers.conf", "rb"))["engine"]
-assert podman["runtimes"] == {"bothy": [path]} and "bothy" in podman["runtime_supports_json"], podman
+assert podman["runtimes"] == {name: [path] for name, path in paths.items()} and set(paths) < set(podman["runtime_supports_json"]), podman
 containerd = tomllib.load(open(directory + "/containerd.toml", "rb"))
-runtime = containerd["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]["runtimes"]["bothy"]
-assert runtime["options"]["BinaryName"] == path, containerd
-assert json.load(open(directory + "/docker.json"))["runtimes"] == {"bothy": {"path": path}}
+runtimes = containerd["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]["runtimes"]
+assert {name: runtime["options"]["BinaryName"] for name, runtime in runtimes.items()} == paths, containerd
+assert json.load(open(directory + "/docker.json"))["runtimes"] == {name: {"path": path} for name, path in paths.items()}
 PYTHON
 }
 

@@ -10,7 +10,7 @@ inside_systemd "$0" "$@"
 # Without a network, the host's settings and a journal.
 ln -s "$bothy" "$work/bothy-oci"
 export CONTAINERS_CONF=$work/containers.conf CONTAINERS_STORAGE_CONF=$work/storage.conf
-sed "s#@BOTHY_OCI@#$work/bothy-oci#" packaging/containers.conf.in >"$CONTAINERS_CONF"
+sed "s#@BOTHY_OCI@#$work/bothy-oci#; s#@BOTHY_VM@#$work/bothy-vm#" packaging/containers.conf.in >"$CONTAINERS_CONF"
 # Podman's default is 2048 processes, which takes the controller.
 limited=
 if grep -qw pids /sys/fs/cgroup/cgroup.controllers && grep -qw memory /sys/fs/cgroup/cgroup.controllers; then limited=yes; fi

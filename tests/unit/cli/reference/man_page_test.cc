@@ -59,7 +59,7 @@ bothy box \-s 1
 TEST_CASE("a page of a command that has nothing but its name", "[reference]") {
   Command command;
   command.name = "bothy";
-  command.alias = "b";
+  command.aliases = {"b"};
   command.summary = "Do it";
   CHECK(man_page(command, "", "1") == R"(.TH BOTHY 1 "" "bothy 1" "bothy"
 .SH NAME
