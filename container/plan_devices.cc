@@ -79,9 +79,13 @@ void plan_device(Maker& maker, const Device& device) {
     }
     return plan_cover(plan, directory, name, tree);
   }
-  plan.add(SYS_mknodat,
-           {directory, name, type_of(device) | device.mode, ::makedev(device.major, device.minor)})
-      .tolerated[0] = {EEXIST};
+  const mode_t type = type_of(device);
+  const dev_t number = ::makedev(device.major, device.minor);
+  Call& make = plan.add(SYS_mknodat, {directory, name, type | device.mode, number});
+  make.success_skips = 1;
+  make.tolerated[0] = {EEXIST};
+  // config-linux.md, Devices: another file in its place is an error.
+  plan.add(kCheckDevice, {directory, name, type, number});
   if (device.user != 0 || device.group != 0) {
     plan.add(SYS_fchownat, {directory, name, device.user, device.group, AT_SYMLINK_NOFOLLOW});
   }

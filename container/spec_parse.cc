@@ -77,7 +77,10 @@ Result<void> check_namespaces(const SpecValue& document, const OciSpec& spec) {
 }
 
 Result<void> read_annotations(const SpecValue& value, std::map<std::string, std::string>& all) {
-  return value.read_members([&all](const SpecValue& member, std::string_view name) -> Result<void> {
+  return value.read_members([&](const SpecValue& member, std::string_view name) -> Result<void> {
+    if (name.empty()) {
+      return value.wrong("a key is empty");
+    }
     BOTHY_TRY(std::string text, member.text());
     all.emplace(name, std::move(text));
     return success();

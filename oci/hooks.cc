@@ -77,6 +77,15 @@ Result<void> run_hooks(const std::vector<ct::Hook>& hooks, const char* kind,
   return success();
 }
 
+// A hook that fails doesn't keep the next one from running.
+void run_all(const std::vector<ct::Hook>& hooks, const char* kind, const std::string& state) {
+  for (const ct::Hook& hook : hooks) {
+    if (const auto run = run_hook(hook, kind, state); !run) {
+      log(LogLevel::kWarning, "{}", run.error().context);
+    }
+  }
+}
+
 // The hooks of the container's process, in the order in which it runs them.
 class InnerHooks {
  public:
@@ -160,17 +169,11 @@ Result<ct::LaunchReport> receive_start_with_hooks(int socket, const Record& reco
 }
 
 void run_poststart(const Record& record) {
-  const auto run = run_hooks(record.poststart, "poststart", state_json(record, Status::kRunning));
-  if (!run) {
-    log(LogLevel::kWarning, "{}", run.error().context);
-  }
+  run_all(record.poststart, "poststart", state_json(record, Status::kRunning));
 }
 
 void run_poststop(const Record& record) {
-  const auto run = run_hooks(record.poststop, "poststop", state_json(record, Status::kStopped));
-  if (!run) {
-    log(LogLevel::kWarning, "{}", run.error().context);
-  }
+  run_all(record.poststop, "poststop", state_json(record, Status::kStopped));
 }
 
 }  // namespace bothy::oci

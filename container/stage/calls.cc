@@ -130,6 +130,19 @@ long make_hook(PlanHeader& plan, const Call& call, int directory) noexcept {
   return run_hook(plan.report, hook);
 }
 
+// A pipe has no number.
+long check_device(int directory, const char* name, mode_t type, dev_t number) noexcept {
+  struct stat found;
+  if (fstatat(directory, name, &found, AT_SYMLINK_NOFOLLOW) != 0) {
+    return -1;
+  }
+  if ((found.st_mode & S_IFMT) != type || (type != S_IFIFO && found.st_rdev != number)) {
+    errno = EEXIST;
+    return -1;
+  }
+  return 0;
+}
+
 // nullptr for a failure that ends the calls.
 const Tolerated* find_tolerated(const Call& call, int error) noexcept {
   for (const Tolerated& each : call.tolerated.each) {
@@ -182,6 +195,9 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
       return copy_directory(static_cast<int>(values[0]), static_cast<int>(values[1]), values[2]);
     case kRunHook:
       return make_hook(plan, call, static_cast<int>(values[1]));
+    case kCheckDevice:
+      return check_device(static_cast<int>(values[0]), reinterpret_cast<const char*>(values[1]),
+                          static_cast<mode_t>(values[2]), static_cast<dev_t>(values[3]));
     case kCheckCommand:
       return check_command(plan);
     case kExecute:

@@ -27,6 +27,7 @@ enum SpecialCall : int32_t {
                        // the kernel's last one
   kPause = -9,         // reports kPaused, and goes on once the parent answers
   kSendListener = -13,   // arguments: descriptor: reports kListener with it, and goes on likewise
+  kCheckDevice = -14,  // arguments: directory, name, type, device number: whether the file is that
   kCheckCommand = -12,   // whether one of PlanHeader::candidates can be executed
   kCopyDirectory = -11,  // arguments: from, to, CopiedParts (copy.h)
   kRunHook = -10,  // arguments: a HookCommand, a directory: reports kHook, executes that program in

@@ -201,6 +201,7 @@ TEST_CASE("A value that a config.json can't have is named with its reason") {
       {"/hooks/prestart/0/path", R"("a")", "hooks.prestart[0].path: expected an absolute path"},
       {"/hooks/prestart/0/timeout", "0",
        "hooks.prestart[0].timeout: expected an integer from 1 to 4294967295"},
+      {"/annotations", R"({"": "x"})", "annotations: a key is empty"},
       {"/linux/namespaces/7/type", R"("space")",
        "linux.namespaces[7].type: unknown namespace 'space'"},
       {"/linux/namespaces/7/type", R"("mount")", "linux.namespaces: more than one mount namespace"},
