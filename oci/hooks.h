@@ -22,8 +22,8 @@ namespace bothy::oci {
 [[nodiscard]] Result<container::LaunchReport> receive_start_with_hooks(int socket,
                                                                        const Record& record);
 
-// The hooks of a container that runs, and of one that has been deleted: a failure is logged, and the
-// next hook runs (runtime-spec, runtime.md, Lifecycle).
+// The hooks of a container that runs, and of one that has been deleted: a failure is logged, and
+// the next hook runs (runtime-spec, runtime.md, Lifecycle).
 void run_poststart(const Record& record);
 void run_poststop(const Record& record);
 

@@ -26,9 +26,9 @@ enum SpecialCall : int32_t {
   kDropBounding = -7,  // arguments: first and last: capabilities that leave the bounding set, up to
                        // the kernel's last one
   kPause = -9,         // reports kPaused, and goes on once the parent answers
-  kSendListener = -13,   // arguments: descriptor: reports kListener with it, and goes on likewise
-  kCheckDevice = -14,  // arguments: directory, name, type, device number: whether the file is that
-  kCheckCommand = -12,   // whether one of PlanHeader::candidates can be executed
+  kSendListener = -13,  // arguments: descriptor: reports kListener with it, and goes on likewise
+  kCheckDevice = -14,   // arguments: directory, name, type, device number: whether the file is that
+  kCheckCommand = -12,  // whether one of PlanHeader::candidates can be executed
   kCopyDirectory = -11,  // arguments: from, to, CopiedParts (copy.h)
   kRunHook = -10,  // arguments: a HookCommand, a directory: reports kHook, executes that program in
                    // the directory with the descriptors of the parent's answer, reports kHookEnd
