@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "container/cgroup_files.h"
 #include "container/cgroup_limits.h"
+#include "container/cgroup_owner.h"
 #include "container/device_rule.h"
 #include "container/systemd/manager.h"
 
@@ -32,6 +33,15 @@ std::vector<ct::DeviceRule> device_rules(const ct::OciSpec& spec) {
     rules.insert(rules.end(), defaults.begin(), defaults.end());
   }
   return rules;
+}
+
+// v1's hierarchies can't be given safely.
+Result<void> give(const ct::CgroupHost& host, const ct::Cgroup& cgroup, const ct::OciSpec& spec) {
+  const std::optional<ct::CgroupOwner> owner = ct::cgroup_owner(spec);
+  if (!owner || cgroup.unified_fd() < 0 || !host.hierarchies.empty()) {
+    return success();
+  }
+  return ct::give_cgroup(cgroup.unified_fd(), *owner);
 }
 
 // The directory in which systemd has put the process.
@@ -113,6 +123,10 @@ Result<NewCgroup> NewCgroup::make(const CreateOptions& options, const ct::OciSpe
   counted.insert(counted.end(), host.unified_controllers.begin(), host.unified_controllers.end());
   BOTHY_TRY(made.cgroup_, ct::Cgroup::create(host, cgroup_path(spec, options.id), spec.resources,
                                              device_rules(spec), counted));
+  if (const auto given = give(host, *made.cgroup_, spec); !given) {
+    static_cast<void>(made.cgroup_->remove());
+    return given.error();
+  }
   return made;
 }
 
@@ -152,7 +166,10 @@ Result<void> NewCgroup::fill_scope(const ct::CgroupHost& host, const ct::OciSpec
   BOTHY_TRY(cgroup_, ct::Cgroup::open({path}));
   BOTHY_TRY(cgroup_->apply(resources));
   const std::vector<ct::DeviceRule> rules = device_rules(spec);
-  return rules.empty() ? Result<void>(success()) : cgroup_->set_device_rules(rules);
+  if (!rules.empty()) {
+    BOTHY_TRY(cgroup_->set_device_rules(rules));
+  }
+  return give(host, *cgroup_, spec);
 }
 
 void NewCgroup::place(ct::LaunchOptions& launch) const {

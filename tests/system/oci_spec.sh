@@ -117,6 +117,19 @@ for path in /bothy-spec/box bothy-spec/box; do
   says 'the same place once more' "$(cat "$work/out")" oci run -b "$bundle" box
 done
 find /sys/fs/cgroup -depth -type d -path '*/bothy-spec*' -exec rmdir {} \;
+users='c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 700000, "size": 65536}]'
+writable='[m for m in c["mounts"] if m["type"] == "cgroup"][0]["options"].remove("ro")'
+command='stat -c %u /sys/fs/cgroup /sys/fs/cgroup/cgroup.procs /sys/fs/cgroup/cgroup.freeze; mkdir /sys/fs/cgroup/made 2>/dev/null && echo made'
+config "$users; $writable"
+chmod 755 "$work"
+chown -R 700000:700000 "$bundle/rootfs"
+run 0 'a cgroup that the container may write to' -- oci run -b "$bundle" box
+says 'its owner, and of which files' "$(printf '0\n0\n65534\nmade')" echo "$(cat "$work/out")"
+config "$users"
+run 1 'one that the container may not write to' -- oci run -b "$bundle" box
+says 'is not given to it' "$(printf '65534\n65534\n65534')" echo "$(cat "$work/out")"
+chown -R 0:0 "$bundle/rootfs"
+
 command=true
 refused 'a seccomp rule without names' 'c["linux"]["seccomp"] = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_ERRNO"}]}' names
 command='cat /secret/file; echo x >/proc/sys/kernel/domainname'
@@ -124,7 +137,7 @@ mkdir -p "$bundle/rootfs/secret"
 echo secret >"$bundle/rootfs/secret/file"
 config 'c["linux"]["maskedPaths"] = ["/secret/file", "/nothere"]; c["linux"]["readonlyPaths"] = ["/proc/sys", "/nothere"]; c["root"]["readonly"] = False'
 run 1 'masked and read-only paths' --err 'Read-only file system' -- oci run -b "$bundle" box
-says 'the masked file is empty' '' cat "$work/out"
+says 'the masked file is empty' '' echo "$(cat "$work/out")"
 
 echo '== runtime.md'
 command='echo started >/started; exec sleep 1000'
