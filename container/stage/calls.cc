@@ -196,7 +196,7 @@ long make_call(PlanHeader& plan, const Call& call) noexcept {
     case kRunHook:
       return make_hook(plan, call, static_cast<int>(values[1]));
     case kCheckDevice:
-      return check_device(static_cast<int>(values[0]), reinterpret_cast<const char*>(values[1]),
+      return check_device(static_cast<int>(values[0]), at(plan, call.arguments[1]),
                           static_cast<mode_t>(values[2]), static_cast<dev_t>(values[3]));
     case kCheckCommand:
       return check_command(plan);
