@@ -69,6 +69,9 @@ class IsolationEvents {
   virtual void on_copied(std::uint32_t copy, int error_number, const std::string& message) = 0;
   virtual void on_path_info(std::uint32_t request, const PathInfo& info) = 0;
   virtual void on_statistics(const Statistics& statistics) = 0;
+  // The TCP ports, in any order, on which processes of a microVM listen, where it was asked for
+  // them (GuestParts).
+  virtual void on_ports(std::span<const std::uint16_t> /*ports*/) {}
   // The isolation takes no requests any more. on_ended() follows.
   virtual void on_disconnected(const std::string& message) = 0;
   // The instance can't go on. on_ended() follows.

@@ -149,6 +149,9 @@ bool Config::parse(Text all) {
       case kReadOnly:
         read_only = true;
         break;
+      case kWatchPorts:
+        watch_ports = true;
+        break;
       case kHostname:
         hostname = value;
         break;

@@ -72,6 +72,7 @@ struct Config {
   uint64_t scratch_size = 0;
   uint32_t shutdown_grace_ms = 10000;
   bool read_only = false;
+  bool watch_ports = false;
 
   bool parse(Text all);
   template <class Use>

@@ -17,6 +17,7 @@
 #include "guest/init/host.h"
 #include "guest/init/netlink.h"
 #include "guest/init/network.h"
+#include "guest/init/ports.h"
 #include "guest/init/power.h"
 #include "guest/init/process_limit.h"
 #include "guest/init/processes.h"
@@ -118,6 +119,7 @@ void set_up_guest(const Config& config) {
   seal_root(config);
   if (has_host) {
     serve_host();
+    if (config.watch_ports) watch_ports();
     start_first(spec, connections);
   } else {
     start_on_console(spec);

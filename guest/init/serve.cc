@@ -11,6 +11,8 @@
 
 #include "guest/init/control.h"
 #include "guest/init/copies.h"
+#include "guest/init/forwards.h"
+#include "guest/init/ports.h"
 #include "guest/init/power.h"
 #include "guest/init/processes.h"
 #include "guest/init/root.h"
@@ -74,6 +76,8 @@ void on_frame(const Frame& frame, Text content) {
       return start_copy(static_cast<Type>(frame.type), frame.process, content);
     case kLook:
       return look(frame.process, content);
+    case kConnect:
+      return start_forward(frame.process, content);
     case kShutdown:
       return terminate();
     case kSetClock:
@@ -122,7 +126,7 @@ bool advance_shutdown() {
 }
 
 int time_left() {
-  if (stage == kServing) return -1;
+  if (stage == kServing) return until_next_look();
   const int64_t left = deadline - now_ms();
   return left > 0 ? static_cast<int>(left) : 0;
 }
@@ -149,6 +153,7 @@ void serve_host() {
 void serve() {
   while (!advance_shutdown()) {
     loop_round(time_left());
+    look_at_ports();
     release_ended();
   }
   finish();

@@ -70,6 +70,7 @@ enum Key : uint16_t {
   kRootTag = 15,        // instead of kRootDevice: the tag of a virtiofs that is the root itself
   kNetlink = 16,        // NetlinkValue, then the content of a request to rtnetlink
   kSysctl = 17,         // a path below /proc, then what is written there
+  kWatchPorts = 18,     // no value: PORTS are to be sent
 
   kArgument = 32,     // repeated: argv
   kEnvironment = 33,  // repeated: NAME=VALUE
@@ -113,6 +114,7 @@ enum Type : uint16_t {
   kCopied = 7,      // int32_t errno, 0 for success, then a message without the errno's text
   kFailed = 8,      // message: the guest can't continue, and powers off
   kSeen = 9,        // int32_t errno, uint32_t st_mode, then the path with links resolved
+  kPorts = 10,      // Ports on which processes listen, whenever they have changed
 
   // From the host.
   kStart = 32,     // records as in kProcess; answered by STARTED or NOT_STARTED
@@ -125,6 +127,22 @@ enum Type : uint16_t {
                   // which carries a tar that is unpacked there
   kCopyOut = 39,  // likewise; stream 1 carries a tar of it from the guest
   kLook = 40,     // a path in the root, links followed; answered by SEEN
+  kConnect = 41,  // Connect: the guest opens stream 0 of `process`, and connects it to the port of
+                  // its loopback addresses, or closes it
+};
+
+// TCP ports, ascending, to which loopback addresses lead: `count` of them are sent.
+constexpr uint32_t kMaxPorts = 64;
+struct Ports {
+  uint16_t port[kMaxPorts];
+  uint32_t count;  // not sent: it follows from the frame's length
+};
+
+constexpr uint32_t kMaxConnections = 128;  // of CONNECT, at a time
+struct Connect {
+  uint64_t token;
+  uint32_t port;
+  uint32_t reserved;  // 0
 };
 
 struct Statistics {

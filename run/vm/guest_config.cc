@@ -198,6 +198,9 @@ std::string guest_config(const RunOptions& options, const ProcessSpec& process, 
   for (const auto& [path, value] : parts.sysctls) {
     records.add_strings(agent::kSysctl, {path, value});
   }
+  if (parts.watch_ports) {
+    records.add(agent::kWatchPorts);
+  }
   add_root(options, parts, records);
   if (options.processes) {
     records.add(agent::kProcessLimit, static_cast<std::uint32_t>(*options.processes));

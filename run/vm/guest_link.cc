@@ -36,6 +36,15 @@ Statistics statistics_of(const agent::Statistics& from) {
           from.processes, from.read_bytes,   from.written_bytes};
 }
 
+std::vector<std::uint16_t> ports_of(const FrameView& frame) {
+  std::vector<std::uint16_t> ports(
+      std::min<std::size_t>(frame.bytes.size() / sizeof(std::uint16_t), agent::kMaxPorts));
+  if (!ports.empty()) {
+    std::memcpy(ports.data(), frame.bytes.data(), ports.size() * sizeof(std::uint16_t));
+  }
+  return ports;
+}
+
 // The text after the numbers at the start of a frame.
 std::string_view rest_of(const FrameView& frame, std::size_t numbers) {
   return frame.text().substr(std::min(frame.bytes.size(), numbers));
@@ -161,6 +170,8 @@ void GuestLink::on_frame(const FrameView& frame) {
     }
     case agent::kStatistics:
       return hooks_.statistics(statistics_of(frame.value<agent::Statistics>()));
+    case agent::kPorts:
+      return hooks_.ports(ports_of(frame));
     case agent::kFailed:
       return hooks_.failed(printable_message(frame.text()));
     default:
@@ -208,6 +219,11 @@ void GuestLink::send_copy(agent::Type type, std::uint32_t process, std::uint64_t
 
 void GuestLink::request_path_info(std::uint32_t process, std::string_view path) {
   send(agent::kLook, process, std::as_bytes(std::span(path)));
+}
+
+void GuestLink::connect(std::uint32_t process, std::uint64_t token, std::uint16_t port) {
+  const agent::Connect request{token, port, 0};
+  send(agent::kConnect, process, std::as_bytes(std::span(&request, 1)));
 }
 
 void GuestLink::shut_down() {

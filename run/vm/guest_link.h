@@ -34,6 +34,7 @@ class GuestLink {
     std::function<void(std::uint32_t process, int error_number, std::string message)> copied;
     std::function<void(std::uint32_t process, const PathInfo&)> path_info;
     std::function<void(const Statistics&)> statistics;
+    std::function<void(std::span<const std::uint16_t>)> ports;  // at most agent::kMaxPorts
     std::function<void(std::string message)> failed;
     std::function<void()> closed;  // the guest's init has disconnected
   };
@@ -58,6 +59,8 @@ class GuestLink {
   void copy_in(std::uint32_t process, std::uint64_t token, std::string_view directory);
   void copy_out(std::uint32_t process, std::uint64_t token, std::string_view path);
   void request_path_info(std::uint32_t process, std::string_view path);
+  // To a port of the guest's loopback addresses, by a stream that carries the token.
+  void connect(std::uint32_t process, std::uint64_t token, std::uint16_t port);
   void shut_down();
   void set_clock();  // to the host's time
   void request_statistics();

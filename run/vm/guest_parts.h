@@ -50,6 +50,7 @@ struct GuestParts {
   std::optional<SharedRoot> shared;
   std::vector<GuestInterface> interfaces;                    // beside that of the options
   std::vector<std::pair<std::string, std::string>> sysctls;  // paths below /proc, and values
+  bool watch_ports = false;  // IsolationEvents::on_ports() is to be called
 };
 
 }  // namespace bothy::run

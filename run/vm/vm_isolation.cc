@@ -121,6 +121,7 @@ GuestLink::Hooks VmIsolation::link_hooks() {
     events.on_path_info(request, info);
   };
   hooks.statistics = [&events](const Statistics& statistics) { events.on_statistics(statistics); };
+  hooks.ports = [&events](std::span<const std::uint16_t> ports) { events.on_ports(ports); };
   hooks.failed = [&events](const std::string& message) { events.on_failed(message); };
   hooks.closed = [this] { on_link_closed(); };
   return hooks;
@@ -200,6 +201,10 @@ void VmIsolation::copy_in(std::uint32_t copy, const std::string& directory) {
 
 void VmIsolation::copy_out(std::uint32_t copy, const std::string& path) {
   link_->copy_out(copy, make_token(copy), path);
+}
+
+void VmIsolation::connect(std::uint32_t connection, std::uint16_t port) {
+  link_->connect(connection, make_token(connection), port);
 }
 
 void VmIsolation::shut_down(Shutdown urgency) {

@@ -54,6 +54,10 @@ class VmIsolation final : public Isolation {
   void shut_down(Shutdown urgency) override;
   void close() noexcept override;
 
+  // Connects to a port of the guest's loopback addresses: stream 0 of `connection`, a number that
+  // no process or copy has, follows by on_stream(). It has its end at once where nobody listens.
+  void connect(std::uint32_t connection, std::uint16_t port);
+
  private:
   VmIsolation(const IsolationContext& context, std::optional<image::FileLock> disk_use);
 

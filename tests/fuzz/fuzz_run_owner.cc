@@ -134,6 +134,9 @@ class Owner final : public ClientRequests {
       check(info.path.size() <= agent::kMaxFrame);
     };
     hooks.statistics = [](const Statistics&) {};
+    hooks.ports = [](std::span<const std::uint16_t> ports) {
+      check(ports.size() <= agent::kMaxPorts);
+    };
     hooks.failed = [](const std::string& message) { check(is_printable(message)); };
     hooks.closed = [this] { check(up_ == 1 && ++closed_ == 1 && link_->is_closed()); };
     return hooks;

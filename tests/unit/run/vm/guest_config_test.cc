@@ -64,6 +64,10 @@ TEST_CASE("A shared root has the mounts that are asked for, and no file of bothy
   CHECK(config.find("net9") < config.find("then others"));
   CHECK(config.find("net9") > config.find("first of all"));
   CHECK(has(config, "77"));
+  const std::string watched("\x12\0\0\0\0\0\0\0", 8);
+  CHECK_FALSE(has(config, watched));
+  parts.watch_ports = true;
+  CHECK(has(guest_config(RunOptions(), process, 0, {}, parts), watched));
 }
 
 TEST_CASE("A microVM's network is limited in bytes a second, by direction") {

@@ -26,6 +26,9 @@ struct Fixture {
       kept.push_back(std::move(fd));
     };
     hooks.not_started = [this](std::uint32_t, int, const std::string& text) { message = text; };
+    hooks.ports = [this](std::span<const std::uint16_t> sent) {
+      ports = {sent.begin(), sent.end()};
+    };
     hooks.closed = [this] { ++closed; };
     link = GuestLink::listen(executor, clock, directory / "vsock", std::move(hooks)).value();
   }
@@ -55,6 +58,7 @@ struct Fixture {
   std::vector<UniqueFd> kept;
   std::string streams;
   std::string message;
+  std::vector<std::uint16_t> ports;
   int up = 0;
   int closed = 0;
 };
@@ -138,6 +142,28 @@ TEST_CASE("A silent connection is closed after a while") {
   f.clock.advance(std::chrono::seconds(2));
   f.run();
   CHECK(is_closed(silent));
+}
+
+TEST_CASE("Ports that the guest listens on are reported, up to a limit") {
+  Fixture f;
+  const UniqueFd control = f.hello();
+  std::vector<std::uint16_t> sent(100, 80);
+  const agent::Frame frame{200, agent::kPorts, 0, 0};
+  REQUIRE(::write(control.get(), &frame, sizeof(frame)) == sizeof(frame));
+  REQUIRE(::write(control.get(), sent.data(), 200) == 200);
+  f.run();
+  CHECK(f.ports.size() == agent::kMaxPorts);
+  CHECK(f.ports.front() == 80);
+  const agent::Frame none{0, agent::kPorts, 0, 0};
+  REQUIRE(::write(control.get(), &none, sizeof(none)) == sizeof(none));
+  f.run();
+  CHECK(f.ports.empty());
+  f.link->connect(9, 5, 8080);
+  f.run();
+  std::array<std::uint32_t, 7> words{};
+  REQUIRE(::recv(control.get(), words.data(), sizeof(words), MSG_DONTWAIT) == sizeof(words));
+  CHECK(words ==
+        std::array<std::uint32_t, 7>{sizeof(agent::Connect), agent::kConnect, 9, 5, 0, 8080, 0});
 }
 
 TEST_CASE("A failed start is reported with the guest's message") {
