@@ -19,8 +19,10 @@
 #include "container/stage/plan_format.h"
 #include "container/sysctls.h"
 #include "oci/bundle.h"
+#include "oci/loopback_sockets.h"
 #include "oci/own_streams.h"
 #include "oci/pod_network.h"
+#include "oci/port_forwards.h"
 #include "oci/vm_exec.h"
 #include "oci/vm_processes.h"
 #include "oci/vm_spec.h"
@@ -74,6 +76,7 @@ class VmOwner final : private run::IsolationEvents {
 
  private:
   [[nodiscard]] Result<void> start();
+  [[nodiscard]] Result<void> forward_ports();
   void watch_signals();
   void on_signal(int signal);
   void end_workload(int code, const std::string& error);
@@ -86,6 +89,7 @@ class VmOwner final : private run::IsolationEvents {
   void on_copied(std::uint32_t, int, const std::string&) override {}
   void on_path_info(std::uint32_t, const run::PathInfo&) override {}
   void on_statistics(const run::Statistics&) override {}
+  void on_ports(std::span<const std::uint16_t> ports) override;
   void on_disconnected(const std::string&) override {}
   void on_failed(const std::string& message) override;
   void on_ended(const std::string& reason) override;
@@ -103,8 +107,10 @@ class VmOwner final : private run::IsolationEvents {
   std::shared_ptr<run::Workload> workload_;
   std::optional<OwnStreams> streams_;
   std::optional<RawTerminal> terminal_;
-  std::unique_ptr<run::Isolation> isolation_;
+  std::unique_ptr<run::VmIsolation> isolation_;
   std::optional<VmProcesses> processes_;  // but the first
+  std::optional<LoopbackSockets> loopback_;
+  std::optional<PortForwards> forwards_;  // of a pod with a network
   int code_ = run::kOwnFailure;
   bool has_written_ = false;  // the workload has ended, and all its output is written
   bool has_ended_ = false;    // nothing runs any more
@@ -137,6 +143,7 @@ Result<void> VmOwner::start() {
   for (const PodInterface& interface : interfaces) {
     parts.guest.interfaces.push_back(interface.guest);
   }
+  parts.guest.watch_ports = !interfaces.empty();
   BOTHY_TRY(parts.kernel, run::find_kernel());
   const std::string directory = records_.directory(id_);
   instance_.emplace(directory, directory);
@@ -146,6 +153,9 @@ Result<void> VmOwner::start() {
   sandbox::Policy policy{sandbox::Role::kBoot, {}, {{directory, sandbox::Landlock::kConnect}}};
   policy.main_root = root_.get();
   BOTHY_TRY(sandbox::prepare(sandbox::Mode::kOn, policy));
+  if (parts.guest.watch_ports) {
+    BOTHY_TRY(forward_ports());
+  }
   run::Workload::Setup setup;
   setup.terminal = process_.terminal;
   setup.input = true;
@@ -165,6 +175,24 @@ Result<void> VmOwner::start() {
   }
   streams_->start();
   return isolation_->start();
+}
+
+Result<void> VmOwner::forward_ports() {
+  BOTHY_TRY(loopback_, LoopbackSockets::start());
+  PortForwards::Hooks hooks;
+  hooks.listen = [this](std::uint16_t port) { return loopback_->listen(port); };
+  hooks.connect = [this](std::uint32_t connection, std::uint16_t port) {
+    isolation_->connect(connection, port);
+  };
+  hooks.forget = [this](std::uint32_t connection) { isolation_->forget(connection); };
+  forwards_.emplace(executor_, Clock::steady(), std::move(hooks));
+  return success();
+}
+
+void VmOwner::on_ports(std::span<const std::uint16_t> ports) {
+  if (forwards_) {
+    forwards_->set_ports(ports);
+  }
 }
 
 void VmOwner::watch_signals() {
@@ -214,6 +242,9 @@ void VmOwner::on_not_started(std::uint32_t process, int error_number, const std:
 }
 
 void VmOwner::on_stream(std::uint32_t process, std::uint32_t index, UniqueFd stream) {
+  if (forwards_ && process >= PortForwards::kFirst) {
+    return forwards_->on_stream(process, std::move(stream));
+  }
   if (process != 0) {
     return processes_->on_stream(process, index, std::move(stream));
   }

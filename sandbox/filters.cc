@@ -174,6 +174,7 @@ constexpr std::array kMain{
 constexpr std::array kBootMore{
     any(SYS_lseek),    // a disk's length
     any(SYS_getpgrp),  // whether the terminal is this job's
+    any(SYS_recvmsg),  // a companion's sockets
     one_of(SYS_ioctl, 1, kInt, kMachine,
            "KVM_GET_REGS, KVM_GET_SREGS, KVM_GET_MP_STATE, TCGETS, TCSETS, TCSETSW, TCSETSF, "
            "TIOCGWINSZ, TIOCGPGRP, FIONBIO"),

@@ -138,9 +138,11 @@ ip -n pod route add default via 10.77.0.1
 ip -n pod route add 192.0.2.0/24 dev eth0 scope link
 ip -n pod -6 route add default via fd77::1
 ip -n pod neighbour add 10.77.0.9 lladdr 02:00:00:00:00:09 dev eth0 nud permanent
-for name in ip ping nc; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
+for name in httpd ip ping nc killall; do ln -sf busybox "$bundle/rootfs/bin/$name"; done
 pod='[n for n in c["linux"]["namespaces"] if n["type"] == "network"][0]["path"] = "/run/netns/pod"'
-command='nc -l -p 80 -e cat; exec sleep 1000'
+mkdir "$bundle/rootfs/www"
+echo page >"$bundle/rootfs/www/index.html"
+command='httpd -p 127.0.0.1:8080 -h /www; nc -ll -p 8081 -e cat & nc -l -p 80 -e cat; exec sleep 1000'
 config "$pod; c['linux']['sysctl'] = {'net.ipv4.ip_unprivileged_port_start': '0'}; c['process']['user'] = {'uid': 1000, 'gid': 1000}"
 vm run -d -b "$bundle" box >"$work/log" 2>&1 </dev/null
 run 0 'the interface' --out 'mtu 1400' --out 02:00:00:00:00:07 --out 10.77.0.2/24 --out fd77::2/64 -- vm exec box ip address show eth0
@@ -150,6 +152,28 @@ run 0 'a neighbour' --out 02:00:00:00:00:09 -- vm exec box ip neigh show
 run 0 'out' -- vm exec -u 0 box ping -c 1 -W 5 10.77.0.1
 run 0 'out by IPv6' -- vm exec -u 0 box ping -c 1 -W 5 fd77::1
 run 0 'in, to a port that root alone had' --out hello -- timeout 20 bash -c 'exec 3<>/dev/tcp/10.77.0.2/80; echo hello >&3; head -n 1 <&3'
+# What engines forward ports by: the pod's loopback addresses.
+cat >"$work/forwarded.py" <<'PYTHON'
+import socket, sys
+with socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=20) as connection:
+    data = b"0123456789" * 30000
+    connection.sendall(data)
+    connection.shutdown(socket.SHUT_WR)
+    answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    print("whole" if answer == data else len(answer))
+PYTHON
+listens() { ip netns exec pod ss -Hltn "sport = :$1" | grep -q "$1"; }
+listens_no_more() { ! listens "$1"; }
+wait_for listens 8080
+wait_for listens 8081
+fetch='import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=20).read().decode(), end="")'
+says 'a port of its loopback address' page ip netns exec pod python3 -c "$fetch" http://127.0.0.1:8080/
+says 'by IPv6' page ip netns exec pod python3 -c "$fetch" 'http://[::1]:8080/'
+says 'many bytes, and the end' whole ip netns exec pod python3 "$work/forwarded.py" 127.0.0.1 8081
+says 'likewise by IPv6' whole ip netns exec pod python3 "$work/forwarded.py" ::1 8081
+run 0 'its service ends' -- vm exec box killall httpd
+wait_for listens_no_more 8080
+says 'its port with it, and no other' whole ip netns exec pod python3 "$work/forwarded.py" 127.0.0.1 8081
 run 1 'a second one' --err 'has a microVM already' -- vm run -b "$bundle" other
 vm kill box KILL
 wait_for has_status box stopped
