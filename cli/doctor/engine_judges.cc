@@ -69,6 +69,39 @@ std::string_view quoted_value(std::string_view line, std::string_view key) {
                                                        : line.substr(begin + 1, end - begin - 1);
 }
 
+constexpr std::string_view kContainerdRuntimes =
+    "plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.";
+
+struct ContainerdRuntimes {
+  std::string_view bothy;    // the name of the first that is bothy
+  std::string_view program;  // its path
+  std::string_view default_name;
+  bool has_default = true;
+};
+
+// What `containerd config dump` says.
+ContainerdRuntimes containerd_runtimes(std::string_view config) {
+  ContainerdRuntimes runtimes;
+  std::string_view section;
+  for (const std::string_view line : lines(config)) {
+    if (line.find('[') < line.find('=')) {
+      section = line;
+    }
+    const std::string_view name = runtime_of_section(section);
+    if (const auto value = quoted_value(line, "default_runtime_name"); !value.empty()) {
+      runtimes.default_name = value;
+      runtimes.has_default = false;
+    }
+    runtimes.has_default = runtimes.has_default || name == runtimes.default_name;
+    const std::string_view program = quoted_value(line, "BinaryName");
+    if (runtimes.bothy.empty() && is_bothy(program)) {
+      runtimes.bothy = name;
+      runtimes.program = program;
+    }
+  }
+  return runtimes;
+}
+
 }  // namespace
 
 Finding judge_runtime(const Installed& installed) {
@@ -115,37 +148,41 @@ Finding judge_containerd(const std::optional<Answer>& config, const Installed& i
   if (!config) {
     return not_installed(kId);
   }
-  std::string_view section;
-  for (const std::string_view line : lines(config->output)) {
-    if (line.find('[') < line.find('=')) {
-      section = line;
-    }
-    const std::string_view program = quoted_value(line, "BinaryName");
-    const std::string_view name = runtime_of_section(section);
-    if (is_bothy(program) && !name.empty()) {
-      Finding finding = finding_of(kId);
-      finding.found = fmt::format("runtime '{}' is {}", printable(name), printable(program));
-      finding.meaning = fmt::format(
-          "a runtime class of Kubernetes with the handler {}; ctr takes "
-          "the program itself: ctr run --runc-binary {} ...",
-          printable(name), printable(program));
-      return finding;
-    }
+  const ContainerdRuntimes runtimes = containerd_runtimes(config->output);
+  if (runtimes.bothy.empty()) {
+    return failed(
+        kId, config->succeeded ? "no runtime is bothy" : printable(config->message),
+        to_add(installed,
+               fmt::format("cat {}/containerd.toml | sudo tee -a /etc/containerd/config.toml &&\n"
+                           "sudo systemctl restart containerd",
+                           installed.settings),
+               fmt::format("add to /etc/containerd/config.toml, which has \"version = 2\":\n"
+                           "[{0}bothy]\n"
+                           "  runtime_type = \"io.containerd.runc.v2\"\n"
+                           "  [{0}bothy.options]\n"
+                           "    BinaryName = \"{1}\"\n"
+                           "[{0}runc]\n"
+                           "  runtime_type = \"io.containerd.runc.v2\"",
+                           kContainerdRuntimes, runtime_path(installed))));
   }
-  const std::string why = config->succeeded ? "no runtime is bothy" : printable(config->message);
-  return failed(
-      kId, why,
-      to_add(installed,
-             fmt::format("cat {}/containerd.toml | sudo tee -a /etc/containerd/config.toml &&\n"
-                         "sudo systemctl restart containerd",
-                         installed.settings),
-             fmt::format("add to /etc/containerd/config.toml, which has \"version = 2\":\n"
-                         "[plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.bothy]\n"
-                         "  runtime_type = \"io.containerd.runc.v2\"\n"
-                         "  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.bothy."
-                         "options]\n"
-                         "    BinaryName = \"{}\"",
-                         runtime_path(installed))));
+  if (!runtimes.has_default) {
+    return failed(kId,
+                  fmt::format("has no runtime '{}', which is its default: Kubernetes can't use it",
+                              printable(runtimes.default_name)),
+                  fmt::format("add to /etc/containerd/config.toml:\n"
+                              "[{}{}]\n"
+                              "  runtime_type = \"io.containerd.runc.v2\"",
+                              kContainerdRuntimes, printable(runtimes.default_name)));
+  }
+  Finding finding = finding_of(kId);
+  const std::string name = printable(runtimes.bothy);
+  const std::string program = printable(runtimes.program);
+  finding.found = fmt::format("runtime '{}' is {}", name, program);
+  finding.meaning = fmt::format(
+      "a runtime class of Kubernetes with the handler {}; ctr takes "
+      "the program itself: ctr run --runc-binary {} ...",
+      name, program);
+  return finding;
 }
 
 Finding judge_docker(const std::optional<Answer>& runtimes, const Installed& installed) {

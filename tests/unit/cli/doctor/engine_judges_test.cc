@@ -61,7 +61,24 @@ TEST_CASE("A runtime of containerd's is found by its program") {
   CHECK(bad.status == Status::kFail);
   CHECK(bad.found == "no runtime is bothy");
   CHECK(mentions(bad.remedy, "BinaryName = \"/opt/bothy-oci\""));
+  CHECK(mentions(bad.remedy, ".containerd.runtimes.runc]\n"));
   CHECK(judge_containerd(refused("permission denied"), kInstalled).found == "permission denied");
+}
+
+TEST_CASE("containerd must have the runtime that is its default") {
+  const std::string config =
+      "  [plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+      "    default_runtime_name = \"runc\"\n"
+      "    [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.bothy.options]\n"
+      "      BinaryName = \"/usr/bin/bothy-oci\"\n";
+  const Finding bad = judge_containerd(answered(config), kInstalled);
+  CHECK(bad.status == Status::kFail);
+  CHECK(mentions(bad.found, "no runtime 'runc', which is its default"));
+  CHECK(mentions(bad.remedy, "containerd.runtimes.runc]\n  runtime_type = "));
+  const Finding good = judge_containerd(
+      answered(config + "  [plugins.\"io.containerd.grpc.v1.cri\".containerd.runtimes.runc]\n"),
+      kInstalled);
+  CHECK(good.status == Status::kOk);
 }
 
 TEST_CASE("A runtime of Docker's is found by its path") {
