@@ -20,7 +20,7 @@ netns = "none"
 log_driver = "k8s-file"
 ${limited:-pids_limit = 0}
 CONF
-sed -i 's/^yes$//; /^\[engine\]$/a runtime = "bothy"\nevents_logger = "file"' "$CONTAINERS_CONF"
+sed -i 's/^yes$//; /^\[engine\]$/a runtime = "bothy"\nevents_logger = "file"\ninfra_image = "localhost/infra"' "$CONTAINERS_CONF"
 mkdir "$work/store"
 mount -t tmpfs tmpfs "$work/store" # overlay doesn't stack on every file system
 printf '[storage]\ndriver = "overlay"\ngraphroot = "%s"\nrunroot = "%s"\n' "$work/store" "$work/run" >"$CONTAINERS_STORAGE_CONF"
@@ -33,9 +33,24 @@ for name in sh true cat echo id ls sleep test touch wc; do ln -s busybox "$root/
 echo root:x:0:0::/:/bin/sh >"$root/etc/passwd"
 echo text >"$root/etc/not-a-program"
 run 0 'the image' -- sh -c 'tar -C "$1" -c . | podman import - box' sh "$root"
+run 0 'that of pods' -- sh -c 'tar -C "$1" -c . | podman import --change "CMD [\"/bin/sleep\", \"100000\"]" - infra' sh "$root"
 
 run 0 'doctor' --out "runtime 'bothy' is $work/bothy-oci" -- sh -c '"$1" doctor --integration || true' sh "$bothy"
 run 0 'doctor without the settings' --out 'add to /etc/containers' -- env CONTAINERS_CONF=/dev/null sh -c '"$1" doctor --integration || true' sh "$bothy"
+
+# Two containers that share a volume, as Kubernetes describes them.
+cat >"$work/pod.yaml" <<'YAML'
+apiVersion: v1
+kind: Pod
+metadata: {name: pod}
+spec:
+  hostNetwork: true
+  restartPolicy: Never
+  volumes: [{name: shared, emptyDir: {}}]
+  containers:
+  - {name: writer, image: localhost/box, command: [sh, -c, "echo written >/shared/file; while :; do sleep 0.1; done"], volumeMounts: [{name: shared, mountPath: /shared}]}
+  - {name: reader, image: localhost/box, command: [sh, -c, "while ! cat /shared/file; do sleep 0.1; done; exit 5"], volumeMounts: [{name: shared, mountPath: /shared}]}
+YAML
 
 for manager in cgroupfs systemd; do
   echo "== $manager"
@@ -87,6 +102,17 @@ for manager in cgroupfs systemd; do
   if [ -n "$limited" ]; then
     run 0 'a memory limit' --out 33554432 -- pod run --rm --memory 32m box cat /sys/fs/cgroup/memory.max
     run 137 'is kept' -- pod run --rm --memory 32m --memory-swap 32m box sh -c 'x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done'
+  fi
+
+  # With cgroupfs Podman 4.3 itself makes a pod's cgroup, which denies each device: crun can't start there either.
+  if [ "$manager" = systemd ]; then
+    run 0 'play kube' --out Containers -- pod play kube "$work/pod.yaml"
+    says 'one container has the other one'"'"'s file' 5 pod wait pod-reader
+    says 'and has said so' written pod logs pod-reader
+    run 0 'the pod runs on' --out Degraded -- pod pod ps
+    run 0 'exec in it' --out written -- pod exec pod-writer cat /shared/file
+    run 0 'play kube --down' -- pod play kube --down "$work/pod.yaml"
+    run 0 'its volume' -- pod volume rm --all --force
   fi
   run 0 'no record is left' --out '[]' -- "$bothy" oci list --format json
 done
