@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # containerd with bothy as its runtime: by ctr, and by CRI as the kubelet calls it. As root, in a mount namespace.
+#
+#   containerd.sh [--microvms]    with --microvms what ctr does is done by bothy-vm as well
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
 . tests/system/oci/bundle.sh
 PATH=/usr/sbin:/usr/bin:/sbin:/bin # Debian's own programs, of which Python has python3-grpcio
 
-ln -s bothy "$work/bothy-oci"
-ln -s bothy "$work/bothy-vm"
+# The guests' kernel is where an installed bothy has it.
+mkdir -p "$work/bin" "$work/lib/bothy"
+ln "$bothy" "$work/bin/bothy"
+for name in bothy-oci bothy-vm; do ln -s bothy "$work/bin/$name"; done
+ln -s "$PWD/$kernels/vmlinux" "$work/lib/bothy/vmlinux"
 mkdir "$work/logs" "$work/containerd"
 mount -t tmpfs tmpfs "$work/containerd" # overlay doesn't stack on every file system
 mount -t tmpfs tmpfs /run               # shims have their sockets there, whatever the configuration says
@@ -29,7 +34,7 @@ state = "$work/containerd/state"
   disable_cgroup = $no_cgroup
   restrict_oom_score_adj = true
 CONF
-sed "s#@BOTHY_OCI@#$work/bothy-oci#; s#@BOTHY_VM@#$work/bothy-vm#" packaging/containerd.toml.in >>"$work/config.toml"
+sed "s#@BOTHY_OCI@#$work/bin/bothy-oci#; s#@BOTHY_VM@#$work/bin/bothy-vm#" packaging/containerd.toml.in >>"$work/config.toml"
 containerd --config "$work/config.toml" >"$work/log" 2>&1 &
 daemon=$!
 shims() { pgrep -f -- "containerd-shim-runc-v2 .*-address $CONTAINERD_ADDRESS"; }
@@ -73,55 +78,62 @@ doctor() { # CONFIGURATION
   "$bothy" doctor --integration || true # other engines may lack bothy
   umount /etc/containerd/config.toml
 }
-run 0 'doctor' --out "runtime 'bothy' is $work/bothy-oci" -- doctor "$work/config.toml"
+run 0 'doctor' --out "runtime 'bothy' is $work/bin/bothy-oci" -- doctor "$work/config.toml"
 sed '/runtimes.runc\]/,$d' "$work/config.toml" >"$work/one.toml"
 run 0 'doctor, without the default runtime' --out "has no runtime 'runc', which is its default" -- doctor "$work/one.toml"
 
-echo '== ctr'
 run_box() { # FLAG... -- ID COMMAND...
   local flags=()
   while [ "$1" != -- ]; do flags+=("$1") && shift; done
   shift
-  ctr run --cpu-shares 0 --runc-binary "$work/bothy-oci" "${flags[@]}" bothy.test/box:latest "$@"
+  ctr run --cpu-shares 0 --runc-binary "$work/bin/$runtime" "${flags[@]}" bothy.test/box:latest "$@"
 }
 on_terminal() { script --quiet --return --command "$1" /dev/null; }
-run 0 'run' --out hello -- run_box --rm -- a echo hello
-run 37 'the exit status' -- run_box --rm -- a sh -c 'exit 37'
-run 1 'a command that is not there' --err "can't run 'nothere': executable file not found in \$PATH" -- run_box --rm -- a nothere
-run 1 'one that is none' --err 'permission denied' -- run_box --rm -- a /etc/not-a-program
-run 0 'a terminal' --out /dev/pts/0 -- \
-  on_terminal "ctr run --rm -t --cpu-shares 0 --runc-binary $work/bothy-oci bothy.test/box:latest a ls -l /proc/self/fd/1"
-mkdir "$work/volume"
-run 0 'a volume' -- run_box --rm --mount "type=bind,src=$work/volume,dst=/data,options=rbind:rw" -- a sh -c 'echo made >/data/out'
-run 0 'is written to' --out made -- cat "$work/volume/out"
+by_ctr() {
+  local runtime=$1
+  echo "== ctr with $runtime"
+  run 0 'run' --out hello -- run_box --rm -- a echo hello
+  run 37 'the exit status' -- run_box --rm -- a sh -c 'exit 37'
+  run 1 'a command that is not there' --err "can't run 'nothere': executable file not found in \$PATH" -- run_box --rm -- a nothere
+  run 1 'one that is none' --err 'permission denied' -- run_box --rm -- a /etc/not-a-program
+  run 0 'a terminal' --out /dev/pts/0 -- \
+    on_terminal "ctr run --rm -t --cpu-shares 0 --runc-binary $work/bin/$runtime bothy.test/box:latest a ls -l /proc/self/fd/1"
+  mkdir -p "$work/volume"
+  run 0 'a volume' -- run_box --rm --mount "type=bind,src=$work/volume,dst=/data,options=rbind:rw" -- a sh -c 'echo made >/data/out'
+  run 0 'is written to' --out made -- cat "$work/volume/out"
+
+  run 0 'detached' -- run_box --detach -- box sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
+  run 0 'is running' --out RUNNING -- ctr task ls
+  run 0 'exec' --out 'uid=0' -- ctr task exec --exec-id e box id
+  run 0 'user' --out 'uid=1234 gid=5678' -- ctr task exec --user 1234:5678 --exec-id e box id
+  run 7 'its exit status' -- ctr task exec --exec-id e box sh -c 'exit 7'
+  run 1 'exec of nothing' --err 'executable file not found in $PATH' -- ctr task exec --exec-id e box nothere
+  run 0 'exec with a terminal' --out /dev/pts/ -- on_terminal 'ctr task exec -t --exec-id e box ls -l /proc/self/fd/1'
+  run 0 'ps' --out "$(ctr task ls | awk '$1 == "box" { print $2 }')" -- ctr task ps box
+  run 0 'pause' -- ctr task pause box
+  run 0 'is paused' --out PAUSED -- ctr task ls
+  run 0 'resume' -- ctr task resume box
+  run 0 'is running again' --out RUNNING -- ctr task ls
+  if [ -n "$limited" ]; then run 0 'metrics' --out pids.current -- ctr task metrics box; fi
+  run 0 'kill' -- ctr task kill --signal TERM box
+  wait_for sh -c 'ctr task ls | grep STOPPED'
+  run 0 'delete, with the exit status of the handler' --err 'exit code 5' -- ctr task delete box
+  run 0 'and the container' -- ctr container delete box
+  run 0 'one to be killed' -- run_box --detach -- box sleep 1000
+  run 0 'kill it' -- ctr task kill --signal KILL box
+  wait_for sh -c 'ctr task ls | grep STOPPED'
+  run 0 'its exit status' --err 'exit code 137' -- ctr task delete box
+  run 0 'and the container' -- ctr container delete box
+  rm -r "$work/volume"
+}
+by_ctr bothy-oci
+if [ "${1:-}" = --microvms ]; then by_ctr bothy-vm; fi
+runtime="bothy-oci"
 if [ -z "$limited" ]; then
   run 1 'shares that this host cannot set' --err "can't set the CPU shares" -- run_box --rm --cpu-shares 512 -- a true
 else
   run 137 'a memory limit' -- run_box --rm --memory-limit 33554432 -- a sh -c 'x=xxxxxxxxxxxxxxxx; while :; do x=$x$x; done'
 fi
-
-run 0 'detached' -- run_box --detach -- box sh -c 'trap "exit 5" TERM; while :; do sleep 0.1; done'
-run 0 'is running' --out RUNNING -- ctr task ls
-run 0 'exec' --out 'uid=0' -- ctr task exec --exec-id e box id
-run 0 'user' --out 'uid=1234 gid=5678' -- ctr task exec --user 1234:5678 --exec-id e box id
-run 7 'its exit status' -- ctr task exec --exec-id e box sh -c 'exit 7'
-run 1 'exec of nothing' --err 'executable file not found in $PATH' -- ctr task exec --exec-id e box nothere
-run 0 'exec with a terminal' --out /dev/pts/ -- on_terminal 'ctr task exec -t --exec-id e box ls -l /proc/self/fd/1'
-run 0 'ps' --out "$(ctr task ls | awk '$1 == "box" { print $2 }')" -- ctr task ps box
-run 0 'pause' -- ctr task pause box
-run 0 'is paused' --out PAUSED -- ctr task ls
-run 0 'resume' -- ctr task resume box
-run 0 'is running again' --out RUNNING -- ctr task ls
-if [ -n "$limited" ]; then run 0 'metrics' --out pids.current -- ctr task metrics box; fi
-run 0 'kill' -- ctr task kill --signal TERM box
-wait_for sh -c 'ctr task ls | grep STOPPED'
-run 0 'delete, with the exit status of the handler' --err 'exit code 5' -- ctr task delete box
-run 0 'and the container' -- ctr container delete box
-run 0 'one to be killed' -- run_box --detach -- box sleep 1000
-run 0 'kill it' -- ctr task kill --signal KILL box
-wait_for sh -c 'ctr task ls | grep STOPPED'
-run 0 'its exit status' --err 'exit code 137' -- ctr task delete box
-run 0 'and the container' -- ctr container delete box
 
 echo '== CRI'
 cri() { python3 tests/system/oci/cri.py "$CONTAINERD_ADDRESS" "$@"; } # METHOD [JSON] [--get FIELD]

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
 # Docker with bothy as its runtime. As root, in a mount namespace.
+#
+#   docker.sh [--microvms]    with --microvms containers of bothy-vm as well
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/system/lib.sh
@@ -7,12 +9,14 @@ cd "$(dirname "$0")/../.."
 PATH=/usr/sbin:/usr/bin:/sbin:/bin # Debian's own programs
 
 # A daemon and a containerd of the test's own, without networks.
-ln -s bothy "$work/bothy-oci"
-ln -s bothy "$work/bothy-vm"
-mkdir "$work/data"
+# The guests' kernel is where an installed bothy has it.
+mkdir -p "$work/bin" "$work/lib/bothy" "$work/data"
+ln "$bothy" "$work/bin/bothy"
+for name in bothy-oci bothy-vm; do ln -s bothy "$work/bin/$name"; done
+ln -s "$PWD/$kernels/vmlinux" "$work/lib/bothy/vmlinux"
 mount -t tmpfs tmpfs "$work/data" # overlay doesn't stack on every file system
 mount -t tmpfs tmpfs /run         # shims have their sockets there, whatever the configuration says
-sed "s#@BOTHY_OCI@#$work/bothy-oci#; s#@BOTHY_VM@#$work/bothy-vm#" packaging/docker.json.in >"$work/daemon.json"
+sed "s#@BOTHY_OCI@#$work/bin/bothy-oci#; s#@BOTHY_VM@#$work/bin/bothy-vm#" packaging/docker.json.in >"$work/daemon.json"
 export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/client DOCKER_BUILDKIT=0
 dockerd --config-file "$work/daemon.json" --default-runtime bothy --host "$DOCKER_HOST" --data-root "$work/data" --exec-root /run/docker \
   --pidfile "$work/pid" --bridge none --iptables=false --ip-forward=false --exec-opt native.cgroupdriver=cgroupfs >"$work/log" 2>&1 &
@@ -39,7 +43,7 @@ echo text >"$root/etc/not-a-program"
 # shellcheck disable=SC2016 # for the inner shell
 run 0 'an image' -- sh -c 'tar -C "$1" -c . | docker import - box' sh "$root"
 run 0 'bothy is the runtime' --out bothy -- docker info --format '{{.DefaultRuntime}}'
-run 0 'doctor' --out "runtime 'bothy' is $work/bothy-oci" -- sh -c '"$1" doctor --integration || true' sh "$bothy"
+run 0 'doctor' --out "runtime 'bothy' is $work/bin/bothy-oci" -- sh -c '"$1" doctor --integration || true' sh "$bothy"
 
 echo '== run'
 run 0 'run' --out hello -- docker run --rm box echo hello
@@ -96,6 +100,29 @@ run 0 'start again' -- docker start box
 run 0 'kill' -- docker kill box
 says 'wait' 137 docker wait box
 run 0 'rm' -- docker rm box
+
+if [ "${1:-}" = --microvms ]; then
+  echo '== a microVM'
+  in_vm() { docker run --runtime bothy-vm "$@"; }
+  run 37 'run' --out "$(uname -s)" -- in_vm --rm box sh -c 'cat /proc/sys/kernel/ostype; exit 37'
+  run 127 'a command that is not there' --err 'executable file not found in $PATH' -- in_vm --rm box nothere
+  run 126 'one that is none' --err 'permission denied' -- in_vm --rm box /etc/not-a-program
+  run 0 'a directory, standard input and a user' -- sh -c 'echo given | docker run --rm -i --runtime bothy-vm --user 1234:5678 -v "$1:/data" box sh -c "cat; id" >"$2"' sh "$work/volume" "$work/said"
+  run 0 'are there' --out given --out 'uid=1234 gid=5678' -- cat "$work/said"
+  run 0 'detached' -- in_vm -d --name box -v "$work/volume:/data" box sh -c 'trap "exit 5" TERM; echo said; while :; do sleep 0.1; done'
+  wait_for sh -c 'docker logs box | grep said'
+  run 7 'exec' --out made -- docker exec box sh -c 'cat /data/out; exit 7'
+  run 0 'exec with a terminal' --out /dev/pts/ -- script --quiet --return --command 'docker exec -it box ls -l /proc/self/fd/1' /dev/null
+  run 0 'pause' -- docker pause box
+  says 'is paused' paused docker inspect --format '{{.State.Status}}' box
+  run 0 'unpause' -- docker unpause box
+  run 0 'cp into' -- docker cp "$work/copied" box:/tmp/copied
+  run 0 'is there' --out copied -- docker exec box cat /tmp/copied
+  run 0 'diff' --out 'A /tmp/copied' -- docker diff box
+  run 0 'stop' -- docker stop -t 20 box
+  says 'with the exit status of the handler' 5 docker inspect --format '{{.State.ExitCode}}' box
+  run 0 'rm' -- docker rm box
+fi
 
 echo '== build'
 mkdir "$work/context"
