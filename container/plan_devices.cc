@@ -66,8 +66,12 @@ mode_t type_of(const Device& device) {
   }
 }
 
+// Another file in a device's place: an error where the configuration asks for the device
+// (config-linux.md, Devices), and what an image has instead of a default one stays.
+enum class Existing { kMustMatch, kStays };
+
 // In a user namespace a device is a node that was made before, or the host's own.
-void plan_device(Maker& maker, const Device& device) {
+void plan_device(Maker& maker, const Device& device, Existing existing) {
   ContainerPlan& plan = maker.plan;
   plan.describe(fmt::format("can't make the device '{}'", printable(device.path)));
   const auto [directory, name] = plan_parent(maker, device.path);
@@ -82,10 +86,11 @@ void plan_device(Maker& maker, const Device& device) {
   const mode_t type = type_of(device);
   const dev_t number = ::makedev(device.major, device.minor);
   Call& make = plan.add(SYS_mknodat, {directory, name, type | device.mode, number});
-  make.success_skips = 1;
   make.tolerated[0] = {EEXIST};
-  // config-linux.md, Devices: another file in its place is an error.
-  plan.add(kCheckDevice, {directory, name, type, number});
+  if (existing == Existing::kMustMatch) {
+    make.success_skips = 1;
+    plan.add(kCheckDevice, {directory, name, type, number});
+  }
   if (device.user != 0 || device.group != 0) {
     plan.add(SYS_fchownat, {directory, name, device.user, device.group, AT_SYMLINK_NOFOLLOW});
   }
@@ -164,11 +169,11 @@ Result<Slot> plan_devices(ContainerPlan& plan, const OciSpec& spec, const Launch
   if (!places.is_bound) {
     for (const Device& device : default_devices()) {
       if (std::ranges::count(spec.devices, device.path, &Device::path) == 0) {
-        plan_device(maker, device);
+        plan_device(maker, device, Existing::kStays);
       }
     }
     for (const Device& device : spec.devices) {
-      plan_device(maker, device);
+      plan_device(maker, device, Existing::kMustMatch);
     }
     plan_links(maker);
   }
